@@ -1,0 +1,50 @@
+// Package fs is the seam between leat and files: what the operating system gives (OS) and what a test gives instead (Mem, with
+// injected faults, lost unsynced writes and a full disk).
+//
+// Only storage, quorum, tier and server open files, and only through an FS. Durability rules: a file is either appended to, or
+// replaced by WriteFile (temporary name, fsync, rename, fsync of the directory).
+package fs
+
+import (
+	"io"
+	iofs "io/fs"
+	"os"
+	"syscall"
+)
+
+// FS is a file system. Names are absolute or relative to the process, with the separator of the system. Errors are
+// *fs.PathError (errors.Is with os.ErrNotExist, syscall.ENOSPC, ... works on them).
+type FS interface {
+	// OpenFile opens with the flags of package os.
+	OpenFile(name string, flag int, perm os.FileMode) (File, error)
+	Remove(name string) error
+	RemoveAll(name string) error
+	Rename(oldName, newName string) error
+	MkdirAll(name string, perm os.FileMode) error
+	// ReadDir lists a directory, sorted by name.
+	ReadDir(name string) ([]iofs.DirEntry, error)
+	Stat(name string) (iofs.FileInfo, error)
+	// SyncDir makes renames, creations and removals in the directory durable.
+	SyncDir(name string) error
+	// Lock takes an exclusive lock on the named file (created if absent) without waiting; ErrLocked if another process, or
+	// another Lock in this one, holds it. Closing releases it.
+	Lock(name string) (io.Closer, error)
+	// Usage tells the total and available bytes of the file system that holds name.
+	Usage(name string) (total, available int64, err error)
+}
+
+// File is an open file. WriteAt and ReadAt may be called concurrently.
+type File interface {
+	io.Reader
+	io.ReaderAt
+	io.Writer
+	io.WriterAt
+	io.Closer
+	Name() string
+	Size() (int64, error)
+	Truncate(size int64) error
+	// Sync makes content and size durable.
+	Sync() error
+	// SyscallConn gives the descriptor for sendfile; ErrNoDescriptor if the file has none (in memory).
+	SyscallConn() (syscall.RawConn, error)
+}
