@@ -1,0 +1,79 @@
+// Package broker is the request handlers, a file per family of APIs, for broker and controller listeners: authorise, call a room
+// below, translate its answer or error back into the protocol's. Handlers parse nothing and hold nothing.
+package broker
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/config"
+	"leat/internal/listener"
+	"leat/internal/metadata"
+	"leat/internal/replication"
+	"leat/internal/security"
+	"leat/internal/storage"
+	"leat/internal/wire"
+)
+
+// Controller is the way to the active controller.
+type Controller interface {
+	// Do hands a request to the active controller and waits for its reply, which is of the matching response type.
+	Do(ctx context.Context, principal security.Principal, request kmsg.Request) (kmsg.Response, error)
+}
+
+// Groups is the group coordinator: it finds the machine of the group's partition, submits the request and calls done exactly once with the
+// response (error codes decided inside, also for loading or not being the coordinator). done may be called before Submit returns.
+type Groups interface {
+	Submit(call GroupCall, done func(kmsg.Response))
+	// ListGroups and DescribeOffsets-like requests that span partitions go through Each.
+}
+
+// GroupCall is one request to the group coordinator for one group, with what the machine must know of the caller.
+type GroupCall struct {
+	Group      string
+	Request    kmsg.Request
+	ClientID   string
+	ClientHost string // Kafka's form: "/127.0.0.1"
+}
+
+// Rooms is what handlers call. Server fills it once.
+type Rooms struct {
+	NodeID     int32
+	ClusterID  string
+	Image      func() *metadata.Image // the newest published image
+	Config     func() *config.Values  // broker values with dynamic overrides
+	Replicas   *replication.Node
+	Store      *storage.Store
+	Controller Controller
+	Groups     Groups
+	Logger     *slog.Logger
+}
+
+// Handlers answers requests.
+type Handlers struct {
+	Rooms
+	sessions *fetchSessions
+}
+
+// Call is one request on its way through a handler. Image is held for the whole request.
+type Call struct {
+	*listener.Request
+	Image *metadata.Image
+	Body  kmsg.Request // nil for Produce
+}
+
+// Respond answers the call with a message whose version Respond sets.
+func (c *Call) Respond(resp kmsg.Response) {
+	resp.SetVersion(c.Header.Version)
+	c.Reply(wire.EncodeResponse(c.Header, resp))
+}
+
+// route is how one API key is answered. A handler responds exactly once, now or later. With waits it runs on a goroutine of its own,
+// otherwise on the connection's reader and must not wait for anything.
+type route struct {
+	key    int16
+	handle func(h *Handlers, c *Call)
+	waits  bool
+}
