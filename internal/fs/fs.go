@@ -6,11 +6,18 @@
 package fs
 
 import (
+	"errors"
 	"io"
 	iofs "io/fs"
 	"os"
 	"syscall"
 )
+
+// ErrLocked is returned by FS.Lock for a file that somebody else has locked.
+var ErrLocked = errors.New("locked by another process")
+
+// ErrNoDescriptor is returned by File.SyscallConn for files that are not the operating system's.
+var ErrNoDescriptor = errors.New("file has no descriptor")
 
 // FS is a file system. Names are absolute or relative to the process, with the separator of the system. Errors are
 // *fs.PathError (errors.Is with os.ErrNotExist, syscall.ENOSPC, ... works on them).

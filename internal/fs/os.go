@@ -1,0 +1,95 @@
+package fs
+
+import (
+	"errors"
+	"io"
+	iofs "io/fs"
+	"os"
+)
+
+// OS is the operating system's file system.
+var OS FS = osFS{}
+
+type osFS struct{}
+
+func (osFS) OpenFile(name string, flag int, perm os.FileMode) (File, error) {
+	f, err := os.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osFS) Remove(name string) error { return os.Remove(name) }
+
+func (osFS) RemoveAll(name string) error { return os.RemoveAll(name) }
+
+func (osFS) Rename(oldName, newName string) error {
+	err := os.Rename(oldName, newName)
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return renameError(oldName, newName, link.Err)
+	}
+	return err
+}
+
+func (osFS) MkdirAll(name string, perm os.FileMode) error { return os.MkdirAll(name, perm) }
+
+func (osFS) ReadDir(name string) ([]iofs.DirEntry, error) { return os.ReadDir(name) }
+
+func (osFS) Stat(name string) (iofs.FileInfo, error) { return os.Stat(name) }
+
+// SyncDir needs a full fsync: fdatasync of a directory is not promised to cover its entries.
+func (osFS) SyncDir(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	return errors.Join(err, d.Close())
+}
+
+func (osFS) Lock(name string) (io.Closer, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f); err != nil {
+		f.Close()
+		return nil, &os.PathError{Op: "lock", Path: name, Err: err}
+	}
+	return f, nil
+}
+
+func (osFS) Usage(name string) (total, available int64, err error) {
+	total, available, err = diskUsage(name)
+	if err != nil {
+		return 0, 0, &os.PathError{Op: "statfs", Path: name, Err: err}
+	}
+	return total, available, nil
+}
+
+// osFile is a file of the operating system. Reads, writes and SyscallConn are those of *os.File.
+type osFile struct{ *os.File }
+
+func (f osFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (f osFile) Sync() error {
+	if err := dataSync(f.File); err != nil {
+		if _, ok := errors.AsType[*os.PathError](err); ok {
+			return err
+		}
+		return &os.PathError{Op: "sync", Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// renameError makes the error of a rename the same kind as every other error of an FS.
+func renameError(oldName, newName string, err error) error {
+	return &os.PathError{Op: "rename", Path: oldName + " to " + newName, Err: err}
+}
