@@ -48,7 +48,11 @@ type Rooms struct {
 	Store      *storage.Store
 	Controller Controller
 	Groups     Groups
-	Logger     *slog.Logger
+	// Await waits until the published image satisfies the condition, or the context ends.
+	Await func(ctx context.Context, until func(*metadata.Image) bool) error
+	// ControllerEndpoints is where this node's controller is reached.
+	ControllerEndpoints func() []metadata.Endpoint
+	Logger              *slog.Logger
 }
 
 // Handlers answers requests.

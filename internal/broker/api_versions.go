@@ -1,0 +1,72 @@
+package broker
+
+import (
+	"regexp"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/listener"
+	"leat/internal/wire"
+)
+
+// softwareName is what a client may call itself and its version (KIP-511).
+var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
+
+// apiVersions answers with the keys served on the connection's listener and the finalised features.
+func (h *Handlers) apiVersions(c *Call) {
+	rq := c.Body.(*kmsg.ApiVersionsRequest)
+	resp := kmsg.NewPtrApiVersionsResponse()
+	if code := h.checkApiVersions(rq); code != 0 {
+		resp.ErrorCode = code
+		c.Respond(resp)
+		return
+	}
+	if rq.Version >= 3 {
+		c.Conn.SoftwareName, c.Conn.SoftwareVersion = rq.ClientSoftwareName, rq.ClientSoftwareVersion
+	}
+	resp.ApiKeys = servedKeys(c.Conn)
+	resp.SupportedFeatures = supportedFeatures(rq.Version)
+	resp.FinalizedFeaturesEpoch = c.Image.Offset
+	for name, level := range c.Image.Features() {
+		if level == 0 {
+			continue
+		}
+		f := kmsg.NewApiVersionsResponseFinalizedFeature()
+		f.Name, f.MinVersionLevel, f.MaxVersionLevel = name, level, level
+		resp.FinalizedFeatures = append(resp.FinalizedFeatures, f)
+	}
+	c.Respond(resp)
+}
+
+// checkApiVersions returns the error code of a request that cannot be answered, 0 if it can. From v5 on the client may say which
+// cluster and node it believes to talk to (KIP-1242); a client that found somebody else at a reused address must bootstrap again.
+func (h *Handlers) checkApiVersions(rq *kmsg.ApiVersionsRequest) int16 {
+	if rq.Version >= 3 && (!softwareName.MatchString(rq.ClientSoftwareName) || !softwareName.MatchString(rq.ClientSoftwareVersion)) {
+		return kerr.InvalidRequest.Code
+	}
+	if rq.Version < 5 {
+		return 0
+	}
+	if (rq.ClusterID == nil) != (rq.NodeID < 0) {
+		return kerr.InvalidRequest.Code
+	}
+	if rq.ClusterID != nil && (*rq.ClusterID != h.ClusterID || rq.NodeID != h.NodeID) {
+		return kerr.RebootstrapRequired.Code
+	}
+	return 0
+}
+
+func servedKeys(conn *listener.Conn) []kmsg.ApiVersionsResponseApiKey {
+	keys := make([]kmsg.ApiVersionsResponseApiKey, 0, len(wire.APIs))
+	for i := range wire.APIs {
+		api := &wire.APIs[i]
+		if !servedOn(api, conn) {
+			continue
+		}
+		k := kmsg.NewApiVersionsResponseApiKey()
+		k.ApiKey, k.MinVersion, k.MaxVersion = api.Key, api.Min, api.Max
+		keys = append(keys, k)
+	}
+	return keys
+}

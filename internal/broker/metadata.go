@@ -1,0 +1,241 @@
+package broker
+
+import (
+	"context"
+	"sort"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/security"
+)
+
+// autoCreateWait bounds how long a Metadata request waits for the topics it made to be created and led.
+const autoCreateWait = 5 * time.Second
+
+// metadata answers which brokers there are and who leads the partitions of topics. A topic that does not exist is created when the
+// request and auto.create.topics.enable allow it; unlike Kafka, which answers UNKNOWN_TOPIC_OR_PARTITION and lets the client ask
+// again, the answer waits for the new topic.
+func (h *Handlers) metadata(c *Call) {
+	rq := c.Body.(*kmsg.MetadataRequest)
+	missing := h.missingTopics(c, rq)
+	if len(missing) == 0 {
+		c.Respond(h.metadataResponse(c, rq, nil))
+		return
+	}
+	go h.run(route{handle: func(h *Handlers, c *Call) {
+		ctx, cancel := context.WithTimeout(c.Gone, autoCreateWait)
+		defer cancel()
+		refused := h.autoCreate(ctx, c, missing)
+		c.Image = h.Image()
+		c.Respond(h.metadataResponse(c, rq, refused))
+	}}, c)
+}
+
+// missingTopics lists the valid names that the request asks for, may create, and that do not exist.
+func (h *Handlers) missingTopics(c *Call, rq *kmsg.MetadataRequest) []string {
+	if len(rq.Topics) == 0 || (rq.Version >= 4 && !rq.AllowAutoTopicCreation) {
+		return nil
+	}
+	enabled := h.Config().Bool("auto.create.topics.enable")
+	var missing []string
+	for _, t := range rq.Topics {
+		if t.Topic == nil || t.TopicID != ([16]byte{}) {
+			continue
+		}
+		if !enabled && !isInternal(*t.Topic) {
+			continue
+		}
+		if _, ok := c.Image.Topic(*t.Topic); !ok && metadata.CheckTopicName(*t.Topic) == nil {
+			missing = append(missing, *t.Topic)
+		}
+	}
+	return missing
+}
+
+// metadataResponse forms the answer; refused holds error codes of topics that could not be created.
+func (h *Handlers) metadataResponse(c *Call, rq *kmsg.MetadataRequest, refused map[string]int16) *kmsg.MetadataResponse {
+	resp := kmsg.NewPtrMetadataResponse()
+	resp.ClusterID = &h.ClusterID
+	resp.ControllerID = -1
+	for _, b := range c.Image.Brokers() {
+		if b.Fenced {
+			continue
+		}
+		ep, ok := h.endpoint(c, b)
+		if !ok {
+			continue
+		}
+		mb := kmsg.NewMetadataResponseBroker()
+		mb.NodeID, mb.Host, mb.Port, mb.Rack = b.ID, ep.Host, int32(ep.Port), textOrNil(b.Rack)
+		resp.Brokers = append(resp.Brokers, mb)
+		// Clients are told any live broker as controller: brokers forward what is the controller's (KIP-590).
+		if resp.ControllerID < 0 || b.ID == h.NodeID {
+			resp.ControllerID = b.ID
+		}
+	}
+	resp.AuthorizedOperations = security.OperationsNotAsked
+	if rq.IncludeClusterAuthorizedOperations {
+		resp.AuthorizedOperations = security.AllOperations(security.ClusterResource)
+	}
+	if rq.Topics == nil || (rq.Version == 0 && len(rq.Topics) == 0) {
+		for t := range c.Image.Topics("") {
+			resp.Topics = append(resp.Topics, h.metadataTopic(c, rq, t))
+		}
+		return resp
+	}
+	seen := make(map[string]bool, len(rq.Topics))
+	for _, t := range rq.Topics {
+		key := string(t.TopicID[:])
+		if t.TopicID == ([16]byte{}) {
+			key = "/" + derefOr(t.Topic, "")
+		}
+		if !seen[key] {
+			seen[key] = true
+			resp.Topics = append(resp.Topics, h.findTopic(c, rq, t, refused))
+		}
+	}
+	sort.SliceStable(resp.Topics, func(i, j int) bool { return derefOr(resp.Topics[i].Topic, "") < derefOr(resp.Topics[j].Topic, "") })
+	return resp
+}
+
+// findTopic answers one requested topic, by id or by name.
+func (h *Handlers) findTopic(c *Call, rq *kmsg.MetadataRequest, t kmsg.MetadataRequestTopic, refused map[string]int16) kmsg.MetadataResponseTopic {
+	if t.TopicID != ([16]byte{}) {
+		found, ok := c.Image.TopicByID(record.UUID(t.TopicID))
+		if !ok {
+			mt := kmsg.NewMetadataResponseTopic()
+			mt.TopicID, mt.ErrorCode = t.TopicID, kerr.UnknownTopicID.Code
+			if rq.Version < 12 {
+				empty := ""
+				mt.Topic = &empty
+			}
+			mt.AuthorizedOperations = security.OperationsNotAsked
+			return mt
+		}
+		return h.metadataTopic(c, rq, found)
+	}
+	name := derefOr(t.Topic, "")
+	if found, ok := c.Image.Topic(name); ok {
+		return h.metadataTopic(c, rq, found)
+	}
+	mt := kmsg.NewMetadataResponseTopic()
+	mt.Topic = &name
+	mt.IsInternal = isInternal(name)
+	mt.AuthorizedOperations = security.OperationsNotAsked
+	switch code, ok := refused[name]; {
+	case metadata.CheckTopicName(name) != nil:
+		mt.ErrorCode = kerr.InvalidTopicException.Code
+	case ok:
+		mt.ErrorCode = code
+	default:
+		mt.ErrorCode = kerr.UnknownTopicOrPartition.Code
+	}
+	return mt
+}
+
+func (h *Handlers) metadataTopic(c *Call, rq *kmsg.MetadataRequest, t *metadata.Topic) kmsg.MetadataResponseTopic {
+	mt := kmsg.NewMetadataResponseTopic()
+	mt.Topic, mt.TopicID, mt.IsInternal = &t.Name, t.ID, isInternal(t.Name)
+	mt.AuthorizedOperations = security.OperationsNotAsked
+	if rq.IncludeTopicAuthorizedOperations {
+		mt.AuthorizedOperations = security.AllOperations(security.TopicResource)
+	}
+	mt.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
+	for i, p := range t.Partitions {
+		mp := kmsg.NewMetadataResponseTopicPartition()
+		mp.Partition, mp.Leader, mp.LeaderEpoch = int32(i), p.Leader, p.LeaderEpoch
+		mp.Replicas, mp.ISR = p.Replicas, p.ISR
+		mp.OfflineReplicas = h.offlineReplicas(c.Image, p)
+		mp.ErrorCode = leaderError(h, c, p)
+		if mp.ErrorCode == kerr.LeaderNotAvailable.Code {
+			mp.Leader = -1
+		}
+		mt.Partitions[i] = mp
+	}
+	return mt
+}
+
+// leaderError says whether the client can reach the partition's leader: LEADER_NOT_AVAILABLE without a live one, LISTENER_NOT_FOUND
+// if the leader has no endpoint on the listener that the request came in on.
+func leaderError(h *Handlers, c *Call, p *metadata.Partition) int16 {
+	b, ok := c.Image.Broker(p.Leader)
+	if !ok || b.Fenced {
+		return kerr.LeaderNotAvailable.Code
+	}
+	if _, ok := h.endpoint(c, b); !ok {
+		return kerr.ListenerNotFound.Code
+	}
+	return 0
+}
+
+// offlineReplicas lists the replicas on brokers that are gone or fenced, or in a failed directory of this node.
+func (h *Handlers) offlineReplicas(im *metadata.Image, p *metadata.Partition) []int32 {
+	var offline []int32
+	for i, id := range p.Replicas {
+		b, ok := im.Broker(id)
+		if !ok || b.Fenced || (i < len(p.Dirs) && dirOffline(b, p.Dirs[i])) {
+			offline = append(offline, id)
+		}
+	}
+	return offline
+}
+
+// dirOffline reports whether a broker that tells its directories no longer has this one. The ids 0 (unassigned) and 1 (lost) of
+// KIP-858 are no directories.
+func dirOffline(b *metadata.Broker, dir record.UUID) bool {
+	if dir == lostDir {
+		return true
+	}
+	if dir.IsZero() || dir == migratingDir || len(b.Dirs) == 0 {
+		return false
+	}
+	for _, d := range b.Dirs {
+		if d == dir {
+			return false
+		}
+	}
+	return true
+}
+
+// Reserved directory ids of KIP-858.
+var (
+	lostDir      = record.UUID{15: 1}
+	migratingDir = record.UUID{15: 2}
+)
+
+// endpoint is where the clients of this connection's listener reach a broker.
+func (h *Handlers) endpoint(c *Call, b *metadata.Broker) (metadata.Endpoint, bool) {
+	for _, ep := range b.Endpoints {
+		if ep.Name == c.Conn.Listener {
+			return ep, true
+		}
+	}
+	return metadata.Endpoint{}, false
+}
+
+// isInternal reports whether a topic is the platform's own: clients may read but not write it.
+func isInternal(topic string) bool {
+	switch topic {
+	case "__consumer_offsets", "__transaction_state", "__share_group_state":
+		return true
+	}
+	return false
+}
+
+func textOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func derefOr(s *string, otherwise string) string {
+	if s == nil {
+		return otherwise
+	}
+	return *s
+}
