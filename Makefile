@@ -1,0 +1,24 @@
+# Each target is one line; plain `go test ./...` does everything that a change needs.
+.PHONY: build run check test race fuzz bench interop lint golden docs
+
+build: ## the binary, static
+	CGO_ENABLED=0 go build -trimpath -o leat ./cmd/leat
+run: ## a broker with its data in ./leat-data
+	go run ./cmd/leat server
+check: lint test ## what to run before a commit
+test: ## unit, story, property and cluster tests, import rules and house rules
+	go test ./...
+race: ## the same under the race detector
+	go test -race ./...
+fuzz: ## every fuzz target for FUZZTIME each (default 10s)
+	./.ci/fuzz $${FUZZTIME:-10s}
+bench: ## the hot paths, with allocations
+	go test -run '^$$' -bench . -benchmem ./internal/...
+interop: build ## real clients of other languages against leat and against Apache Kafka
+	./interop/run.sh leat && ./interop/run.sh kafka
+lint: ## gofmt, vet, golangci-lint
+	test -z "$$(gofmt -l cmd internal leatest)" && go vet ./... && go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run
+golden: ## rewrite golden files and stories; read the diff before you keep it
+	go test ./internal/... -update
+docs: ## rewrite docs/reference from the tables
+	go test ./internal/config ./internal/cli ./internal/telemetry -run Reference -update
