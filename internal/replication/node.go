@@ -1,0 +1,134 @@
+package replication
+
+import (
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync/atomic"
+
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/storage"
+)
+
+// Config is what New needs.
+type Config struct {
+	NodeID int32
+	Store  *storage.Store
+	// LogConfig gives the config of a topic's logs under an image's overrides.
+	LogConfig func(topic string, overrides map[string]string) storage.LogConfig
+	MinISR    func(topic string, overrides map[string]string) int
+	// Leading is called, in order, when this node became leader of a partition at an epoch, or stopped being it (leading false), after the
+	// log is ready. It must not wait.
+	Leading func(tp record.TopicPartition, leaderEpoch int32, leading bool)
+	Logger  *slog.Logger
+}
+
+// Node is the replicas of one node.
+type Node struct {
+	cfg       Config
+	table     *table
+	deadlines deadlines
+	image     atomic.Pointer[metadata.Image] // nil until the first Publish
+}
+
+// New returns a node without partitions; Publish fills it.
+func New(cfg Config) *Node {
+	if cfg.Leading == nil {
+		cfg.Leading = func(record.TopicPartition, int32, bool) {}
+	}
+	return &Node{cfg: cfg, table: newTable()}
+}
+
+// Close ends waiting requests with ErrNotLeader. It does not close the store.
+func (n *Node) Close() {
+	for p := range n.table.all() {
+		p.fail(fmt.Errorf("%s: node %d is shutting down: %w", p.tp, n.cfg.NodeID, ErrNotLeader))
+	}
+	n.deadlines.close()
+}
+
+// Leader returns the partition if this node leads it. currentEpoch is the caller's idea of the leader epoch, -1: none.
+func (n *Node) Leader(tp record.TopicPartition, currentEpoch int32) (*Partition, error) {
+	p, err := n.Replica(tp)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkLeads(currentEpoch); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Replica returns the partition if this node has a usable replica of it, leader or not.
+func (n *Node) Replica(tp record.TopicPartition) (*Partition, error) {
+	p := n.table.find(tp)
+	if p == nil {
+		return nil, n.absent(tp)
+	}
+	if p.log == nil {
+		return nil, p.failure()
+	}
+	return p, nil
+}
+
+// absent says why there is no replica here: somebody else has it, or it does not exist.
+func (n *Node) absent(tp record.TopicPartition) error {
+	if image := n.image.Load(); image != nil {
+		topic, ok := image.Topic(tp.Topic)
+		if ok && tp.Partition >= 0 && int(tp.Partition) < len(topic.Partitions) {
+			return fmt.Errorf("%s: node %d has no replica: %w", tp, n.cfg.NodeID, ErrNotLeader)
+		}
+	}
+	return fmt.Errorf("%s: %w", tp, ErrUnknownPartition)
+}
+
+// FailDir takes the partitions whose logs are in a failed directory out of service: they answer storage.ErrDisk from now on, and who waits
+// for them is told. Server calls it when the store reports the failure.
+func (n *Node) FailDir(path string, reason error) {
+	var id record.UUID
+	for _, d := range n.cfg.Store.Dirs() {
+		if d.Path == path {
+			id = d.ID
+		}
+	}
+	for p := range n.table.all() {
+		if p.log != nil && p.log.Dir() == id {
+			p.fail(fmt.Errorf("%s: %w: %s: %w", p.tp, storage.ErrDisk, path, reason))
+		}
+	}
+}
+
+// Partitions yields all replicas of this node, in no particular order.
+func (n *Node) Partitions() iter.Seq[*Partition] { return n.table.all() }
+
+// Counts are the sums that metrics show.
+type Counts struct {
+	Partitions      int
+	Leaders         int
+	UnderReplicated int // led here, with an assigned replica out of sync
+	UnderMinISR     int // led here, with fewer in-sync replicas than min.insync.replicas
+	Offline         int // out of service on this node
+}
+
+// Count walks all partitions.
+func (n *Node) Count() Counts {
+	var c Counts
+	for p := range n.table.all() {
+		s := p.Status()
+		c.Partitions++
+		switch {
+		case s.Err != nil:
+			c.Offline++
+		case s.Leads:
+			c.Leaders++
+			if s.UnderReplicated {
+				c.UnderReplicated++
+			}
+			if s.UnderMinISR {
+				c.UnderMinISR++
+			}
+		}
+	}
+	return c
+}

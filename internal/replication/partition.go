@@ -1,0 +1,264 @@
+package replication
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/replication/progress"
+	"leat/internal/storage"
+)
+
+// Partition is one replica on this node.
+type Partition struct {
+	node    *Node
+	tp      record.TopicPartition
+	topicID record.UUID
+	log     *storage.Log // nil: it could not be opened, and failed says why
+
+	// role is held for reading over an append and for writing over a change of leadership, so that no batch gets an epoch at which this node
+	// does not lead any more. It is the one lock that is held over writes to files: whoever wants to change the role has to wait for
+	// just those.
+	role sync.RWMutex
+
+	mu        sync.Mutex
+	progress  progress.Replica // guarded by mu, as all below
+	failed    error            // out of service
+	deletable bool             // cleanup.policy allows DeleteRecords
+	grown     growth
+	commits   []*commitWait
+	fetches   []*waitEntry
+}
+
+// newPartition is a replica without a log yet.
+func newPartition(n *Node, tp record.TopicPartition, topicID record.UUID) *Partition {
+	return &Partition{node: n, tp: tp, topicID: topicID, progress: progress.New(n.cfg.NodeID)}
+}
+
+// TopicPartition names the partition.
+func (p *Partition) TopicPartition() record.TopicPartition { return p.tp }
+
+// TopicID is the id of the topic.
+func (p *Partition) TopicID() record.UUID { return p.topicID }
+
+// Log is the partition's log.
+func (p *Partition) Log() *storage.Log { return p.log }
+
+// LeaderEpoch is the epoch at which this node leads.
+func (p *Partition) LeaderEpoch() int32 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.progress.LeaderEpoch()
+}
+
+// CatchingUp reports whether this node began to lead and has not yet committed all that it found: the "latest" offset is then not known (KIP-207).
+func (p *Partition) CatchingUp() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.progress.CatchingUp()
+}
+
+// Deletable reports whether the topic's cleanup.policy lets clients delete records.
+func (p *Partition) Deletable() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.deletable
+}
+
+// Status is one partition's state for metrics and tools.
+type Status struct {
+	Leads           bool
+	Leader          int32 // -1: none
+	LeaderEpoch     int32
+	InSync          int
+	UnderReplicated bool
+	UnderMinISR     bool
+	Err             error // out of service, and why
+}
+
+// Status returns the present state.
+func (p *Partition) Status() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := &p.progress
+	return Status{
+		Leads: r.Leads(), Leader: r.Leader(), LeaderEpoch: r.LeaderEpoch(), InSync: r.InSync(),
+		UnderReplicated: r.Leads() && r.UnderReplicated(), UnderMinISR: r.Leads() && !r.EnoughInSync(), Err: p.failed,
+	}
+}
+
+// failure is why the partition is out of service, nil if it is not.
+func (p *Partition) failure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed
+}
+
+// checkLeads refuses a caller who must speak to the leader. Epochs are compared first, as Kafka does: who knows a newer epoch is told that, not that he
+// asked the wrong node.
+func (p *Partition) checkLeads(currentEpoch int32) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil {
+		return p.failed
+	}
+	switch p.progress.CheckEpoch(currentEpoch) {
+	case progress.EpochFenced:
+		return fmt.Errorf("%s: leader epoch %d, now %d: %w", p.tp, currentEpoch, p.progress.LeaderEpoch(), ErrFencedEpoch)
+	case progress.EpochUnknown:
+		return fmt.Errorf("%s: leader epoch %d, here still %d: %w", p.tp, currentEpoch, p.progress.LeaderEpoch(), ErrUnknownEpoch)
+	}
+	return p.refusal()
+}
+
+// refusal is why this replica cannot act as leader, nil if it can. Called with mu held.
+func (p *Partition) refusal() error {
+	if p.failed != nil {
+		return p.failed
+	}
+	if !p.progress.Leads() {
+		return fmt.Errorf("%s: leader is node %d at epoch %d: %w", p.tp, p.progress.Leader(), p.progress.LeaderEpoch(), ErrNotLeader)
+	}
+	return nil
+}
+
+// Append appends as leader, wakes waiting fetches and advances the high watermark. With requireISR it refuses when the in-sync
+// set is below min.insync.replicas. If leaderEpoch >= 0 and this node does not lead at just that epoch: ErrNotLeader.
+func (p *Partition) Append(batches []byte, leaderEpoch int32, origin storage.Origin, requireISR bool) (storage.AppendInfo, error) {
+	var ready wakeups
+	info, err := p.append(batches, leaderEpoch, origin, requireISR, &ready)
+	ready.run()
+	return info, err
+}
+
+// append does what Append does but for the callbacks, which it leaves in ready.
+func (p *Partition) append(batches []byte, leaderEpoch int32, origin storage.Origin, requireISR bool, ready *wakeups) (storage.AppendInfo, error) {
+	p.role.RLock()
+	defer p.role.RUnlock()
+	epoch, err := p.appendEpoch(leaderEpoch, requireISR)
+	if err != nil {
+		return storage.AppendInfo{}, err
+	}
+	info, err := p.log.Append(batches, storage.AppendOptions{LeaderEpoch: epoch, Origin: origin, Now: time.Now()})
+	if err != nil || info.Duplicate {
+		return info, err
+	}
+	p.mu.Lock()
+	moved := p.progress.Appended(info.LogEnd)
+	p.grown.appended(int64(len(batches)), info.LogEnd)
+	p.advanced(moved, ready)
+	p.mu.Unlock()
+	return info, nil
+}
+
+// appendEpoch decides whether an append may go on, and returns the epoch it is written under. The caller holds role.
+func (p *Partition) appendEpoch(leaderEpoch int32, requireISR bool) (int32, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.refusal(); err != nil {
+		return 0, err
+	}
+	epoch := p.progress.LeaderEpoch()
+	if leaderEpoch >= 0 && leaderEpoch != epoch {
+		return 0, fmt.Errorf("%s: append for leader epoch %d, now %d: %w", p.tp, leaderEpoch, epoch, ErrNotLeader)
+	}
+	if requireISR && !p.progress.EnoughInSync() {
+		return 0, fmt.Errorf("%s: %d replicas in sync, fewer than min.insync.replicas: %w", p.tp, p.progress.InSync(), ErrNotEnoughReplicas)
+	}
+	return epoch, nil
+}
+
+// advanced tells the log and the waiting requests what an append or a follower's progress led to. Called with mu held.
+func (p *Partition) advanced(moved bool, ready *wakeups) {
+	if moved {
+		o := p.log.SetHighWatermark(p.progress.HighWatermark())
+		p.grown.lastStable = o.LastStable
+		p.committed(ready)
+	}
+	p.grown.committed(p.progress.HighWatermark())
+	p.readable(ready)
+}
+
+// assign takes up what a new image says of the partition, and tells the node's owner about leadership.
+func (p *Partition) assign(part *metadata.Partition, s topicSettings) {
+	a := progress.Assignment{Leader: part.Leader, LeaderEpoch: part.LeaderEpoch, PartitionEpoch: part.PartitionEpoch,
+		Replicas: part.Replicas, ISR: part.ISR}
+	var ready wakeups
+	before, change := p.changeRole(a, s, &ready)
+	ready.run()
+	if change.Ended {
+		p.node.cfg.Leading(p.tp, before, false)
+	}
+	if change.Began {
+		p.node.cfg.Leading(p.tp, a.LeaderEpoch, true)
+	}
+}
+
+// changeRole returns the leader epoch before the change, and what changed.
+func (p *Partition) changeRole(a progress.Assignment, s topicSettings, ready *wakeups) (before int32, change progress.Change) {
+	p.role.Lock()
+	defer p.role.Unlock()
+	if err := p.beginEpoch(a); err != nil {
+		p.failLocked(err, ready)
+		return
+	}
+	o := p.log.Offsets()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil {
+		return
+	}
+	before = p.progress.LeaderEpoch()
+	p.deletable = s.deletable
+	p.progress.SetMinISR(s.minISR)
+	change = p.progress.Assign(a, progress.Marks{HighWatermark: o.HighWatermark, LogEnd: o.LogEnd})
+	if change.Began || change.Ended {
+		p.grown = growth{lastStable: o.LastStable}
+		p.endWaits(p.refusal(), ready)
+	}
+	if p.progress.Leads() {
+		p.advanced(p.progress.HighWatermark() > o.HighWatermark, ready)
+	}
+	return before, change
+}
+
+// beginEpoch marks in the log where a leader epoch of this node begins. Called with role held for writing.
+func (p *Partition) beginEpoch(a progress.Assignment) error {
+	if a.Leader != p.node.cfg.NodeID || a.LeaderEpoch <= p.log.LatestEpoch() {
+		return nil
+	}
+	return p.log.AssignEpoch(a.LeaderEpoch)
+}
+
+// configure takes up a change of the topic's configuration.
+func (p *Partition) configure(s topicSettings) {
+	if p.log == nil {
+		return
+	}
+	p.log.Configure(s.log)
+	var ready wakeups
+	p.mu.Lock()
+	p.deletable = s.deletable
+	moved := p.progress.SetMinISR(s.minISR)
+	p.advanced(moved, &ready)
+	p.mu.Unlock()
+	ready.run()
+}
+
+// fail takes the partition out of service: everybody who waits or comes later gets the reason.
+func (p *Partition) fail(reason error) {
+	var ready wakeups
+	p.failLocked(reason, &ready)
+	ready.run()
+}
+
+func (p *Partition) failLocked(reason error, ready *wakeups) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed == nil {
+		p.failed = reason
+	}
+	p.endWaits(p.failed, ready)
+}

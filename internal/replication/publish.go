@@ -1,0 +1,176 @@
+package replication
+
+import (
+	"fmt"
+	"slices"
+
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/storage"
+)
+
+// topicSettings is what partitions need of their topic's configuration.
+type topicSettings struct {
+	log       storage.LogConfig
+	minISR    int
+	deletable bool
+}
+
+// Publish brings the node to an image: opens logs, changes leadership, reconfigures, deletes. Called from one goroutine. delta is nil for
+// the first image (then logs on disk that the image does not know are set aside as strays).
+//
+// A partition that cannot be opened is logged and answers its reason; the others go on.
+func (n *Node) Publish(image *metadata.Image, delta *metadata.Delta) error {
+	if delta == nil {
+		n.publishAll(image)
+	} else {
+		n.publishDelta(image, delta)
+	}
+	n.image.Store(image)
+	return nil
+}
+
+func (n *Node) publishAll(image *metadata.Image) {
+	for p := range n.table.all() {
+		if part := registration(image, p.topicID, p.tp.Partition); part == nil {
+			n.delete(p)
+		}
+	}
+	n.setStraysAside(image)
+	for topic := range image.Topics("") {
+		n.publishTopic(image, topic)
+	}
+}
+
+func (n *Node) publishDelta(image *metadata.Image, delta *metadata.Delta) {
+	for _, topic := range delta.DeletedTopics() {
+		for i := range topic.Partitions {
+			p := n.table.find(record.TopicPartition{Topic: topic.Name, Partition: int32(i)})
+			if p != nil && p.topicID == topic.ID {
+				n.delete(p)
+			}
+		}
+	}
+	for _, topic := range delta.ChangedTopics() {
+		n.publishTopic(image, topic)
+	}
+	for _, key := range delta.ChangedConfigs() {
+		switch key.Type {
+		case metadata.TopicResource:
+			if topic, ok := image.Topic(key.Name); ok {
+				n.configure(image, topic)
+			}
+		case metadata.BrokerResource: // a default of every topic may have changed
+			for topic := range image.Topics("") {
+				n.configure(image, topic)
+			}
+		}
+	}
+}
+
+// registration finds a partition by topic id, nil if there is none.
+func registration(image *metadata.Image, topicID record.UUID, partition int32) *metadata.Partition {
+	topic, ok := image.TopicByID(topicID)
+	if !ok || partition < 0 || int(partition) >= len(topic.Partitions) {
+		return nil
+	}
+	return topic.Partitions[partition]
+}
+
+// settings reads a topic's configuration.
+func (n *Node) settings(image *metadata.Image, topic string) topicSettings {
+	overrides := image.Config(metadata.TopicResource, topic)
+	cfg := n.cfg.LogConfig(topic, overrides)
+	return topicSettings{log: cfg, minISR: n.cfg.MinISR(topic, overrides), deletable: cfg.Delete || !cfg.Compact}
+}
+
+// publishTopic brings the partitions of one topic to what the image says.
+func (n *Node) publishTopic(image *metadata.Image, topic *metadata.Topic) {
+	var s topicSettings
+	known := false
+	for i, part := range topic.Partitions {
+		tp := record.TopicPartition{Topic: topic.Name, Partition: int32(i)}
+		p := n.table.find(tp)
+		mine := slices.Index(part.Replicas, n.cfg.NodeID)
+		if p != nil && (mine < 0 || p.topicID != topic.ID) {
+			n.delete(p)
+			p = nil
+		}
+		if mine < 0 {
+			continue
+		}
+		if !known {
+			s, known = n.settings(image, topic.Name), true
+		}
+		if p == nil || p.log == nil {
+			p = n.open(tp, topic.ID, dirOf(part, mine), s)
+		}
+		if p.log != nil {
+			p.assign(part, s)
+		}
+	}
+}
+
+// dirOf is the directory that the controller assigned to a replica, zero if it leaves the choice to us. Ids whose first half is zero and whose second is below
+// 100 are reserved: unassigned, lost, migrating (KIP-858).
+func dirOf(part *metadata.Partition, replica int) record.UUID {
+	if replica >= len(part.Dirs) {
+		return record.UUID{}
+	}
+	dir := part.Dirs[replica]
+	low := dir
+	low[15] = 0
+	if low.IsZero() && dir[15] < 100 {
+		return record.UUID{}
+	}
+	return dir
+}
+
+// open opens or creates the log of a partition and enters it in the table. If that fails, the partition is there without a log and says why.
+func (n *Node) open(tp record.TopicPartition, topicID, dir record.UUID, s topicSettings) *Partition {
+	p := newPartition(n, tp, topicID)
+	log, err := n.cfg.Store.Create(tp, topicID, dir)
+	if err != nil {
+		n.cfg.Logger.Error("partition cannot be opened", "topic", tp.Topic, "partition", tp.Partition, "err", err)
+		p.failed = err
+	} else {
+		log.Configure(s.log)
+		p.log = log
+	}
+	n.table.put(p)
+	return p
+}
+
+// configure hands a topic's changed configuration to its partitions here.
+func (n *Node) configure(image *metadata.Image, topic *metadata.Topic) {
+	var s topicSettings
+	known := false
+	for i := range topic.Partitions {
+		p := n.table.find(record.TopicPartition{Topic: topic.Name, Partition: int32(i)})
+		if p == nil {
+			continue
+		}
+		if !known {
+			s, known = n.settings(image, topic.Name), true
+		}
+		p.configure(s)
+	}
+}
+
+// delete ends the partition and removes its log: its topic is gone, or its replica here is.
+func (n *Node) delete(p *Partition) {
+	status := p.Status()
+	p.fail(fmt.Errorf("%s: deleted: %w", p.tp, ErrUnknownPartition))
+	n.table.remove(p)
+	if status.Leads {
+		n.cfg.Leading(p.tp, status.LeaderEpoch, false)
+	}
+	if p.log == nil {
+		return
+	}
+	p.role.Lock() // appends under way end first
+	defer p.role.Unlock()
+	if err := n.cfg.Store.Delete(p.tp); err != nil {
+		n.cfg.Logger.Error("log of a deleted partition stays on disk", "topic", p.tp.Topic, "partition", p.tp.Partition, "err", err)
+	}
+}
