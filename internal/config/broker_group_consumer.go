@@ -1,0 +1,33 @@
+package config
+
+// brokerGroupConsumerKeys are about consumer groups of the new protocol.
+var brokerGroupConsumerKeys = []Key{
+	{Name: "group.consumer.assignment.interval.ms", Type: Int, Default: "1000", Valid: atLeast(0), Mode: ClusterWide, Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.assignor.offload.enable", Type: Boolean, Default: "true", Mode: ClusterWide, Importance: "MEDIUM", Internal: true,
+		Doc: ""},
+	{Name: "group.consumer.assignors", Type: List, Default: "uniform,range", Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.heartbeat.interval.ms", Type: Int, Default: "5000", Valid: atLeast(1), Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.max.assignment.interval.ms", Type: Int, Default: "15000", Valid: atLeast(0), Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.max.heartbeat.interval.ms", Type: Int, Default: "15000", Valid: atLeast(1), Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.max.session.timeout.ms", Type: Int, Default: "60000", Valid: atLeast(1), Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.max.size", Type: Int, Default: "2147483647", Valid: atLeast(1), Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.migration.policy", Type: String, Default: "bidirectional", Valid: oneOfFold("DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"), Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.min.assignment.interval.ms", Type: Int, Default: "0", Valid: atLeast(0), Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.min.heartbeat.interval.ms", Type: Int, Default: "5000", Valid: atLeast(1), Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.min.session.timeout.ms", Type: Int, Default: "45000", Valid: atLeast(1), Importance: "MEDIUM",
+		Doc: ""},
+	{Name: "group.consumer.regex.refresh.interval.ms", Type: Int, Default: "600000", Valid: atLeast(10000), Importance: "MEDIUM", Internal: true,
+		Doc: ""},
+	{Name: "group.consumer.session.timeout.ms", Type: Int, Default: "45000", Valid: atLeast(1), Importance: "MEDIUM",
+		Doc: ""},
+}

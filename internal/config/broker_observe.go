@@ -1,0 +1,31 @@
+package config
+
+// brokerObserveKeys are about metrics, quotas, telemetry and plugins.
+var brokerObserveKeys = []Key{
+	{Name: "client.quota.callback.class", Type: Class, NoDefault: true, Importance: "LOW",
+		Doc: ""},
+	{Name: "config.providers", Type: List, Mode: ClusterWide, Importance: "LOW",
+		Doc: ""},
+	{Name: "controller.quota.window.num", Type: Int, Default: "11", Valid: atLeast(1), Importance: "LOW",
+		Doc: ""},
+	{Name: "controller.quota.window.size.seconds", Type: Int, Default: "1", Valid: atLeast(1), Importance: "LOW",
+		Doc: ""},
+	{Name: "kafka.metrics.polling.interval.secs", Type: Int, Default: "10", Valid: atLeast(1), Importance: "LOW",
+		Doc: ""},
+	{Name: "kafka.metrics.reporters", Type: List, Importance: "LOW",
+		Doc: ""},
+	{Name: "metric.reporters", Type: List, Default: "org.apache.kafka.common.metrics.JmxReporter", Mode: ClusterWide, Importance: "LOW",
+		Doc: ""},
+	{Name: "metrics.num.samples", Type: Int, Default: "2", Valid: atLeast(1), Importance: "LOW",
+		Doc: ""},
+	{Name: "metrics.recording.level", Type: String, Default: "INFO", Importance: "LOW",
+		Doc: ""},
+	{Name: "metrics.sample.window.ms", Type: Long, Default: "30000", Valid: atLeast(1), Importance: "LOW",
+		Doc: ""},
+	{Name: "quota.window.num", Type: Int, Default: "11", Valid: atLeast(1), Importance: "LOW",
+		Doc: ""},
+	{Name: "quota.window.size.seconds", Type: Int, Default: "1", Valid: atLeast(1), Importance: "LOW",
+		Doc: ""},
+	{Name: "telemetry.max.bytes", Type: Int, Default: "1048576", Valid: atLeast(1), Importance: "LOW",
+		Doc: ""},
+}

@@ -1,0 +1,244 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// contradictions are the values that are right by themselves and wrong together. They are those that Kafka looks for when it starts.
+func (v *Values) contradictions() []error {
+	var wrongs []error
+	for _, check := range []func() error{
+		v.checkNode, v.checkListeners, v.checkVoters, v.checkDirs, v.checkLogTimes, v.checkMessageSizes, v.checkReplication, v.checkIdle,
+	} {
+		if err := check(); err != nil {
+			wrongs = append(wrongs, err)
+		}
+	}
+	for _, r := range ordered {
+		if err := v.checkOrder(r); err != nil {
+			wrongs = append(wrongs, err)
+		}
+	}
+	return wrongs
+}
+
+func (v *Values) checkNode() error {
+	roles := v.List("process.roles")
+	if len(roles) == 0 {
+		return wrong("process.roles", "", fmt.Errorf("no role: give broker, controller, or both"))
+	}
+	node, broker := v.Int("node.id"), v.Int("broker.id")
+	if broker >= 0 && broker != node {
+		return wrong("node.id", fmt.Sprint(node), fmt.Errorf("broker.id is %d: give only node.id", broker))
+	}
+	return nil
+}
+
+func (v *Values) checkListeners() error {
+	ls, err := v.Listeners()
+	if err != nil {
+		return err
+	}
+	text := v.text("listeners")
+	if len(ls.Controllers) == 0 {
+		return wrong("controller.listener.names", "", fmt.Errorf("no name: give the name of the controllers' listener, for instance CONTROLLER"))
+	}
+	bound := func(name string) bool {
+		return slices.ContainsFunc(ls.Bind, func(l Listener) bool { return l.Name == name })
+	}
+	client := slices.ContainsFunc(ls.Bind, func(l Listener) bool { return !l.Control })
+	switch {
+	case v.HasRole("controller") && !bound(ls.Controllers[0]):
+		return wrong("listeners", text, fmt.Errorf("a controller needs the listener %s (controller.listener.names): add for instance %s://127.0.0.1:9093",
+			ls.Controllers[0], ls.Controllers[0]))
+	case !v.HasRole("controller") && slices.ContainsFunc(ls.Bind, func(l Listener) bool { return l.Control }):
+		return wrong("listeners", text, fmt.Errorf("process.roles has no controller, so no listener of controller.listener.names (%s) may be here",
+			strings.Join(ls.Controllers, ",")))
+	case v.HasRole("broker") && !client:
+		return wrong("listeners", text, fmt.Errorf("a broker needs a listener that is not for controllers: add for instance PLAINTEXT://127.0.0.1:9092"))
+	case !v.HasRole("broker") && client:
+		return wrong("listeners", text, fmt.Errorf("process.roles has no broker, so only listeners of controller.listener.names (%s) may be here",
+			strings.Join(ls.Controllers, ",")))
+	}
+	if ls.Protocols[ls.Controllers[0]] == "" {
+		return wrong("controller.listener.names", ls.Controllers[0], fmt.Errorf("no security protocol: add %s:PLAINTEXT to listener.security.protocol.map",
+			ls.Controllers[0]))
+	}
+	if !v.HasRole("broker") {
+		return nil
+	}
+	return v.checkInterBroker(&ls)
+}
+
+func (v *Values) checkInterBroker(ls *Listeners) error {
+	key, text := "inter.broker.listener.name", v.text("inter.broker.listener.name")
+	if text == "" {
+		key, text = "security.inter.broker.protocol", v.text("security.inter.broker.protocol")
+	}
+	if slices.Contains(ls.Controllers, ls.InterBroker) {
+		return wrong(key, text, fmt.Errorf("listener %s is for controllers (controller.listener.names): brokers need another one", ls.InterBroker))
+	}
+	for _, l := range ls.Advertised {
+		if l.Name == ls.InterBroker {
+			return nil
+		}
+	}
+	return wrong(key, text, fmt.Errorf("listener %s is not advertised: name one of advertised.listeners in inter.broker.listener.name", ls.InterBroker))
+}
+
+func (v *Values) checkVoters() error {
+	voters, node := v.Voters(), v.Int("node.id")
+	among := slices.ContainsFunc(voters, func(o Voter) bool { return int(o.ID) == node })
+	switch {
+	case len(voters) == 0 && len(v.List("controller.quorum.bootstrap.servers")) == 0 && !v.HasRole("controller"):
+		return wrong("controller.quorum.bootstrap.servers", "", fmt.Errorf("a broker that is not a controller must know where the controllers are: "+
+			"give host:port of one or more"))
+	case len(voters) == 0:
+		return nil
+	case v.HasRole("controller") && !among:
+		return wrong("controller.quorum.voters", v.text("controller.quorum.voters"), fmt.Errorf("a controller is one of the voters, and node.id=%d is not there", node))
+	case !v.HasRole("controller") && among:
+		return wrong("controller.quorum.voters", v.text("controller.quorum.voters"), fmt.Errorf("node.id=%d is there, but process.roles has no controller", node))
+	}
+	return nil
+}
+
+func (v *Values) checkDirs() error {
+	dirs := v.LogDirs()
+	if len(dirs) == 0 || slices.Contains(dirs, "") {
+		return wrong("log.dirs", v.text("log.dirs"), fmt.Errorf("an empty path: give one directory or several, separated by commas"))
+	}
+	for _, dir := range v.List("cordoned.log.dirs") {
+		if dir != "*" && !slices.Contains(dirs, dir) {
+			return wrong("cordoned.log.dirs", v.text("cordoned.log.dirs"), fmt.Errorf("%s is not one of log.dirs", dir))
+		}
+	}
+	return nil
+}
+
+// checkLogTimes wants a retention and a roll time that mean something, whichever unit they are in. (Synonyms: ms before minutes before hours.)
+func (v *Values) checkLogTimes() error {
+	for _, key := range []string{"log.retention.ms", "log.retention.minutes", "log.retention.hours"} {
+		text, set, _ := v.Lookup(key)
+		if !set {
+			continue
+		}
+		if text == "0" {
+			return wrong(key, text, fmt.Errorf("nothing would be kept: give 1 or more, or -1 for ever"))
+		}
+		break
+	}
+	for _, key := range []string{"log.roll.ms", "log.roll.hours"} {
+		if text, set, ok := v.Lookup(key); set && ok && v.Int64(key) < 1 {
+			return wrong(key, text, fmt.Errorf("too small: the least is 1"))
+		}
+	}
+	return nil
+}
+
+func (v *Values) checkMessageSizes() error {
+	buffer, threads := v.Int64("log.cleaner.dedupe.buffer.size"), max(1, v.Int64("log.cleaner.threads"))
+	if v.Bool("log.cleaner.enable") && buffer/threads <= 1<<20 {
+		return wrong("log.cleaner.dedupe.buffer.size", fmt.Sprint(buffer),
+			fmt.Errorf("too small: it must be more than %d, 1 MiB for each of log.cleaner.threads", threads<<20))
+	}
+	room, biggest := v.Int("socket.request.max.bytes"), v.Int("message.max.bytes")
+	if room < biggest && v.isSet("socket.request.max.bytes", "message.max.bytes") {
+		return wrong("message.max.bytes", fmt.Sprint(biggest), fmt.Errorf("no request could carry it: socket.request.max.bytes is %d", room))
+	}
+	return nil
+}
+
+func (v *Values) isSet(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, set, _ := v.Lookup(name)
+		return set
+	})
+}
+
+func (v *Values) checkReplication() error {
+	if codec := v.Int("offsets.topic.compression.codec"); codec < 0 || codec > 4 {
+		return wrong("offsets.topic.compression.codec", fmt.Sprint(codec), fmt.Errorf("not a codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd"))
+	}
+	if n := v.Int("offset.metadata.max.bytes"); n < 0 {
+		return wrong("offset.metadata.max.bytes", fmt.Sprint(n), fmt.Errorf("too small: the least is 0"))
+	}
+	return nil
+}
+
+// checkIdle keeps the limits that everything else divides by or waits for above zero.
+func (v *Values) checkIdle() error {
+	for _, key := range []string{"default.replication.factor", "request.timeout.ms"} {
+		if n := v.Int(key); n == 0 || n < -1 {
+			return wrong(key, fmt.Sprint(n), fmt.Errorf("too small: the least is 1"))
+		}
+	}
+	if n := v.Int64("queued.max.request.bytes"); n > 0 && n < v.Int64("socket.request.max.bytes") {
+		return wrong("queued.max.request.bytes", fmt.Sprint(n), fmt.Errorf("less than socket.request.max.bytes, %d: a request of that size could never be read", v.Int("socket.request.max.bytes")))
+	}
+	return nil
+}
+
+// order is a pair of keys the first of which must not be more (or, if strict, must be less) than the second.
+type order struct {
+	low, high string
+	strict    bool
+}
+
+// ordered are the pairs that Kafka compares at start.
+var ordered = []order{
+	{"replica.fetch.wait.max.ms", "replica.socket.timeout.ms", false},
+	{"replica.fetch.wait.max.ms", "replica.lag.time.max.ms", false},
+	{"group.min.session.timeout.ms", "group.max.session.timeout.ms", false},
+	{"broker.heartbeat.interval.ms", "broker.session.timeout.ms", true},
+
+	{"group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms", false},
+	{"group.consumer.min.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms", false},
+	{"group.consumer.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms", false},
+	{"group.consumer.min.session.timeout.ms", "group.consumer.max.session.timeout.ms", false},
+	{"group.consumer.min.session.timeout.ms", "group.consumer.session.timeout.ms", false},
+	{"group.consumer.session.timeout.ms", "group.consumer.max.session.timeout.ms", false},
+	{"group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms", true},
+	{"group.consumer.min.assignment.interval.ms", "group.consumer.max.assignment.interval.ms", false},
+
+	{"group.share.min.heartbeat.interval.ms", "group.share.max.heartbeat.interval.ms", false},
+	{"group.share.min.heartbeat.interval.ms", "group.share.heartbeat.interval.ms", false},
+	{"group.share.heartbeat.interval.ms", "group.share.max.heartbeat.interval.ms", false},
+	{"group.share.min.session.timeout.ms", "group.share.max.session.timeout.ms", false},
+	{"group.share.min.session.timeout.ms", "group.share.session.timeout.ms", false},
+	{"group.share.session.timeout.ms", "group.share.max.session.timeout.ms", false},
+	{"group.share.heartbeat.interval.ms", "group.share.session.timeout.ms", true},
+	{"group.share.min.record.lock.duration.ms", "group.share.record.lock.duration.ms", false},
+	{"group.share.record.lock.duration.ms", "group.share.max.record.lock.duration.ms", false},
+	{"group.share.min.delivery.count.limit", "group.share.delivery.count.limit", false},
+	{"group.share.delivery.count.limit", "group.share.max.delivery.count.limit", false},
+	{"group.share.min.partition.max.record.locks", "group.share.partition.max.record.locks", false},
+	{"group.share.partition.max.record.locks", "group.share.max.partition.max.record.locks", false},
+
+	{"group.streams.min.heartbeat.interval.ms", "group.streams.max.heartbeat.interval.ms", false},
+	{"group.streams.min.heartbeat.interval.ms", "group.streams.heartbeat.interval.ms", false},
+	{"group.streams.heartbeat.interval.ms", "group.streams.max.heartbeat.interval.ms", false},
+	{"group.streams.min.session.timeout.ms", "group.streams.max.session.timeout.ms", false},
+	{"group.streams.min.session.timeout.ms", "group.streams.session.timeout.ms", false},
+	{"group.streams.session.timeout.ms", "group.streams.max.session.timeout.ms", false},
+	{"group.streams.heartbeat.interval.ms", "group.streams.session.timeout.ms", true},
+	{"group.streams.num.standby.replicas", "group.streams.max.standby.replicas", false},
+}
+
+func (v *Values) checkOrder(o order) error {
+	low, high := v.Int64(o.low), v.Int64(o.high)
+	if low < high || low == high && !o.strict {
+		return nil
+	}
+	key, other := o.low, o.high
+	relation := "it must not be more than"
+	if o.strict {
+		relation = "it must be less than"
+	}
+	if !v.isSet(o.low) { // blame what the user wrote
+		return wrong(other, fmt.Sprint(high), fmt.Errorf("too small for %s, which is %d: %s this", key, low, relation))
+	}
+	return wrong(key, fmt.Sprint(low), fmt.Errorf("too large: %s %s, which is %d", relation, other, high))
+}
