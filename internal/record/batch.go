@@ -134,18 +134,6 @@ func AddSequence(seq, n int32) int32 {
 	return seq + n
 }
 
-// Codec is a compression type as the attributes of a batch number it.
-type Codec int8
-
-// The codecs of the protocol.
-const (
-	Uncompressed Codec = iota
-	Gzip
-	Snappy
-	LZ4
-	Zstd
-)
-
 // Header is one header of a record. A nil Value is null.
 type Header struct {
 	Key   string
