@@ -23,6 +23,12 @@ type Machine[E, R any] interface {
 	Due() time.Time
 }
 
+// Refuser is a machine that wants to know when a decision's records were refused (ErrRefused): its soft state may say what the log does
+// not. The callers whom the decision would have answered are told by the runner; the effects returned here come after.
+type Refuser[R any] interface {
+	Refused(now time.Time, records []R) []Effect
+}
+
 // Entry is one record of the log, with what its batch says about it.
 type Entry[R any] struct {
 	Offset        int64

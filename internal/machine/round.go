@@ -39,7 +39,7 @@ func (r *Runner[E, R]) accept(now time.Time, res Result[R]) error {
 		size += b.Size(rec)
 	}
 	if max := b.MaxBytes(); size > max {
-		r.refuse(res.Effects, fmt.Errorf("%w: %d bytes, at most %d: %w", ErrTooLarge, size, max, ErrRefused))
+		r.refuse(now, res, fmt.Errorf("%w: %d bytes, at most %d: %w", ErrTooLarge, size, max, ErrRefused))
 		return nil
 	} else if r.round.bytes+size > max || res.Transactional != nil {
 		if err := r.flush(); err != nil {
@@ -51,7 +51,7 @@ func (r *Runner[E, R]) accept(now time.Time, res Result[R]) error {
 	}
 	if len(r.round.records) == 0 && b.Ready != nil {
 		if err := b.Ready(); errors.Is(err, ErrRefused) {
-			r.refuse(res.Effects, err)
+			r.refuse(now, res, err)
 			return nil
 		} else if err != nil {
 			return err
@@ -97,7 +97,7 @@ func (r *Runner[E, R]) flush() error {
 func (r *Runner[E, R]) append(now time.Time, res Result[R]) error {
 	base, next, err := r.cfg.Log.Append(now, res.Records, res.Transactional)
 	if errors.Is(err, ErrRefused) {
-		r.refuse(res.Effects, err)
+		r.refuse(now, res, err)
 		return nil
 	} else if err != nil {
 		return err
@@ -154,12 +154,15 @@ func (r *Runner[E, R]) park(effects []Effect) {
 	}
 }
 
-// refuse answers those whom a dropped decision would have answered.
-func (r *Runner[E, R]) refuse(effects []Effect, err error) {
-	for _, e := range effects {
+// refuse drops a decision and answers those whom it would have answered.
+func (r *Runner[E, R]) refuse(now time.Time, res Result[R], err error) {
+	for _, e := range res.Effects {
 		if reply, ok := e.(Reply); ok {
 			r.answer(reply.To, nil, err)
 		}
+	}
+	if m, ok := r.cfg.Machine.(Refuser[R]); ok {
+		r.park(m.Refused(now, res.Records))
 	}
 }
 

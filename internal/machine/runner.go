@@ -18,6 +18,9 @@ type RunnerConfig[E, R any] struct {
 	Failed func(error)
 	// Batching, if not nil, lets several decisions share a batch.
 	Batching *Batching[R]
+	// Loaded is the offset after the last entry that the machine was loaded with: effects wait until everything below is committed.
+	// 0: nothing was loaded, or it is known to be committed.
+	Loaded int64
 }
 
 // Runner drives one machine. It holds no goroutine while it has nothing to do: events queue up, and a goroutine drains the queue.
@@ -58,6 +61,9 @@ type submission[E any] struct {
 func NewRunner[E, R any](cfg RunnerConfig[E, R]) *Runner[E, R] {
 	r := &Runner[E, R]{cfg: cfg, waiting: make(map[Ticket]func(any, error)), finished: make(chan struct{}), committed: -1}
 	r.round.nextOffset = -1
+	if cfg.Loaded > 0 {
+		r.written(cfg.Loaded, nil)
+	}
 	if !cfg.Machine.Due().IsZero() {
 		r.mu.Lock()
 		r.wake()

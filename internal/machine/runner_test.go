@@ -167,6 +167,18 @@ func TestEffectsWaitForCommit(t *testing.T) {
 	})
 }
 
+func TestEffectsWaitForWhatWasLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &rig{adder: &adder{}, log: &memLog{end: 7}}
+		g.Runner = machine.NewRunner(machine.RunnerConfig[add, int]{Name: "adder", Machine: g.adder, Log: g.log, Loaded: 7})
+		defer g.Close()
+		g.add(add{})
+		g.expect(t)
+		g.log.settle(nil)
+		g.expect(t, "0")
+	})
+}
+
 func TestTicksComeWhenDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(&memLog{atOnce: true}, nil)

@@ -1,0 +1,88 @@
+package group
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// classicType is the type of all groups here, as listings name it.
+const classicType = "classic"
+
+// describe tells about groups. One that does not exist is Dead, since version 6 with an error (KIP-1043).
+func (m *Machine) describe(rq *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsResponse {
+	resp := kmsg.NewPtrDescribeGroupsResponse()
+	for _, id := range rq.Groups {
+		rg := kmsg.NewDescribeGroupsResponseGroup()
+		rg.Group = id
+		if m.exists(id) {
+			m.peek(id).describe(&rg)
+		} else {
+			rg.State = string(Dead)
+			if rq.Version >= 6 {
+				message := fmt.Sprintf("Group %s not found.", id)
+				rg.ErrorCode, rg.ErrorMessage = kerr.GroupIDNotFound.Code, &message
+			}
+		}
+		resp.Groups = append(resp.Groups, rg)
+	}
+	return resp
+}
+
+// describe fills in what the group is. What members said and got is shown while the group is stable.
+func (g *liveGroup) describe(rg *kmsg.DescribeGroupsResponseGroup) {
+	rg.State, rg.ProtocolType = string(g.state), g.protocolType
+	if g.state == Stable {
+		rg.Protocol = text(g.protocol)
+	}
+	for _, p := range g.members {
+		rm := kmsg.NewDescribeGroupsResponseGroupMember()
+		rm.MemberID, rm.InstanceID, rm.ClientID, rm.ClientHost = p.id, p.instanceID, p.clientID, p.clientHost
+		rm.ProtocolMetadata, rm.MemberAssignment = []byte{}, []byte{}
+		if g.state == Stable {
+			rm.ProtocolMetadata = append(rm.ProtocolMetadata, p.metadata(text(g.protocol))...)
+			rm.MemberAssignment = append(rm.MemberAssignment, p.assignment...)
+		}
+		rg.Members = append(rg.Members, rm)
+	}
+}
+
+// list lists the groups that pass the filters, by id.
+func (m *Machine) list(rq *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse {
+	resp := kmsg.NewPtrListGroupsResponse()
+	if !passes(rq.TypesFilter, classicType) {
+		return resp
+	}
+	ids := make(map[string]bool, len(m.hard.groups))
+	for id := range m.hard.groups {
+		ids[id] = true
+	}
+	for id := range m.hard.offsets {
+		ids[id] = true
+	}
+	for id := range m.live {
+		ids[id] = true
+	}
+	for _, id := range sortedKeys(ids) {
+		g := m.peek(id)
+		if !passes(rq.StatesFilter, string(g.state)) {
+			continue
+		}
+		rg := kmsg.NewListGroupsResponseGroup()
+		rg.Group, rg.ProtocolType, rg.GroupState, rg.GroupType = id, g.protocolType, string(g.state), classicType
+		resp.Groups = append(resp.Groups, rg)
+	}
+	return resp
+}
+
+// passes reports whether a filter lets a value through: an empty one lets all.
+func passes(filter []string, value string) bool {
+	for _, f := range filter {
+		if strings.EqualFold(strings.TrimSpace(f), value) {
+			return true
+		}
+	}
+	return len(filter) == 0
+}

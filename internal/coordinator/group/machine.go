@@ -1,0 +1,225 @@
+package group
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/machine"
+)
+
+// Event is one thing that happens to the groups of a partition. Exactly one of Request, Loaded and DeletedTopics is set.
+type Event struct {
+	Ticket machine.Ticket
+	// Request is about one group: DescribeGroups, DeleteGroups and OffsetFetch (in the form of version 8 and later) name one, ListGroups
+	// none. Its answer is a machine.Reply with the response of its kind. Topic names and ids are filled in; unknown ones are left out.
+	Request    kmsg.Request
+	ClientID   string
+	ClientHost string // Kafka's form: "/127.0.0.1"
+
+	Loaded        bool     // the first event after a load: sessions of the stored members begin
+	DeletedTopics []string // their offsets go
+}
+
+// Notice is an effect: something an operator may want to read in the log.
+type Notice struct {
+	Message    string
+	Group      string
+	Member     string // "": none in particular
+	Generation int32
+	Reason     string
+}
+
+// Config is what New needs.
+type Config struct {
+	Settings func() Settings // cheap
+	Rand     *rand.Rand      // member ids
+}
+
+// Machine is the group coordinator of one partition.
+type Machine struct {
+	cfg   Config
+	hard  state
+	live  map[string]*liveGroup
+	clock timers
+	// cleanup is when expired offsets are looked for next, and cleanupFrom the group to go on with.
+	cleanup     time.Time
+	cleanupFrom string
+	forgotten   []string  // topics that are gone, while there are offsets of them
+	forgetAt    time.Time // when to go on removing those
+
+	// What follows lives during one call.
+	now time.Time
+	set Settings
+	out machine.Result[Record]
+}
+
+var _ machine.Machine[Event, Record] = (*Machine)(nil)
+
+// New returns a machine without groups.
+func New(cfg Config) *Machine {
+	return &Machine{cfg: cfg, hard: newState(), live: make(map[string]*liveGroup)}
+}
+
+// begin sets the scene of one decision.
+func (m *Machine) begin(now time.Time) {
+	m.now, m.set, m.out = now, m.cfg.Settings(), machine.Result[Record]{}
+}
+
+// Handle decides on an event.
+func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
+	m.begin(now)
+	switch {
+	case e.Loaded:
+		m.loaded()
+	case e.Request == nil:
+		m.forgotten, m.forgetAt = append(m.forgotten, e.DeletedTopics...), now
+	default:
+		m.request(&e)
+	}
+	return m.out
+}
+
+func (m *Machine) request(e *Event) {
+	switch rq := e.Request.(type) {
+	case *kmsg.HeartbeatRequest:
+		m.reply(e.Ticket, m.heartbeat(rq))
+	case *kmsg.OffsetCommitRequest:
+		m.reply(e.Ticket, m.commitOffsets(rq))
+	case *kmsg.OffsetFetchRequest:
+		m.reply(e.Ticket, m.fetchOffsets(rq))
+	case *kmsg.JoinGroupRequest:
+		m.join(e, rq)
+	case *kmsg.SyncGroupRequest:
+		m.sync(e.Ticket, rq)
+	case *kmsg.LeaveGroupRequest:
+		m.reply(e.Ticket, m.leave(rq))
+	case *kmsg.TxnOffsetCommitRequest:
+		m.reply(e.Ticket, m.commitTxnOffsets(rq))
+	case *kmsg.OffsetDeleteRequest:
+		m.reply(e.Ticket, m.deleteOffsets(rq))
+	case *kmsg.DeleteGroupsRequest:
+		m.reply(e.Ticket, m.deleteGroups(rq))
+	case *kmsg.DescribeGroupsRequest:
+		m.reply(e.Ticket, m.describe(rq))
+	case *kmsg.ListGroupsRequest:
+		m.reply(e.Ticket, m.list(rq))
+	}
+}
+
+// reply answers a ticket; 0 is nobody.
+func (m *Machine) reply(to machine.Ticket, resp kmsg.Response) {
+	if to != 0 {
+		m.out.Effects = append(m.out.Effects, machine.Reply{To: to, Response: resp})
+	}
+}
+
+// write adds a record to the decision.
+func (m *Machine) write(r Record) { m.out.Records = append(m.out.Records, r) }
+
+// note tells the operator.
+func (m *Machine) note(n Notice) { m.out.Effects = append(m.out.Effects, n) }
+
+// Apply changes the hard state.
+func (m *Machine) Apply(e machine.Entry[Record]) { m.hard.apply(e) }
+
+// Due is when the next session ends, or a group waits no longer, or offsets are to be removed.
+func (m *Machine) Due() time.Time {
+	due := m.clock.next()
+	if len(m.forgotten) > 0 && (due.IsZero() || m.forgetAt.Before(due)) {
+		due = m.forgetAt
+	}
+	if len(m.hard.groups) == 0 && len(m.hard.offsets) == 0 {
+		return due
+	}
+	if due.IsZero() || m.cleanup.Before(due) {
+		return m.cleanup
+	}
+	return due
+}
+
+// Tick does what is due. What is much at once is spread over several ticks.
+func (m *Machine) Tick(now time.Time) machine.Result[Record] {
+	m.begin(now)
+	for len(m.out.Records) < maxRecordsPerTick {
+		t := m.clock.pop(now)
+		if t == nil {
+			break
+		}
+		m.fire(t)
+	}
+	m.forgetTopics()
+	if !m.cleanup.After(now) {
+		m.expireOffsets()
+	}
+	return m.out
+}
+
+// maxRecordsPerTick bounds the batch that one tick writes.
+const maxRecordsPerTick = 1000
+
+// loaded starts the sessions of all stored members, and the search for expired offsets.
+func (m *Machine) loaded() {
+	for _, id := range sortedKeys(m.hard.groups) {
+		if len(m.hard.groups[id].Members) == 0 {
+			continue
+		}
+		g := m.group(id)
+		for _, p := range g.members {
+			m.startSession(g, p, p.sessionTimeout)
+		}
+		if len(g.members) > m.set.MaxSize {
+			m.prepareRebalance(g, "the group was loaded with more members than group.max.size")
+		}
+	}
+	m.cleanup = m.now.Add(m.set.RetentionCheckInterval)
+}
+
+// Refused takes back what a decision did to soft state when its records were refused: the groups concerned go back to what is
+// stored, and whoever waits in them is sent to ask again.
+func (m *Machine) Refused(now time.Time, records []Record) []machine.Effect {
+	m.begin(now)
+	for _, r := range records {
+		if r, ok := r.(*MetadataRecord); ok {
+			m.dropLive(r.Group)
+		}
+	}
+	return m.out.Effects
+}
+
+// dropLive forgets the soft state of a group.
+func (m *Machine) dropLive(id string) {
+	g := m.live[id]
+	if g == nil {
+		return
+	}
+	for _, p := range g.members {
+		m.answerJoin(p, joinError(p.id, codeNotAvailable))
+		m.answerSync(p, syncError(codeNotAvailable))
+		p.session.stop()
+	}
+	for _, t := range g.pending {
+		t.stop()
+	}
+	g.joinTimer.stop()
+	g.syncTimer.stop()
+	delete(m.live, id)
+	if stored := m.hard.groups[id]; stored != nil && len(stored.Members) > 0 {
+		g := m.group(id)
+		for _, p := range g.members {
+			m.startSession(g, p, p.sessionTimeout)
+		}
+	}
+}
+
+// sortedKeys lists the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
