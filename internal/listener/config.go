@@ -1,0 +1,85 @@
+package listener
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"leat/internal/security"
+)
+
+// Limits may change at run time.
+type Limits struct {
+	MaxRequestBytes        int            // socket.request.max.bytes; <= 0: 100 MiB
+	QueuedMaxBytes         int64          // queued.max.request.bytes; <= 0: no bound
+	MaxConnections         int            // max.connections; <= 0: no bound
+	MaxConnectionsPerIP    int            // max.connections.per.ip; 0 without overrides, or < 0: no bound
+	PerIPOverrides         map[string]int // max.connections.per.ip.overrides, by address
+	MaxIdle                time.Duration  // connections.max.idle.ms; <= 0: no bound
+	MaxInFlight            int            // requests of one connection under way at once; <= 0: 100
+	SendBuffer, RecvBuffer int            // socket.*.buffer.bytes; -1 or 0: the system's
+}
+
+const (
+	defaultMaxRequestBytes = 100 << 20
+	defaultMaxInFlight     = 100
+)
+
+func (l *Limits) maxRequestBytes() int {
+	if l.MaxRequestBytes <= 0 {
+		return defaultMaxRequestBytes
+	}
+	return l.MaxRequestBytes
+}
+
+func (l *Limits) maxInFlight() int {
+	if l.MaxInFlight <= 0 {
+		return defaultMaxInFlight
+	}
+	return l.MaxInFlight
+}
+
+// perIP returns how many connections an address may have, and whether that is bounded at all.
+func (l *Limits) perIP(addr netip.Addr) (int, bool) {
+	if n, ok := l.PerIPOverrides[addr.String()]; ok {
+		return n, true
+	}
+	if l.MaxConnectionsPerIP < 0 || l.MaxConnectionsPerIP == 0 && len(l.PerIPOverrides) == 0 {
+		return 0, false
+	}
+	return l.MaxConnectionsPerIP, true
+}
+
+// Config is what Serve needs.
+type Config struct {
+	Name     string
+	Control  bool
+	Protocol security.Protocol
+	Listener net.Listener // TCP, or in memory in tests
+	Limits   func() Limits
+	Shared   *Shared // bounds over all listeners of the node
+	Handler  Handler
+	Logger   *slog.Logger
+	Observe  Observe
+}
+
+// Observe is called when something happened that is worth counting. Every function may be nil; they are called from many goroutines and must
+// not wait.
+type Observe struct {
+	Opened  func(*Conn)
+	Closed  func(*Conn)
+	Refused func(addr netip.Addr) // over the limit of its address
+	Request func(Done)
+	Panic   func()
+}
+
+// Done is what is known of a request that is answered. Its parts are in order of time.
+type Done struct {
+	Key, Version              int16
+	Received                  time.Time
+	Handled                   time.Duration // until the handler returned
+	Answered                  time.Duration // until Reply or NoReply
+	Sent                      time.Duration // until the last byte was taken by the socket
+	RequestBytes, ResponseLen int           // without their length prefixes
+}

@@ -1,0 +1,35 @@
+package listener
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// httpAnswer is what a browser or probe gets that speaks HTTP to a Kafka port.
+const httpAnswer = "This port speaks the Kafka protocol, not HTTP. Health, metrics and profiles are on the address of leat.http.listener.\n"
+
+// sniff looks whether the first bytes of a connection are those of another protocol, which would otherwise be an absurd length.
+func (c *conn) sniff() error {
+	switch first := string(c.length[:]); {
+	case first[0] == 0x16 && first[1] == 0x03 && first[2] <= 0x04:
+		return fmt.Errorf("the first bytes are a TLS handshake, but this listener is plain: set security.protocol=PLAINTEXT in the client, or use a listener with TLS")
+	case first == "GET ", first == "HEAD", first == "POST", first == "PUT ", first == "DELE", first == "OPTI", first == "PRI ":
+		c.answerHTTP()
+		return errors.New("the first bytes are an HTTP request, but this is a Kafka listener: HTTP is on the address of leat.http.listener")
+	}
+	return nil
+}
+
+// answerHTTP tells an HTTP client in words, and reads what it still sends, because closing with unread bytes would reset the connection
+// before the answer is read.
+func (c *conn) answerHTTP() {
+	c.nc.SetDeadline(time.Now().Add(time.Second))
+	if tcp, ok := c.nc.(*net.TCPConn); ok {
+		fmt.Fprintf(c.nc, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(httpAnswer), httpAnswer)
+		tcp.CloseWrite()
+		io.CopyN(io.Discard, c.nc, 64<<10)
+	}
+}
