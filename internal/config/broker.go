@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -31,9 +30,6 @@ func ParseBroker(layers ...map[string]string) (v *Values, warnings []string, err
 			wrongs = append(wrongs, err)
 			continue
 		}
-		if removed := deduplicate(&parsed); removed > 0 {
-			warnings = append(warnings, fmt.Sprintf("%s=%s: names something twice: the first counts", name, trim(texts[name])))
-		}
 		static.entries[name] = entry{trim(texts[name]), parsed}
 	}
 	v = &Values{scope: Broker, layers: []layer{static}}
@@ -45,25 +41,6 @@ func ParseBroker(layers ...map[string]string) (v *Values, warnings []string, err
 		return nil, warnings, err
 	}
 	return v, warnings, nil
-}
-
-// deduplicate drops items of a list that stand there before, and counts them.
-func deduplicate(parsed *any) int {
-	items, ok := (*parsed).([]string)
-	if !ok {
-		return 0
-	}
-	var kept []string
-	for _, item := range items {
-		if !slices.Contains(kept, item) {
-			kept = append(kept, item)
-		}
-	}
-	removed := len(items) - len(kept)
-	if removed > 0 {
-		*parsed = kept
-	}
-	return removed
 }
 
 // defaultsFor is where leat differs from Kafka: with nothing given, one node is broker and controller at once, on the loopback

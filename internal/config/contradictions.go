@@ -25,10 +25,6 @@ func (v *Values) contradictions() []error {
 }
 
 func (v *Values) checkNode() error {
-	roles := v.List("process.roles")
-	if len(roles) == 0 {
-		return wrong("process.roles", "", fmt.Errorf("no role: give broker, controller, or both"))
-	}
 	node, broker := v.Int("node.id"), v.Int("broker.id")
 	if broker >= 0 && broker != node {
 		return wrong("node.id", fmt.Sprint(node), fmt.Errorf("broker.id is %d: give only node.id", broker))
@@ -42,9 +38,6 @@ func (v *Values) checkListeners() error {
 		return err
 	}
 	text := v.text("listeners")
-	if len(ls.Controllers) == 0 {
-		return wrong("controller.listener.names", "", fmt.Errorf("no name: give the name of the controllers' listener, for instance CONTROLLER"))
-	}
 	bound := func(name string) bool {
 		return slices.ContainsFunc(ls.Bind, func(l Listener) bool { return l.Name == name })
 	}
@@ -107,9 +100,6 @@ func (v *Values) checkVoters() error {
 
 func (v *Values) checkDirs() error {
 	dirs := v.LogDirs()
-	if len(dirs) == 0 || slices.Contains(dirs, "") {
-		return wrong("log.dirs", v.text("log.dirs"), fmt.Errorf("an empty path: give one directory or several, separated by commas"))
-	}
 	for _, dir := range v.List("cordoned.log.dirs") {
 		if dir != "*" && !slices.Contains(dirs, dir) {
 			return wrong("cordoned.log.dirs", v.text("cordoned.log.dirs"), fmt.Errorf("%s is not one of log.dirs", dir))

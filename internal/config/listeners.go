@@ -167,9 +167,6 @@ func (v *Values) listenerList(key string, ls *Listeners) ([]Listener, error) {
 // checkBound wants every name and every port once; a name twice is allowed for an IPv4 and an IPv6 address on one port, as in Kafka.
 func (v *Values) checkBound(ls *Listeners) error {
 	text, _, _ := v.Lookup("listeners")
-	if len(ls.Bind) == 0 {
-		return wrong("listeners", text, fmt.Errorf("no listener: give at least one, for instance PLAINTEXT://127.0.0.1:9092"))
-	}
 	for i, l := range ls.Bind {
 		for _, earlier := range ls.Bind[:i] {
 			bothFamilies := l.Name == earlier.Name && l.Port == earlier.Port && otherFamily(l.Host, earlier.Host)

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -59,7 +60,7 @@ func (k *Key) convert(text string) (any, error) {
 	case Double:
 		return parseDouble(text)
 	case List:
-		return splitList(text), nil
+		return parseList(text)
 	case String, Class, Password, Unknown:
 	}
 	return text, nil
@@ -102,6 +103,20 @@ func parseDouble(text string) (any, error) {
 		return nil, fmt.Errorf("not a number: write it like 0.5")
 	}
 	return n, nil
+}
+
+// parseList splits and wants every item to say something new, as Kafka does since 4.2.
+func parseList(text string) (any, error) {
+	items := splitList(text)
+	for i, item := range items {
+		if item == "" {
+			return nil, fmt.Errorf("an empty item: take the comma out")
+		}
+		if slices.Contains(items[:i], item) {
+			return nil, fmt.Errorf("%s stands there twice", item)
+		}
+	}
+	return items, nil
 }
 
 // splitList splits at commas. White space around items does not count; an empty text is an empty list.

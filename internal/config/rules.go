@@ -72,16 +72,21 @@ type words struct {
 	allowed []string
 	fold    bool // in any case
 	list    bool
+	filled  bool // at least one
 }
 
 func oneOf(allowed ...string) Rule     { return words{allowed: allowed} }
 func oneOfFold(allowed ...string) Rule { return words{allowed: allowed, fold: true} }
 func eachOf(allowed ...string) Rule    { return words{allowed: allowed, list: true} }
+func someOf(allowed ...string) Rule    { return words{allowed: allowed, list: true, filled: true} }
 
 func (w words) Check(value any) error {
 	items, ok := value.([]string)
 	if !ok {
 		items = []string{value.(string)}
+	}
+	if w.filled && len(items) == 0 {
+		return fmt.Errorf("empty: give one or more of %s", strings.Join(w.allowed, ", "))
 	}
 	for _, item := range items {
 		match := func(a string) bool { return a == item || w.fold && strings.EqualFold(a, item) }
@@ -117,6 +122,14 @@ func (d described) String() string        { return d.text }
 var nonEmpty Rule = described{"non-empty string", func(value any) error {
 	if value.(string) == "" {
 		return fmt.Errorf("empty: give a value, or leave the key out")
+	}
+	return nil
+}}
+
+// filledList wants at least one item.
+var filledList Rule = described{"non-empty list", func(value any) error {
+	if len(value.([]string)) == 0 {
+		return fmt.Errorf("empty: give at least one, or leave the key out")
 	}
 	return nil
 }}
