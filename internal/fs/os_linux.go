@@ -49,7 +49,7 @@ func control(f *os.File, call func(fd int) error) error {
 		}
 	})
 	if err != nil {
-		return err
+		return os.ErrClosed // the only reason, but not the error that everything else gives
 	}
 	return callErr
 }

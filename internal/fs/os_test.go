@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"leat/internal/fs"
+	"leat/internal/fs/fstest"
 )
 
 func TestUsageOfMissingDirectoryNamesIt(t *testing.T) {
@@ -32,4 +33,8 @@ func TestOSFilesHaveDescriptors(t *testing.T) {
 	if err := conn.Control(func(uintptr) { called = true }); err != nil || !called {
 		t.Fatalf("Control = %v, called %t", err, called)
 	}
+}
+
+func TestOSConforms(t *testing.T) {
+	fstest.Run(t, func(t *testing.T) (fs.FS, string) { return fs.OS, t.TempDir() })
 }
