@@ -58,7 +58,8 @@ type Rooms struct {
 // Handlers answers requests.
 type Handlers struct {
 	Rooms
-	sessions *fetchSessions
+	sessions    *fetchSessions
+	producerIDs *producerIDs
 }
 
 // Call is one request on its way through a handler. Image is held for the whole request.

@@ -23,13 +23,12 @@ type Partition struct {
 	// just those.
 	role sync.RWMutex
 
-	mu        sync.Mutex
-	progress  progress.Replica // guarded by mu, as all below
-	failed    error            // out of service
-	deletable bool             // cleanup.policy allows DeleteRecords
-	grown     growth
-	commits   []*commitWait
-	fetches   []*waitEntry
+	mu       sync.Mutex
+	progress progress.Replica // guarded by mu, as all below
+	failed   error            // out of service
+	grown    growth
+	commits  []*commitWait
+	fetches  []*waitEntry
 }
 
 // newPartition is a replica without a log yet.
@@ -60,11 +59,10 @@ func (p *Partition) CatchingUp() bool {
 	return p.progress.CatchingUp()
 }
 
-// Deletable reports whether the topic's cleanup.policy lets clients delete records.
+// Deletable reports whether the topic's cleanup.policy lets clients delete records: not if it only compacts.
 func (p *Partition) Deletable() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.deletable
+	cfg := p.log.Config()
+	return cfg.Delete || !cfg.Compact
 }
 
 // Status is one partition's state for metrics and tools.
@@ -211,7 +209,6 @@ func (p *Partition) changeRole(a progress.Assignment, s topicSettings, ready *wa
 		return
 	}
 	before = p.progress.LeaderEpoch()
-	p.deletable = s.deletable
 	p.progress.SetMinISR(s.minISR)
 	change = p.progress.Assign(a, progress.Marks{HighWatermark: o.HighWatermark, LogEnd: o.LogEnd})
 	if change.Began || change.Ended {
@@ -240,7 +237,6 @@ func (p *Partition) configure(s topicSettings) {
 	p.log.Configure(s.log)
 	var ready wakeups
 	p.mu.Lock()
-	p.deletable = s.deletable
 	moved := p.progress.SetMinISR(s.minISR)
 	p.advanced(moved, &ready)
 	p.mu.Unlock()

@@ -11,9 +11,8 @@ import (
 
 // topicSettings is what partitions need of their topic's configuration.
 type topicSettings struct {
-	log       storage.LogConfig
-	minISR    int
-	deletable bool
+	log    storage.LogConfig
+	minISR int
 }
 
 // Publish brings the node to an image: opens logs, changes leadership, reconfigures, deletes. Called from one goroutine. delta is nil for
@@ -80,8 +79,7 @@ func registration(image *metadata.Image, topicID record.UUID, partition int32) *
 // settings reads a topic's configuration.
 func (n *Node) settings(image *metadata.Image, topic string) topicSettings {
 	overrides := image.Config(metadata.TopicResource, topic)
-	cfg := n.cfg.LogConfig(topic, overrides)
-	return topicSettings{log: cfg, minISR: n.cfg.MinISR(topic, overrides), deletable: cfg.Delete || !cfg.Compact}
+	return topicSettings{log: n.cfg.LogConfig(topic, overrides), minISR: n.cfg.MinISR(topic, overrides)}
 }
 
 // publishTopic brings the partitions of one topic to what the image says.

@@ -41,6 +41,20 @@ func (p *Partition) WhenCommitted(nextOffset int64, deadline time.Time, fn func(
 	}
 }
 
+// Committed reports whether the high watermark has reached nextOffset or never will on this node; the error is what WhenCommitted would give. Who
+// must wait calls WhenCommitted.
+func (p *Partition) Committed(nextOffset int64) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.refusal(); err != nil {
+		return true, err
+	}
+	if p.progress.HighWatermark() < nextOffset {
+		return false, nil
+	}
+	return true, p.enough()
+}
+
 // enough is nil if what was committed is held by enough in-sync replicas. Called with mu held.
 func (p *Partition) enough() error {
 	if p.progress.EnoughInSync() {

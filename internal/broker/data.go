@@ -1,0 +1,60 @@
+package broker
+
+import (
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/wire"
+)
+
+// dataRoutes are the APIs that read and write partitions. Produce and Fetch run on the connection's reader: a produce request is appended before the next one of
+// the connection is read, which keeps their order, and a fetch that has to wait leaves only an entry in the lists of its partitions.
+var dataRoutes = []route{
+	{key: 0, handle: (*Handlers).produce},
+	{key: 1, handle: (*Handlers).fetch},
+	{key: 2, handle: (*Handlers).listOffsets, waits: true},
+	{key: 21, handle: (*Handlers).deleteRecords, waits: true},
+	{key: 22, handle: (*Handlers).initProducerID, waits: true},
+	{key: 23, handle: (*Handlers).offsetForLeaderEpoch},
+	{key: 35, handle: (*Handlers).describeLogDirs, waits: true},
+	{key: 61, handle: (*Handlers).describeProducers, waits: true},
+}
+
+// open makes what the handlers of this file's APIs keep between requests.
+func (h *Handlers) open() {
+	h.sessions = newFetchSessions(h.sessionSlots)
+	h.producerIDs = newProducerIDs()
+}
+
+// exists reports whether an image has the partition.
+func exists(im *metadata.Image, tp record.TopicPartition) bool {
+	topic, ok := im.Topic(tp.Topic)
+	return ok && tp.Partition >= 0 && int(tp.Partition) < len(topic.Partitions)
+}
+
+// leaderHint is who leads a partition, told to clients that asked the wrong node or with an old epoch (KIP-951); -1: unknown.
+func leaderHint(im *metadata.Image, tp record.TopicPartition) (leader, epoch int32) {
+	if !exists(im, tp) {
+		return -1, -1
+	}
+	topic, _ := im.Topic(tp.Topic)
+	p := topic.Partitions[tp.Partition]
+	return p.Leader, p.LeaderEpoch
+}
+
+// addNode appends the endpoint of a leader that was told to the client, if it is not there yet.
+func (h *Handlers) addNode(c *Call, nodes []wire.NodeEndpoint, id int32) []wire.NodeEndpoint {
+	for i := range nodes {
+		if nodes[i].NodeID == id {
+			return nodes
+		}
+	}
+	b, ok := c.Image.Broker(id)
+	if !ok {
+		return nodes
+	}
+	ep, ok := h.endpoint(c, b)
+	if !ok {
+		return nodes
+	}
+	return append(nodes, wire.NodeEndpoint{NodeID: id, Host: ep.Host, Port: int32(ep.Port), Rack: textOrNil(b.Rack)})
+}

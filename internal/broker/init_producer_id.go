@@ -1,0 +1,43 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// producerIDWait bounds how long a producer waits for this node to get ids; then it is told to try again.
+const producerIDWait = 10 * time.Second
+
+// initProducerID gives a new id to an idempotent producer. Whatever id it had before, it gets another: without a transactional id nobody else may use
+// the old one, so that nothing has to be fenced.
+//
+// A transactional id is refused with UNSUPPORTED_VERSION, which producers report at once. COORDINATOR_NOT_AVAILABLE would make them ask again until they
+// give up, for a coordinator that this version does not have.
+func (h *Handlers) initProducerID(c *Call) {
+	rq := c.Body.(*kmsg.InitProducerIDRequest)
+	resp := kmsg.NewPtrInitProducerIDResponse()
+	resp.ProducerID, resp.ProducerEpoch = -1, -1
+	switch {
+	case (rq.ProducerID == -1) != (rq.ProducerEpoch == -1), rq.TransactionalID != nil && *rq.TransactionalID == "":
+		resp.ErrorCode = kerr.InvalidRequest.Code
+	case rq.TransactionalID != nil:
+		resp.ErrorCode = kerr.UnsupportedVersion.Code
+	default:
+		ctx, cancel := context.WithTimeout(c.Gone, producerIDWait)
+		defer cancel()
+		id, err := h.producerIDs.take(ctx, h.allocateProducerIDs)
+		if err != nil {
+			h.Logger.Warn("no producer ids", "client_id", c.Header.ClientID, "err", err)
+			resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
+			break
+		}
+		resp.ProducerID, resp.ProducerEpoch = id, 0
+		c.Respond(resp)
+		h.producerIDs.refill(ctx, h.allocateProducerIDs)
+		return
+	}
+	c.Respond(resp)
+}

@@ -1,0 +1,227 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"leat/internal/record"
+	"leat/internal/replication"
+	"leat/internal/storage"
+	"leat/internal/wire"
+)
+
+// adminClient is the client id that Kafka lets write to internal topics.
+const adminClient = "__admin_client"
+
+// produceCall is one produce request under way. Calls are pooled: results and waits keep their memory.
+type produceCall struct {
+	h       *Handlers
+	c       *Call
+	rq      wire.ProduceRequest
+	results []wire.ProduceResult
+	nodes   []wire.NodeEndpoint
+	waits   []produceWait
+	pending atomic.Int32 // waits that have not ended, plus one while they are being registered
+}
+
+// produceWait is an appended partition that is not replicated yet.
+type produceWait struct {
+	partition  *replication.Partition
+	index      int // in results
+	nextOffset int64
+}
+
+var produceCalls = sync.Pool{New: func() any { return new(produceCall) }}
+
+// produce appends, and answers at once (acks 0 and 1) or when the in-sync replicas have the records (acks -1).
+func (h *Handlers) produce(c *Call) {
+	rq, err := wire.ParseProduce(c.Header, c.Request.Body)
+	if err != nil {
+		c.Hangup(err.Error())
+		return
+	}
+	p := produceCalls.Get().(*produceCall)
+	p.h, p.c, p.rq = h, c, rq
+	p.results = slices.Grow(p.results, p.rq.Len())
+	for part := range p.rq.Partitions {
+		p.results = append(p.results, p.append(part, len(p.results)))
+	}
+	switch {
+	case rq.Acks == 0:
+		p.finishSilently()
+	case len(p.waits) == 0:
+		p.respond()
+	default:
+		p.await()
+	}
+}
+
+// append writes the records of one partition and returns its answer.
+func (p *produceCall) append(part wire.ProducePartition, index int) wire.ProduceResult {
+	tp := record.TopicPartition{Topic: part.Topic, Partition: part.Partition}
+	if p.c.Header.Version >= 13 {
+		topic, ok := p.c.Image.TopicByID(part.TopicID)
+		if !ok {
+			return refused(kerr.UnknownTopicID)
+		}
+		tp.Topic = topic.Name
+	}
+	if !exists(p.c.Image, tp) {
+		return refused(kerr.UnknownTopicOrPartition)
+	}
+	if err := p.checkRecords(part.Records); err != nil {
+		return refused(err)
+	}
+	if p.rq.Acks < -1 || p.rq.Acks > 1 {
+		return refused(kerr.InvalidRequiredAcks)
+	}
+	if isInternal(tp.Topic) && p.c.Header.ClientID != adminClient {
+		return refused(kerr.InvalidTopicException)
+	}
+	partition, err := p.h.Replicas.Leader(tp, -1)
+	if err == nil && p.c.Header.Version >= 13 && partition.TopicID() != part.TopicID {
+		err = replication.ErrUnknownTopicID
+	}
+	if err != nil {
+		return p.failed(tp, nil, err)
+	}
+	info, err := partition.Append(part.Records, -1, storage.FromClient, p.rq.Acks == -1)
+	if err == nil && p.rq.Acks == -1 {
+		err = p.committed(partition, info.LastOffset+1, index)
+	}
+	if err != nil {
+		return p.failed(tp, partition, err)
+	}
+	return wire.ProduceResult{BaseOffset: info.BaseOffset, LogAppendTimeMs: info.LogAppendTime, LogStartOffset: info.LogStart, LeaderID: -1, LeaderEpoch: -1}
+}
+
+// committed looks whether what was appended is replicated already, and remembers the partition if it is not.
+func (p *produceCall) committed(partition *replication.Partition, nextOffset int64, index int) error {
+	done, err := partition.Committed(nextOffset)
+	if !done {
+		p.waits = append(p.waits, produceWait{partition, index, nextOffset})
+	}
+	return afterAppend(err)
+}
+
+// afterAppend is the error of a wait: what was refused before the append has another code than what failed after it.
+func afterAppend(err error) error {
+	if errors.Is(err, replication.ErrNotEnoughReplicas) {
+		return kerr.NotEnoughReplicasAfterAppend
+	}
+	return err
+}
+
+// checkRecords applies the rules of Kafka's produce request: exactly one batch, of the present format, with a codec that the version knows. What is in the
+// batch is checked by storage.
+func (p *produceCall) checkRecords(b []byte) *kerr.Error {
+	batch, rest, err := record.Split(b)
+	switch {
+	case errors.Is(err, record.ErrCorrupt):
+		return kerr.CorruptMessage
+	case err != nil:
+		return kerr.InvalidRecord // none, one that is cut short, or one of an old format
+	case p.c.Header.Version < 7 && batch.Codec() == record.Zstd:
+		return kerr.UnsupportedCompressionType
+	case len(rest) > 0:
+		return kerr.InvalidRecord
+	case batch.Transactional():
+		// Transactional producers get no id here, so nobody can have begun the transaction that this claims to be part of.
+		return kerr.InvalidTxnState
+	}
+	return nil
+}
+
+// refused is the answer for a partition that was not even tried.
+func refused(e *kerr.Error) wire.ProduceResult {
+	return wire.ProduceResult{ErrorCode: e.Code, BaseOffset: -1, LogAppendTimeMs: -1, LogStartOffset: -1, LeaderID: -1, LeaderEpoch: -1}
+}
+
+// failed is the answer for a partition that took no records. The log start offset is told for those errors after which a client may want to start over.
+func (p *produceCall) failed(tp record.TopicPartition, partition *replication.Partition, err error) wire.ProduceResult {
+	r := refused(&kerr.Error{Code: p.h.partitionCode(err, tp)})
+	switch r.ErrorCode {
+	case kerr.NotLeaderForPartition.Code:
+		r.LeaderID, r.LeaderEpoch = leaderHint(p.c.Image, tp)
+		p.nodes = p.h.addNode(p.c, p.nodes, r.LeaderID)
+	case kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicID.Code, kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code,
+		kerr.CorruptMessage.Code, kerr.KafkaStorageError.Code:
+	default:
+		if partition != nil {
+			r.LogStartOffset = partition.Log().Offsets().LogStart
+		}
+	}
+	var records *storage.RecordErrors
+	if errors.As(err, &records) {
+		r.ErrorMessage = records.Message
+		for _, e := range records.Records {
+			r.RecordErrors = append(r.RecordErrors, wire.ProduceRecordError{BatchIndex: e.Index, Message: e.Message})
+		}
+	}
+	return r
+}
+
+// await answers once all waits have ended.
+func (p *produceCall) await() {
+	p.pending.Store(int32(len(p.waits)) + 1)
+	deadline := time.Now().Add(time.Duration(p.rq.TimeoutMillis) * time.Millisecond)
+	for _, w := range p.waits {
+		w.partition.WhenCommitted(w.nextOffset, deadline, func(err error) { p.ended(w, err) })
+	}
+	p.ended(produceWait{}, nil)
+}
+
+// ended takes the outcome of one wait. Each writes its own result; whoever is last answers.
+func (p *produceCall) ended(w produceWait, err error) {
+	if err != nil {
+		logStart := p.results[w.index].LogStartOffset
+		p.results[w.index] = refused(&kerr.Error{Code: p.h.partitionCode(afterAppend(err), w.partition.TopicPartition())})
+		p.results[w.index].LogStartOffset = logStart
+	}
+	if p.pending.Add(-1) == 0 {
+		p.respond()
+	}
+}
+
+func (p *produceCall) respond() {
+	p.c.Reply(wire.EncodeProduce(p.c.Header, &p.rq, p.results, p.nodes, 0))
+	p.free()
+}
+
+// finishSilently ends a request with acks=0. Closing the connection is the only way to tell its producer that something failed.
+func (p *produceCall) finishSilently() {
+	failed := 0
+	for i := range p.results {
+		if p.results[i].ErrorCode != 0 {
+			failed++
+			if failed == 1 {
+				p.c.Hangup(fmt.Sprintf("produce with acks=0 failed: %v", kerr.ErrorForCode(p.results[i].ErrorCode)))
+			}
+		}
+	}
+	if failed == 0 {
+		p.c.NoReply()
+	}
+	p.free()
+}
+
+// pooledResults bounds what a pooled call keeps.
+const pooledResults = 1024
+
+func (p *produceCall) free() {
+	if cap(p.results) > pooledResults {
+		return
+	}
+	clear(p.results)
+	clear(p.waits)
+	clear(p.nodes)
+	p.h, p.c, p.rq = nil, nil, wire.ProduceRequest{}
+	p.results, p.waits, p.nodes = p.results[:0], p.waits[:0], p.nodes[:0]
+	produceCalls.Put(p)
+}
