@@ -1,0 +1,89 @@
+#!/bin/sh
+# Installs what the interop suite needs, each part from its public registry, and skips what is there already.
+#
+#   interop/setup.sh                     everything
+#   interop/setup.sh kafka java          only these: kafka java python node rust go kcat
+#
+# Needed beforehand: Go, a JDK 17 or later with Maven, Python 3 with venv, Node.js with npm, and Rust with cargo, cmake and a
+# C++ compiler. What is fetched and built goes to $LEAT_INTEROP_CACHE (.cache/interop in the checkout if unset).
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${LEAT_INTEROP_CACHE:-$here/../.cache/interop}
+mkdir -p "$cache/bin" "$cache/stamps"
+cache=$(cd "$cache" && pwd)
+export LEAT_INTEROP_CACHE="$cache"
+
+maven="mvn -q -B -Dstyle.color=never"
+
+# fresh <part> <file>...: true if the part was built from exactly these files before.
+sum() { cat "$@" | cksum; }
+fresh() {
+	stamp=$1
+	shift
+	[ "$(cat "$cache/stamps/$stamp" 2>/dev/null || true)" = "$(sum "$@")" ]
+}
+built() {
+	stamp=$1
+	shift
+	sum "$@" >"$cache/stamps/$stamp"
+}
+# again <command>...: registries are far away and sometimes busy.
+again() {
+	for pause in 2 5 10; do
+		"$@" && return 0
+		echo "interop/setup.sh: failed, trying again in $pause s: $*" >&2
+		sleep $pause
+	done
+	"$@"
+}
+
+setup_kafka() {
+	for jars in kafka kafka-tools; do
+		pom=$here/kafka/pom.xml
+		[ $jars = kafka ] || pom=$here/kafka/tools/pom.xml
+		fresh $jars "$pom" && continue
+		rm -rf "${cache:?}/$jars"
+		again $maven -f "$pom" dependency:copy-dependencies -DoutputDirectory="$cache/$jars"
+		built $jars "$pom"
+	done
+}
+setup_java() {
+	files="$here/java/pom.xml $here/java/src/main/java/interop/Driver.java"
+	fresh java $files && return
+	again $maven -f "$here/java/pom.xml" package -Dinterop.build="$cache/java"
+	built java $files
+}
+setup_python() {
+	fresh python "$here/python/requirements.txt" && return
+	python3 -m venv --clear "$cache/python"
+	again "$cache/python/bin/pip" install --quiet --only-binary :all: -r "$here/python/requirements.txt"
+	built python "$here/python/requirements.txt"
+}
+setup_node() {
+	[ -d "$here/node/node_modules" ] && fresh node "$here/node/package-lock.json" && return
+	(cd "$here/node" && again npm ci --silent --no-audit --no-fund)
+	built node "$here/node/package-lock.json"
+}
+setup_rust() {
+	files="$here/rust/Cargo.toml $here/rust/Cargo.lock $here/rust/src/main.rs"
+	fresh rust $files && return
+	(cd "$here/rust" && again env CARGO_TARGET_DIR="$cache/rust" cargo build --quiet --locked)
+	built rust $files
+}
+setup_go() {
+	(cd "$here/go-clients" && again go build -o "$cache/bin/" ./cmd/...)
+}
+setup_kcat() {
+	command -v kcat >/dev/null && return
+	as=""
+	[ "$(id -u)" = 0 ] || as=sudo
+	$as apt-get install -y -q --no-install-recommends kcat >/dev/null 2>&1 ||
+		{ again $as apt-get update -q >/dev/null && again $as apt-get install -y -q --no-install-recommends kcat >/dev/null; }
+}
+
+[ $# -gt 0 ] || set -- kafka java python node go kcat rust
+for part in "$@"; do
+	began=$(date +%s)
+	"setup_$part"
+	echo "setup $part: ready ($(($(date +%s) - began)) s)"
+done
