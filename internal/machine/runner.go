@@ -61,12 +61,12 @@ type submission[E any] struct {
 func NewRunner[E, R any](cfg RunnerConfig[E, R]) *Runner[E, R] {
 	r := &Runner[E, R]{cfg: cfg, waiting: make(map[Ticket]func(any, error)), finished: make(chan struct{}), committed: -1}
 	r.round.nextOffset = -1
-	if cfg.Loaded > 0 {
-		r.written(cfg.Loaded, nil)
-	}
-	if !cfg.Machine.Due().IsZero() {
-		r.mu.Lock()
-		r.wake()
+	if cfg.Loaded > 0 || !cfg.Machine.Due().IsZero() {
+		r.draining = true // nobody else drains before the goroutine below does
+		if cfg.Loaded > 0 {
+			r.written(cfg.Loaded, nil)
+		}
+		go r.drain()
 	}
 	return r
 }
