@@ -23,21 +23,6 @@ type Controller interface {
 	Do(ctx context.Context, principal security.Principal, request kmsg.Request) (kmsg.Response, error)
 }
 
-// Groups is the group coordinator: it finds the machine of the group's partition, submits the request and calls done exactly once with the
-// response (error codes decided inside, also for loading or not being the coordinator). done may be called before Submit returns.
-type Groups interface {
-	Submit(call GroupCall, done func(kmsg.Response))
-	// ListGroups and DescribeOffsets-like requests that span partitions go through Each.
-}
-
-// GroupCall is one request to the group coordinator for one group, with what the machine must know of the caller.
-type GroupCall struct {
-	Group      string
-	Request    kmsg.Request
-	ClientID   string
-	ClientHost string // Kafka's form: "/127.0.0.1"
-}
-
 // Rooms is what handlers call. Server fills it once.
 type Rooms struct {
 	NodeID     int32

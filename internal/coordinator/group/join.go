@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -210,7 +211,7 @@ func (g *liveGroup) validate(memberID string, instanceID *string) (*member, int1
 func (m *Machine) addMember(e *Event, rq *kmsg.JoinGroupRequest, g *liveGroup, id string) {
 	p := &member{
 		id: id, instanceID: rq.InstanceID, clientID: e.ClientID, clientHost: e.ClientHost,
-		rebalanceTimeout: rebalanceTimeoutOf(rq), sessionTimeout: rq.SessionTimeoutMillis, protocols: rq.Protocols,
+		rebalanceTimeout: rebalanceTimeoutOf(rq), sessionTimeout: rq.SessionTimeoutMillis, protocols: keep(rq.Protocols),
 		isNew: true, joining: e.Ticket,
 	}
 	if g.state == PreparingRebalance && g.previous == Empty {
@@ -236,7 +237,7 @@ func rebalanceTimeoutOf(rq *kmsg.JoinGroupRequest) int32 {
 // any more: the client has given it up.
 func (m *Machine) updateMember(e *Event, rq *kmsg.JoinGroupRequest, g *liveGroup, p *member) {
 	g.count(p, -1)
-	p.protocols = rq.Protocols
+	p.protocols = keep(rq.Protocols)
 	g.count(p, 1)
 	p.rebalanceTimeout, p.sessionTimeout = rebalanceTimeoutOf(rq), rq.SessionTimeoutMillis
 	if p.joining == 0 {
@@ -245,4 +246,13 @@ func (m *Machine) updateMember(e *Event, rq *kmsg.JoinGroupRequest, g *liveGroup
 		m.reply(p.joining, joinError(p.id, codeRebalancing))
 	}
 	p.joining = e.Ticket
+}
+
+// keep copies protocols whose bytes belong to the request.
+func keep(protocols []kmsg.JoinGroupRequestProtocol) []kmsg.JoinGroupRequestProtocol {
+	kept := make([]kmsg.JoinGroupRequestProtocol, len(protocols))
+	for i := range protocols {
+		kept[i].Name, kept[i].Metadata = protocols[i].Name, bytes.Clone(protocols[i].Metadata)
+	}
+	return kept
 }

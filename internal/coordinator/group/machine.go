@@ -15,6 +15,7 @@ type Event struct {
 	Ticket machine.Ticket
 	// Request is about one group: DescribeGroups, DeleteGroups and OffsetFetch (in the form of version 8 and later) name one, ListGroups
 	// none. Its answer is a machine.Reply with the response of its kind. Topic names and ids are filled in; unknown ones are left out.
+	// Bytes in it may be used again once it is answered: the machine copies what it keeps.
 	Request    kmsg.Request
 	ClientID   string
 	ClientHost string // Kafka's form: "/127.0.0.1"

@@ -22,6 +22,9 @@ type committer struct {
 
 // checkCommit decides whether the group takes offsets from the committer, and prolongs its session.
 func (m *Machine) checkCommit(c committer) int16 {
+	if len(c.group) > maxString {
+		return kerr.InvalidGroupID.Code
+	}
 	anonymous := c.generation < 0 && c.memberID == "" && c.instanceID == nil
 	g := m.live[c.group]
 	if g == nil { // no members: either somebody who uses no membership, or somebody of a past generation

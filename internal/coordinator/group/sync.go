@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -106,7 +107,7 @@ func (m *Machine) syncArrived(g *liveGroup, p *member) {
 func (m *Machine) assign(g *liveGroup, given []kmsg.SyncGroupRequestGroupAssignment) {
 	assignment := make(map[string][]byte, len(given))
 	for i := range given {
-		assignment[given[i].MemberID] = given[i].MemberAssignment
+		assignment[given[i].MemberID] = bytes.Clone(given[i].MemberAssignment)
 	}
 	m.writeGeneration(g, assignment)
 	for _, p := range g.members {
