@@ -12,7 +12,7 @@ import (
 var ErrMalformed = errors.New("malformed request")
 
 // Decode parses the body of any request but Produce. Strings and byte slices are copies, so the result may outlive the body. Array
-// lengths are checked against the bytes that are there before anything is allocated, and bytes left over are an error.
+// lengths are checked against the bytes that are there before anything is allocated. Bytes after the last field are ignored, as Kafka 4.4 does.
 func Decode(h RequestHeader, body []byte) (kmsg.Request, error) {
 	l := layoutOf(request, h.Key, h.Version)
 	if l == nil {
@@ -22,7 +22,7 @@ func Decode(h RequestHeader, body []byte) (kmsg.Request, error) {
 	if req == nil || h.Version > req.MaxVersion() {
 		return nil, fmt.Errorf("%s: no such version: %w", messageName(h.Key, h.Version), ErrMalformed)
 	}
-	if err := walk(l, body, elementSize(request, h.Key, req)); err != nil {
+	if _, err := walk(l, body, elementSize(request, h.Key, req)); err != nil {
 		return nil, fmt.Errorf("%s request: %w", messageName(h.Key, h.Version), err)
 	}
 	if l.hasBytes {
@@ -42,7 +42,7 @@ func DecodeResponse(resp kmsg.Response, body []byte) error {
 	if l == nil {
 		return fmt.Errorf("%s response: no such version: %w", messageName(key, version), ErrMalformed)
 	}
-	if err := walk(l, body, elementSize(response, key, resp)); err != nil {
+	if _, err := walk(l, body, elementSize(response, key, resp)); err != nil {
 		return fmt.Errorf("%s response: %w", messageName(key, version), err)
 	}
 	if err := resp.ReadFrom(body); err != nil {

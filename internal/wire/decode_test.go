@@ -18,16 +18,16 @@ func TestEveryFilledMessagePassesItsSchema(t *testing.T) {
 			req.SetVersion(v)
 			clearForeignTags(req)
 			body := req.AppendTo(nil)
-			if err := walk(layoutOf(request, api.Key, v), body, 100); err != nil {
-				t.Errorf("request: %v", err)
+			if rest, err := walk(layoutOf(request, api.Key, v), body, 100); err != nil || rest != 0 {
+				t.Errorf("request: %d bytes left, %v", rest, err)
 			}
 			resp := kmsg.ResponseForKey(api.Key)
 			fill(resp)
 			resp.SetVersion(v)
 			clearForeignTags(resp)
 			body = resp.AppendTo(nil)
-			if err := walk(layoutOf(response, api.Key, v), body, 100); err != nil {
-				t.Errorf("response: %v", err)
+			if rest, err := walk(layoutOf(response, api.Key, v), body, 100); err != nil || rest != 0 {
+				t.Errorf("response: %d bytes left, %v", rest, err)
 			}
 			again := kmsg.ResponseForKey(api.Key)
 			again.SetVersion(v)
@@ -59,8 +59,8 @@ func TestDecodeGivesBackWhatWasEncoded(t *testing.T) {
 			if again := got.AppendTo(nil); !bytes.Equal(again, body) {
 				t.Errorf("%s v%d: encoded again: %s", api.Name, v, cmp.Diff(body, again))
 			}
-			if _, err := Decode(RequestHeader{Key: api.Key, Version: v}, append(body, 0)); !errors.Is(err, ErrMalformed) {
-				t.Errorf("%s v%d with one byte too many: %v, want ErrMalformed", api.Name, v, err)
+			if _, err := Decode(RequestHeader{Key: api.Key, Version: v}, append(body, 0)); err != nil {
+				t.Errorf("%s v%d with one byte too many: %v, but Kafka accepts it", api.Name, v, err)
 			}
 			for n := range body {
 				if _, err := Decode(RequestHeader{Key: api.Key, Version: v}, body[:n:n]); !errors.Is(err, ErrMalformed) {

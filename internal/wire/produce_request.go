@@ -30,7 +30,7 @@ type ProducePartition struct {
 // produceByID is the first version that names topics by id only.
 const produceByID = 13
 
-// ParseProduce validates the whole structure of a produce request (not the batches).
+// ParseProduce validates the whole structure of a produce request (not the batches). Bytes after the last field are ignored.
 func ParseProduce(h RequestHeader, body []byte) (ProduceRequest, error) {
 	row := &apis[keyProduce]
 	p := ProduceRequest{version: h.Version}
@@ -58,9 +58,6 @@ func ParseProduce(h RequestHeader, body []byte) (ProduceRequest, error) {
 	}
 	if r.bad {
 		return ProduceRequest{}, fmt.Errorf("Produce v%d request of %d bytes: a length is wrong or null where it may not be: %w", h.Version, len(body), ErrMalformed)
-	}
-	if r.left() > 0 {
-		return ProduceRequest{}, fmt.Errorf("Produce v%d request: %d bytes are left over: %w", h.Version, r.left(), ErrMalformed)
 	}
 	if transactional != nil {
 		s := string(transactional)

@@ -27,14 +27,12 @@ type walker struct {
 	err         error
 }
 
-// walk checks a whole body. structSize is the memory of the message's largest array element once decoded.
-func walk(l *layout, body []byte, structSize int) error {
+// walk checks a whole body and returns how many bytes follow it. structSize is the memory of the message's largest array element
+// once decoded.
+func walk(l *layout, body []byte, structSize int) (rest int, err error) {
 	w := walker{reader: reader{b: body}, element: structSize, limit: decodeFactor*len(body) + decodeSlack}
 	w.layout(l)
-	if w.err == nil && w.left() > 0 {
-		w.err = fmt.Errorf("%d bytes are left over: %w", w.left(), ErrMalformed)
-	}
-	return w.err
+	return w.left(), w.err
 }
 
 func (w *walker) refuse(format string, args ...any) {
