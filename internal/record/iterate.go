@@ -7,6 +7,28 @@ import (
 
 var scratch = sync.Pool{New: func() any { return new(Record) }}
 
+// recycle keeps a record for the next iteration, without what it aliases. The names of a few headers stay: the next batch is
+// likely to have the same.
+func recycle(r *Record) {
+	r.Key, r.Value = nil, nil
+	headers := r.Headers[:cap(r.Headers)]
+	if len(headers) > maxKeptHeaders {
+		r.Headers, headers = nil, nil
+	}
+	for i := range headers {
+		headers[i].Value = nil
+		if len(headers[i].Key) > maxKeptHeaderKey {
+			headers[i].Key = ""
+		}
+	}
+	scratch.Put(r)
+}
+
+const (
+	maxKeptHeaders   = 32
+	maxKeptHeaderKey = 256
+)
+
 // Records calls fn for each record in order with its absolute offset and timestamp, decompressing if needed, until fn returns
 // false. The record's slices are valid only during the call. maxBytes bounds the decompressed size (0: 1 GiB).
 func (b Batch) Records(maxBytes int, fn func(*Record) bool) error {
@@ -20,11 +42,7 @@ func (b Batch) Records(maxBytes int, fn func(*Record) bool) error {
 	}
 	defer w.close()
 	r := scratch.Get().(*Record)
-	defer func() {
-		r.Key, r.Value = nil, nil
-		clear(r.Headers) // drop what the header values alias
-		scratch.Put(r)
-	}()
+	defer recycle(r)
 	baseOffset, baseTimestamp := b.BaseOffset(), b.BaseTimestamp()
 	for i := range count {
 		body, err := w.next()
