@@ -1,0 +1,185 @@
+package controller
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/metadata"
+)
+
+// Kinds of feature update, with the protocol's numbers.
+const (
+	upgrade         = 1
+	safeDowngrade   = 2
+	unsafeDowngrade = 3
+)
+
+func (m *Machine) updateFeatures(r *kmsg.UpdateFeaturesRequest) answer {
+	resp := r.ResponseKind().(*kmsg.UpdateFeaturesResponse)
+	var records []Record
+	for _, u := range r.FeatureUpdates {
+		record, problem := m.updateFeature(r.Version, u)
+		if problem != nil {
+			return answer{response: failFeatures(r, resp, u.Feature, problem)}
+		}
+		if record != nil {
+			records = append(records, record)
+		}
+		result := kmsg.NewUpdateFeaturesResponseResult()
+		result.Feature = u.Feature
+		resp.Results = append(resp.Results, result)
+	}
+	if r.ValidateOnly {
+		records = nil
+	}
+	return answer{resp, records}
+}
+
+// failFeatures refuses the whole request because of one feature: all change or none.
+func failFeatures(r *kmsg.UpdateFeaturesRequest, resp *kmsg.UpdateFeaturesResponse, name string, problem *refusal) *kmsg.UpdateFeaturesResponse {
+	all := fmt.Sprintf("The update failed for all features since the following feature had an error: %s", problem.message)
+	resp.Results = nil
+	if r.Version > 1 {
+		resp.ErrorCode, resp.ErrorMessage = problem.Code(), &all
+		return resp
+	}
+	for _, u := range r.FeatureUpdates {
+		result := kmsg.NewUpdateFeaturesResponseResult()
+		result.Feature, result.ErrorCode, result.ErrorMessage = u.Feature, problem.Code(), &all
+		if u.Feature == name {
+			result.ErrorMessage = problem.Message()
+		}
+		resp.Results = append(resp.Results, result)
+	}
+	return resp
+}
+
+// updateFeature returns the record that finalises a level, nil if it is already so.
+func (m *Machine) updateFeature(version int16, u kmsg.UpdateFeaturesRequestFeatureUpdate) (Record, *refusal) {
+	kind, level := u.UpgradeType, u.MaxVersionLevel
+	if version == 0 {
+		kind = upgrade
+		if u.AllowDowngrade {
+			kind = safeDowngrade
+		}
+	}
+	invalid := func(why string) *refusal {
+		return refuse(kerr.InvalidUpdateVersion, "Invalid update version %d for feature %s. %s", level, u.Feature, why)
+	}
+	if kind < upgrade || kind > unsafeDowngrade {
+		return nil, invalid("The controller does not support the given upgrade type.")
+	}
+	if level < 0 {
+		return nil, invalid("A feature version cannot be less than 0.")
+	}
+	if why := m.unsupported(u.Feature, level); why != "" {
+		return nil, invalid(why)
+	}
+	current := m.image().Feature(u.Feature)
+	switch {
+	case level < current && kind == upgrade:
+		return nil, invalid("Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")
+	case level > current && kind != upgrade:
+		return nil, invalid("Can't downgrade to a newer version.")
+	case level == current:
+		return nil, nil
+	case level < current && u.Feature == metadata.FeatureMetadataVersion:
+		// Below the current level, records that are in the log already could not be read by the nodes that the downgrade is for.
+		return nil, invalid("Unsafe metadata downgrade is not supported in this version.")
+	}
+	return &metadata.FeatureLevelRecord{Name: u.Feature, FeatureLevel: level}, nil
+}
+
+// unsupported says who does not understand a level, "" if everybody does.
+func (m *Machine) unsupported(name string, level int16) string {
+	supports := func(who string, has metadata.FeatureRange, ok bool) string {
+		switch {
+		case level == 0 && !ok:
+			return ""
+		case !ok:
+			return who + " does not support this feature."
+		case level < has.Min || level > has.Max:
+			return fmt.Sprintf("%s only supports versions %d-%d", who, has.Min, has.Max)
+		}
+		return ""
+	}
+	own, known := metadata.FeatureRange{}, false
+	for _, f := range metadata.SupportedFeatures() {
+		if f.Name == name {
+			own, known = f.Range, true
+		}
+	}
+	if why := supports(fmt.Sprintf("Local controller %d", m.cfg.NodeID), own, known); why != "" {
+		return why
+	}
+	for _, b := range m.image().Brokers() {
+		has, ok := b.Features[name]
+		if why := supports(fmt.Sprintf("Broker %d", b.ID), has, ok); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// producerIDBlock is how many producer ids a broker gets at once.
+const producerIDBlock = 1000
+
+func (m *Machine) allocateProducerIDs(r *kmsg.AllocateProducerIDsRequest) answer {
+	resp := r.ResponseKind().(*kmsg.AllocateProducerIDsResponse)
+	if _, problem := m.checkBrokerEpoch(r.BrokerID, r.BrokerEpoch); problem != nil {
+		resp.ErrorCode = problem.Code()
+		return answer{response: resp}
+	}
+	first := m.image().NextProducerID()
+	if first > 1<<63-1-producerIDBlock {
+		resp.ErrorCode = kerr.UnknownServerError.Code
+		return answer{response: resp}
+	}
+	resp.ProducerIDStart, resp.ProducerIDLen = first, producerIDBlock
+	return answer{resp, []Record{&metadata.ProducerIdsRecord{
+		BrokerID: r.BrokerID, BrokerEpoch: r.BrokerEpoch, NextProducerID: first + producerIDBlock}}}
+}
+
+// Bootstrap returns the records that a new log begins with: one metadata transaction with the features that were chosen when the directory
+// was formatted, or if found is nil, the levels that this release chooses; and min.insync.replicas as a cluster-wide config, because
+// eligible leaders must not depend on what each node's file says.
+func Bootstrap(found []Record, minISR string) []Record {
+	if found == nil {
+		for _, f := range bootstrapFeatures() {
+			found = append(found, &f)
+		}
+	}
+	records := append([]Record{&metadata.BeginTransactionRecord{Name: new("Bootstrap records")}}, found...)
+	elr := false
+	for _, r := range found {
+		switch r := r.(type) {
+		case *metadata.FeatureLevelRecord:
+			elr = elr || r.Name == metadata.FeatureELRVersion && r.FeatureLevel >= 1
+		case *metadata.ConfigRecord:
+			if r.ResourceType == int8(metadata.BrokerResource) && r.ResourceName == "" && r.Name == "min.insync.replicas" {
+				minISR = ""
+			}
+		}
+	}
+	if elr && minISR != "" {
+		records = append(records, &metadata.ConfigRecord{ResourceType: int8(metadata.BrokerResource), Name: "min.insync.replicas", Value: &minISR})
+	}
+	return append(records, &metadata.EndTransactionRecord{})
+}
+
+// bootstrapFeatures lists what is finalised in a new cluster: metadata.version first, then the others by name.
+func bootstrapFeatures() []metadata.FeatureLevelRecord {
+	var first, rest []metadata.FeatureLevelRecord
+	for _, f := range metadata.SupportedFeatures() {
+		r := metadata.FeatureLevelRecord{Name: f.Name, FeatureLevel: f.Default}
+		switch {
+		case f.Name == metadata.FeatureMetadataVersion:
+			first = append(first, r)
+		case f.Name != metadata.FeatureKRaftVersion && f.Default > 0: // kraft.version is the quorum's own control record
+			rest = append(rest, r)
+		}
+	}
+	return append(first, rest...)
+}

@@ -1,0 +1,167 @@
+// Package controller is the machine that owns the cluster's state: brokers, topics, partitions, configs, features, producer ids.
+// It is a pure core: requests go in as events, metadata records and replies come out, and metadata.Delta applies the records.
+//
+// It is not the log, the quorum or the way a request gets here (package quorum), and it never looks at a file or a socket.
+//
+// Hard state is the image that replaying the log gives, running ahead of the committed one. Soft state is when each broker was last
+// heard of: it starts empty when a controller becomes active. Invariants: a broker leads only while it is neither fenced nor in controlled
+// shutdown; a leader is always in the in-sync set; a replica set names each broker once.
+package controller
+
+import (
+	"fmt"
+	"math/rand"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/config"
+	"leat/internal/machine"
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/security"
+)
+
+// Event is one request to the controller. Its reply (a machine.Reply to Ticket) is a kmsg.Response of the matching kind, or an error for
+// a request that the controller does not know.
+type Event struct {
+	Ticket    machine.Ticket
+	Request   kmsg.Request // CreateTopics, DeleteTopics, CreatePartitions, *AlterConfigs, BrokerRegistration, ...
+	Principal security.Principal
+}
+
+// Record is the machine's record type.
+type Record = metadata.Record
+
+// Config is what New needs.
+type Config struct {
+	NodeID    int32
+	ClusterID string
+	// Broker is this node's own configuration, without dynamic overrides: those are in the image.
+	Broker *config.Values
+	// Image is the state that the log gave so far; NextOffset is where the next record will be written.
+	Image      *metadata.Image
+	NextOffset int64
+	// Now is when this controller became active: brokers that are not fenced have a whole session from then on to be heard of.
+	Now  time.Time
+	Rand *rand.Rand
+}
+
+// Machine is the controller's machine.Machine.
+type Machine struct {
+	cfg   Config
+	delta *metadata.Delta
+	// nextOffset is where the next record will be written. Broker epochs are taken from it, as in Kafka: the epoch of a registration
+	// is the offset of its record. Control records of the quorum itself (leader changes) do not pass through Apply, but they are only
+	// written before a machine is made, and Config.NextOffset counts them; so the epoch is exact, and rises in any case.
+	nextOffset int64
+	applied    int // records since delta was begun
+	names      collisions
+	sessions   sessions
+}
+
+var _ machine.Machine[Event, Record] = (*Machine)(nil)
+
+// New returns the machine of a controller that just became active.
+func New(cfg Config) *Machine {
+	m := &Machine{cfg: cfg, delta: metadata.NewDelta(cfg.Image), nextOffset: cfg.NextOffset, names: collisions{}}
+	for t := range cfg.Image.Topics("") {
+		m.names.add(t.Name)
+	}
+	m.sessions = newSessions(cfg.Broker.Millis("broker.session.timeout.ms"), cfg.Now, cfg.Image)
+	return m
+}
+
+// image is the newest state. It changes with Apply, so nothing of it may be kept in soft state.
+func (m *Machine) image() *metadata.Image { return m.delta.Current() }
+
+// Image returns the state with everything applied, for the check that replaying the log gives the same.
+func (m *Machine) Image() *metadata.Image { return m.image() }
+
+// deltaLength is after how many records a new delta is begun, so that what it remembers of changes stays small.
+const deltaLength = 1000
+
+// Apply implements machine.Machine.
+func (m *Machine) Apply(entry machine.Entry[Record]) {
+	if entry.Record == nil {
+		return
+	}
+	m.names.apply(m.image(), entry.Record)
+	if err := m.delta.Replay(entry.Record); err != nil {
+		panic(fmt.Sprintf("bug: record at offset %d does not fit the controller's state: %v", entry.Offset, err))
+	}
+	m.nextOffset = entry.Offset + 1
+	m.sessions.apply(entry.Record, entry.Offset)
+	if m.applied++; m.applied >= deltaLength && !m.delta.InTransaction() {
+		m.delta, m.applied = metadata.NewDelta(m.delta.Image(entry.Offset, -1, entry.Timestamp)), 0
+	}
+}
+
+// Handle implements machine.Machine.
+func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
+	a := m.answer(now, e.Request)
+	return machine.Result[Record]{Records: a.records, Effects: []machine.Effect{machine.Reply{To: e.Ticket, Response: a.response}}}
+}
+
+// answer is a decision about one request: the response, and the records that make it true.
+type answer struct {
+	response any
+	records  []Record
+}
+
+func (m *Machine) answer(now time.Time, request kmsg.Request) answer {
+	switch r := request.(type) {
+	case *kmsg.BrokerHeartbeatRequest:
+		return m.brokerHeartbeat(now, r)
+	case *kmsg.BrokerRegistrationRequest:
+		return m.registerBroker(now, r)
+	case *kmsg.UnregisterBrokerRequest:
+		return m.unregisterBroker(r)
+	case *kmsg.ControllerRegistrationRequest:
+		return m.registerController(r)
+	case *kmsg.CreateTopicsRequest:
+		return m.createTopics(r)
+	case *kmsg.DeleteTopicsRequest:
+		return m.deleteTopics(r)
+	case *kmsg.CreatePartitionsRequest:
+		return m.createPartitions(r)
+	case *kmsg.IncrementalAlterConfigsRequest:
+		return m.incrementalAlterConfigs(r)
+	case *kmsg.AlterConfigsRequest:
+		return m.alterConfigs(r)
+	case *kmsg.AllocateProducerIDsRequest:
+		return m.allocateProducerIDs(r)
+	case *kmsg.UpdateFeaturesRequest:
+		return m.updateFeatures(r)
+	default:
+		return answer{response: fmt.Errorf("controller: request %T is not one that it answers", request)}
+	}
+}
+
+// Tick implements machine.Machine: it fences the broker whose session ran out longest ago, one at a time, so that each election sees the
+// state that the one before left.
+func (m *Machine) Tick(now time.Time) machine.Result[Record] {
+	id, ok := m.sessions.expired(now, m.image())
+	if !ok {
+		return machine.Result[Record]{}
+	}
+	return machine.Result[Record]{Records: m.fence(id)}
+}
+
+// Due implements machine.Machine.
+func (m *Machine) Due() time.Time { return m.sessions.due(m.image()) }
+
+// newUUID draws an id for a topic: random, and none of those that Kafka reserves.
+func (m *Machine) newUUID() record.UUID {
+	for {
+		var id record.UUID
+		for i := range id {
+			id[i] = byte(m.cfg.Rand.Intn(256))
+		}
+		// Version 4 of RFC 9562, as Kafka's; and its text must not begin with a dash, which command lines take for an option.
+		id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+		if _, taken := m.image().TopicByID(id); !taken && !metadata.ReservedUUID(id) && id.String()[0] != '-' {
+			return id
+		}
+	}
+}

@@ -1,0 +1,27 @@
+package controller
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/machine"
+	"leat/internal/security"
+)
+
+// Running is a machine at work on a log.
+type Running struct {
+	runner *machine.Runner[Event, Record]
+}
+
+// Run starts a machine on its log. failed is called once, when the log refused records: the machine is then behind the log or ahead of
+// it, and must be made anew.
+func Run(m *Machine, log machine.Log[Record], failed func(error)) *Running {
+	return &Running{machine.NewRunner(machine.RunnerConfig[Event, Record]{Name: "controller", Machine: m, Log: log, Failed: failed})}
+}
+
+// Submit hands a request to the machine; done is called exactly once, with the response or an error.
+func (r *Running) Submit(principal security.Principal, request kmsg.Request, done func(response any, err error)) {
+	r.runner.Submit(func(t machine.Ticket) Event { return Event{Ticket: t, Request: request, Principal: principal} }, done)
+}
+
+// Close stops the machine; waiting callers get machine.ErrUnloaded.
+func (r *Running) Close() { r.runner.Close() }
