@@ -88,6 +88,10 @@ func defaultsFor(given map[string]entry) map[string]string {
 			defaults[name] = "1"
 		}
 	}
+	maps.DeleteFunc(defaults, func(name, _ string) bool {
+		_, ok := given[name]
+		return ok
+	})
 	return defaults
 }
 

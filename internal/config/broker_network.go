@@ -24,7 +24,7 @@ var brokerNetworkKeys = []Key{
 		Doc: "Connections that the node holds at once."},
 	{Name: "max.connections.per.ip", Type: Int, Default: "2147483647", Valid: atLeast(0), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
 		Doc: "Connections that one address may hold at once."},
-	{Name: "max.connections.per.ip.overrides", Type: String, Mode: ClusterWide, Importance: "MEDIUM", Built: true,
+	{Name: "max.connections.per.ip.overrides", Type: String, Valid: addressLimits, Mode: ClusterWide, Importance: "MEDIUM", Built: true,
 		Doc: "Exceptions to max.connections.per.ip, as host:number pairs."},
 	{Name: "max.request.partition.size.limit", Type: Int, Default: "2000", Valid: atLeast(1), Importance: "MEDIUM", Built: true,
 		Doc: "Partitions that one answer of DescribeTopicPartitions carries."},

@@ -10,7 +10,7 @@ import (
 func (v *Values) contradictions() []error {
 	var wrongs []error
 	for _, check := range []func() error{
-		v.checkNode, v.checkListeners, v.checkVoters, v.checkDirs, v.checkLogTimes, v.checkMessageSizes, v.checkReplication, v.checkIdle,
+		v.checkNode, v.checkListeners, v.checkVoters, v.checkDirs, v.checkLogTimes, v.checkCleaner, v.checkCodec, v.checkConnections, v.checkProtocols,
 	} {
 		if err := check(); err != nil {
 			wrongs = append(wrongs, err)
@@ -38,14 +38,14 @@ func (v *Values) checkListeners() error {
 		return err
 	}
 	text := v.text("listeners")
-	bound := func(name string) bool {
-		return slices.ContainsFunc(ls.Bind, func(l Listener) bool { return l.Name == name })
-	}
+	unbound := slices.IndexFunc(ls.Controllers, func(name string) bool {
+		return !slices.ContainsFunc(ls.Bind, func(l Listener) bool { return l.Name == name })
+	})
 	client := slices.ContainsFunc(ls.Bind, func(l Listener) bool { return !l.Control })
 	switch {
-	case v.HasRole("controller") && !bound(ls.Controllers[0]):
+	case v.HasRole("controller") && unbound >= 0:
 		return wrong("listeners", text, fmt.Errorf("a controller needs the listener %s (controller.listener.names): add for instance %s://127.0.0.1:9093",
-			ls.Controllers[0], ls.Controllers[0]))
+			ls.Controllers[unbound], ls.Controllers[unbound]))
 	case !v.HasRole("controller") && slices.ContainsFunc(ls.Bind, func(l Listener) bool { return l.Control }):
 		return wrong("listeners", text, fmt.Errorf("process.roles has no controller, so no listener of controller.listener.names (%s) may be here",
 			strings.Join(ls.Controllers, ",")))
@@ -120,23 +120,20 @@ func (v *Values) checkLogTimes() error {
 		}
 		break
 	}
-	for _, key := range []string{"log.roll.ms", "log.roll.hours"} {
-		if text, set, ok := v.Lookup(key); set && ok && v.Int64(key) < 1 {
-			return wrong(key, text, fmt.Errorf("too small: the least is 1"))
-		}
+	if text, set, _ := v.Lookup("log.roll.ms"); set && v.Int64("log.roll.ms") < 1 {
+		return wrong("log.roll.ms", text, fmt.Errorf("too small: the least is 1"))
+	}
+	if jitter := v.Int64("log.roll.jitter.ms"); jitter < 0 {
+		return wrong("log.roll.jitter.ms", fmt.Sprint(jitter), fmt.Errorf("too small: the least is 0"))
 	}
 	return nil
 }
 
-func (v *Values) checkMessageSizes() error {
+func (v *Values) checkCleaner() error {
 	buffer, threads := v.Int64("log.cleaner.dedupe.buffer.size"), max(1, v.Int64("log.cleaner.threads"))
-	if v.Bool("log.cleaner.enable") && buffer/threads <= 1<<20 {
+	if buffer/threads <= 1<<20 {
 		return wrong("log.cleaner.dedupe.buffer.size", fmt.Sprint(buffer),
 			fmt.Errorf("too small: it must be more than %d, 1 MiB for each of log.cleaner.threads", threads<<20))
-	}
-	room, biggest := v.Int("socket.request.max.bytes"), v.Int("message.max.bytes")
-	if room < biggest && v.isSet("socket.request.max.bytes", "message.max.bytes") {
-		return wrong("message.max.bytes", fmt.Sprint(biggest), fmt.Errorf("no request could carry it: socket.request.max.bytes is %d", room))
 	}
 	return nil
 }
@@ -148,25 +145,40 @@ func (v *Values) isSet(names ...string) bool {
 	})
 }
 
-func (v *Values) checkReplication() error {
+func (v *Values) checkCodec() error {
 	if codec := v.Int("offsets.topic.compression.codec"); codec < 0 || codec > 4 {
 		return wrong("offsets.topic.compression.codec", fmt.Sprint(codec), fmt.Errorf("not a codec: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd"))
-	}
-	if n := v.Int("offset.metadata.max.bytes"); n < 0 {
-		return wrong("offset.metadata.max.bytes", fmt.Sprint(n), fmt.Errorf("too small: the least is 0"))
 	}
 	return nil
 }
 
-// checkIdle keeps the limits that everything else divides by or waits for above zero.
-func (v *Values) checkIdle() error {
-	for _, key := range []string{"default.replication.factor", "request.timeout.ms"} {
-		if n := v.Int(key); n == 0 || n < -1 {
-			return wrong(key, fmt.Sprint(n), fmt.Errorf("too small: the least is 1"))
-		}
+func (v *Values) checkConnections() error {
+	all, one := v.Int64("queued.max.request.bytes"), v.Int64("socket.request.max.bytes")
+	if all > 0 && all < one {
+		return wrong("queued.max.request.bytes", fmt.Sprint(all),
+			fmt.Errorf("less than socket.request.max.bytes, which is %d: a request of that size could never be read", one))
 	}
-	if n := v.Int64("queued.max.request.bytes"); n > 0 && n < v.Int64("socket.request.max.bytes") {
-		return wrong("queued.max.request.bytes", fmt.Sprint(n), fmt.Errorf("less than socket.request.max.bytes, %d: a request of that size could never be read", v.Int("socket.request.max.bytes")))
+	idle, delay := v.Int64("connections.max.idle.ms"), v.Int64("connection.failed.authentication.delay.ms")
+	if idle >= 0 && idle <= delay {
+		return wrong("connections.max.idle.ms", fmt.Sprint(idle), fmt.Errorf("it must be more than connection.failed.authentication.delay.ms, which is %d", delay))
+	}
+	if v.Int("max.connections.per.ip") == 0 && v.String("max.connections.per.ip.overrides") == "" {
+		return wrong("max.connections.per.ip", "0", fmt.Errorf("nobody could connect: give 1 or more, or exceptions in max.connections.per.ip.overrides"))
+	}
+	return nil
+}
+
+func (v *Values) checkProtocols() error {
+	const key = "group.coordinator.rebalance.protocols"
+	if protocols := v.List(key); !slices.Contains(protocols, "classic") {
+		return wrong(key, strings.Join(protocols, ","), fmt.Errorf("classic must be among them"))
+	}
+	const early = "early.start.listeners"
+	ls, err := v.Listeners()
+	for _, name := range upper(v.List(early)) {
+		if err == nil && !slices.Contains(ls.Controllers, name) && !slices.ContainsFunc(ls.Bind, func(l Listener) bool { return l.Name == name }) {
+			return wrong(early, v.text(early), fmt.Errorf("listener %s is not in listeners", name))
+		}
 	}
 	return nil
 }
@@ -182,7 +194,6 @@ var ordered = []order{
 	{"replica.fetch.wait.max.ms", "replica.socket.timeout.ms", false},
 	{"replica.fetch.wait.max.ms", "replica.lag.time.max.ms", false},
 	{"group.min.session.timeout.ms", "group.max.session.timeout.ms", false},
-	{"broker.heartbeat.interval.ms", "broker.session.timeout.ms", true},
 
 	{"group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms", false},
 	{"group.consumer.min.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms", false},
@@ -192,6 +203,8 @@ var ordered = []order{
 	{"group.consumer.session.timeout.ms", "group.consumer.max.session.timeout.ms", false},
 	{"group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms", true},
 	{"group.consumer.min.assignment.interval.ms", "group.consumer.max.assignment.interval.ms", false},
+	{"group.consumer.assignment.interval.ms", "group.consumer.max.assignment.interval.ms", false},
+	{"group.consumer.min.assignment.interval.ms", "group.consumer.assignment.interval.ms", false},
 
 	{"group.share.min.heartbeat.interval.ms", "group.share.max.heartbeat.interval.ms", false},
 	{"group.share.min.heartbeat.interval.ms", "group.share.heartbeat.interval.ms", false},
@@ -215,6 +228,9 @@ var ordered = []order{
 	{"group.streams.session.timeout.ms", "group.streams.max.session.timeout.ms", false},
 	{"group.streams.heartbeat.interval.ms", "group.streams.session.timeout.ms", true},
 	{"group.streams.num.standby.replicas", "group.streams.max.standby.replicas", false},
+	{"group.streams.num.warmup.replicas", "group.streams.max.warmup.replicas", false},
+	{"group.streams.min.task.offset.interval.ms", "group.streams.task.offset.interval.ms", false},
+	{"group.share.max.size", "group.share.max.share.sessions", false},
 }
 
 func (v *Values) checkOrder(o order) error {

@@ -82,8 +82,6 @@ func parseMap(text string) (map[string]string, error) {
 			return nil, fmt.Errorf("%q is not NAME:PROTOCOL", pair)
 		case !slices.Contains(Protocols, protocol):
 			return nil, fmt.Errorf("%q names no security protocol: the protocols are %s", pair, strings.Join(Protocols, ", "))
-		case protocols[name] != "":
-			return nil, fmt.Errorf("listener %s is named twice", name)
 		}
 		protocols[name] = protocol
 	}
@@ -164,14 +162,12 @@ func (v *Values) listenerList(key string, ls *Listeners) ([]Listener, error) {
 	return list, nil
 }
 
-// checkBound wants every name and every port once; a name twice is allowed for an IPv4 and an IPv6 address on one port, as in Kafka.
+// checkBound wants every name once, and every port once but for a pair of an IPv4 and an IPv6 address.
 func (v *Values) checkBound(ls *Listeners) error {
-	text, _, _ := v.Lookup("listeners")
+	text := v.text("listeners")
 	for i, l := range ls.Bind {
 		for _, earlier := range ls.Bind[:i] {
-			bothFamilies := l.Name == earlier.Name && l.Port == earlier.Port && otherFamily(l.Host, earlier.Host)
 			switch {
-			case bothFamilies:
 			case l.Name == earlier.Name:
 				return wrong("listeners", text, fmt.Errorf("listener %s is named twice: every listener has a name of its own", l.Name))
 			case l.Port == earlier.Port && l.Port != 0 && !otherFamily(l.Host, earlier.Host):
@@ -196,6 +192,9 @@ func (v *Values) advertise(ls *Listeners) error {
 	if err != nil {
 		return err
 	}
+	if !v.HasRole("broker") {
+		given = slices.DeleteFunc(given, func(l Listener) bool { return !l.Control })
+	}
 	for i, l := range given {
 		same := func(o Listener) bool { return o.Name == l.Name }
 		switch {
@@ -214,7 +213,7 @@ func (v *Values) advertise(ls *Listeners) error {
 		ls.Advertised = append(ls.Advertised, l)
 	}
 	for _, l := range ls.Advertised {
-		if ip := net.ParseIP(zoneless(l.Host)); ip == nil || !ip.IsUnspecified() || l.Control && !slices.Contains(given, l) {
+		if l.Host != "0.0.0.0" || l.Control && !slices.Contains(given, l) {
 			continue
 		}
 		if set {

@@ -85,17 +85,17 @@ func isRangeError(err error) bool {
 	return ok && num.Err == strconv.ErrRange
 }
 
-// parseDouble reads what Java's Double.parseDouble reads, hexadecimal forms excepted.
+// parseDouble reads what Java's Double.parseDouble reads.
 func parseDouble(text string) (any, error) {
-	digits := strings.TrimRight(text, "dDfF")
-	if len(text)-len(digits) > 1 || strings.ContainsAny(digits, "_xX") {
-		return nil, fmt.Errorf("not a number")
+	digits := text
+	if len(text) > 1 && strings.ContainsRune("dDfF", rune(text[len(text)-1])) {
+		digits = text[:len(text)-1] // Java lets a literal's suffix stand there
 	}
 	switch digits {
 	case "NaN", "Infinity", "+Infinity", "-Infinity": // Java's words; Go has more of them
 	default:
-		if strings.ContainsAny(digits, "iInN") {
-			return nil, fmt.Errorf("not a number")
+		if strings.ContainsAny(digits, "iInN_") {
+			return nil, fmt.Errorf("not a number: write it like 0.5")
 		}
 	}
 	n, err := strconv.ParseFloat(digits, 64)
@@ -105,18 +105,19 @@ func parseDouble(text string) (any, error) {
 	return n, nil
 }
 
-// parseList splits and wants every item to say something new, as Kafka does since 4.2.
+// parseList splits and wants every item to be something. Of equal items the first stays, as in Kafka.
 func parseList(text string) (any, error) {
 	items := splitList(text)
-	for i, item := range items {
+	kept := items[:0:len(items)]
+	for _, item := range items {
 		if item == "" {
 			return nil, fmt.Errorf("an empty item: take the comma out")
 		}
-		if slices.Contains(items[:i], item) {
-			return nil, fmt.Errorf("%s stands there twice", item)
+		if !slices.Contains(kept, item) {
+			kept = append(kept, item)
 		}
 	}
-	return items, nil
+	return kept, nil
 }
 
 // splitList splits at commas. White space around items does not count; an empty text is an empty list.

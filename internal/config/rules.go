@@ -44,8 +44,6 @@ func (b bounds) Check(value any) error {
 		or = " or " + number(*b.except)
 	}
 	switch {
-	case math.IsNaN(n):
-		return fmt.Errorf("not a number: give one in %s", b)
 	case n < b.least:
 		return fmt.Errorf("too small: the least is %s%s", number(b.least), or)
 	case n > b.most:
@@ -163,6 +161,33 @@ var offsetReset Rule = described{"[latest, earliest, by_duration:PnDTnHnMn.nS]",
 }}
 
 var isoDuration = regexp.MustCompile(`^p(?:[0-9]+d)?(?:t(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+(?:\.[0-9]{1,9})?s)?)?$`)
+
+// addressLimits are exceptions for single addresses: host:number, separated by commas.
+var addressLimits Rule = described{"host:number,...", func(value any) error {
+	_, err := ParseAddressLimits(value.(string))
+	return err
+}}
+
+// ParseAddressLimits reads max.connections.per.ip.overrides.
+func ParseAddressLimits(text string) (map[string]int, error) {
+	limits := map[string]int{}
+	for _, item := range splitList(text) {
+		colon := strings.LastIndexByte(item, ':')
+		if colon <= 0 {
+			return nil, fmt.Errorf("%q is not host:number", item)
+		}
+		host, digits := item[:colon], trim(item[colon+1:])
+		n, err := strconv.ParseInt(digits, 10, 32)
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("%q has %q, which is not a number of connections", item, digits)
+		}
+		if strings.ContainsAny(host, "/ \t") {
+			return nil, fmt.Errorf("%q has the host %q, which is neither a name nor an address", item, host)
+		}
+		limits[strings.Trim(host, "[]")] = int(n)
+	}
+	return limits, nil
+}
 
 // voterList and serverList accept the empty list, although Kafka describes them as non-empty.
 var voterList Rule = described{"non-empty list", func(value any) error {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"time"
 )
@@ -124,11 +123,12 @@ func (v *Values) resolve(k *Key) (e entry, set bool) {
 	return entry{k.Default, k.value}, false
 }
 
-// synonym finds what broker values say for a key of a topic or group: the nearest synonym that is set, in the key's unit.
+// synonym finds what broker values say for a key of a topic or group: the nearest synonym that is set, in the key's unit. For a key without
+// a default of its own the broker's default will do.
 func (v *Values) synonym(k *Key) (entry, bool) {
 	for _, name := range k.Synonyms {
 		from := tables[Broker].byName[name]
-		if e, set := v.resolve(from); set && e.parsed != nil {
+		if e, set := v.resolve(from); (set || k.NoDefault) && e.parsed != nil {
 			if e, ok := k.translate(from, e); ok {
 				return e, true
 			}
@@ -217,15 +217,6 @@ func (v *Values) Overrides(source Source) map[string]string {
 			}
 			texts[name] = e.text
 		}
-	}
-	return texts
-}
-
-// flat is what is set, as text, for the checks at start.
-func (v *Values) flat() map[string]string {
-	texts := map[string]string{}
-	for i := len(v.layers) - 1; i >= 0; i-- {
-		maps.Copy(texts, v.Overrides(v.layers[i].source))
 	}
 	return texts
 }
