@@ -1,0 +1,163 @@
+package storage
+
+import (
+	"fmt"
+	"hash/maphash"
+	"path/filepath"
+
+	"leat/internal/fs"
+	"leat/internal/record"
+)
+
+// loadBase is what the checkpoint files of a directory say about its logs.
+type loadBase struct {
+	clean          bool
+	recoveryPoints map[record.TopicPartition]int64
+	logStarts      map[record.TopicPartition]int64
+	highWatermarks map[record.TopicPartition]int64
+}
+
+// readCheckpoints reads them. A file that cannot be parsed is as good as none, as in Kafka: more is recovered then. Not so the log
+// start offsets: without them deleted records would come back.
+func (d *logDir) readCheckpoints() (loadBase, error) {
+	fsys := d.store.cfg.FS
+	var b loadBase
+	var err error
+	if b.clean, err = hasCleanShutdown(fsys, d.path); err != nil {
+		return b, fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+	}
+	if b.logStarts, err = readOffsets(fsys, filepath.Join(d.path, logStartFile)); err != nil {
+		return b, fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+	}
+	if b.recoveryPoints, err = readOffsets(fsys, filepath.Join(d.path, recoveryPointFile)); err != nil {
+		d.store.logger.Warn("recovery points not readable, all logs are checked from the beginning", "dir", d.path, "err", err)
+		b.recoveryPoints, b.clean = nil, false
+	}
+	if b.highWatermarks, err = readOffsets(fsys, filepath.Join(d.path, highWatermarkFile)); err != nil {
+		d.store.logger.Warn("high watermarks not readable, learned anew", "dir", d.path, "err", err)
+		b.highWatermarks = nil
+	}
+	return b, nil
+}
+
+func (b loadBase) spec(tp record.TopicPartition, path string) loadSpec {
+	start, known := b.logStarts[tp]
+	if !known {
+		start = -1
+	}
+	return loadSpec{
+		tp: tp, path: path, clean: b.clean, recoveryPoint: b.recoveryPoints[tp], logStart: start, highWatermark: b.highWatermarks[tp],
+	}
+}
+
+// mine is the directory's open logs.
+func (d *logDir) mine() []*Log {
+	var list []*Log
+	for _, l := range d.store.list() {
+		if l.host == host(d) {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// checkpointAll writes all three files.
+func (d *logDir) checkpointAll(list []*Log) error {
+	d.checkpointMu.Lock()
+	defer d.checkpointMu.Unlock()
+	for _, write := range []func([]*Log) error{d.writeLogStarts, d.writeHighWatermarks, d.writeRecoveryPoints} {
+		if err := write(list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkpoint runs one of the writers and takes the directory offline if that fails.
+func (d *logDir) checkpoint(write func([]*Log) error) {
+	if d.offline() != nil {
+		return
+	}
+	list := d.mine()
+	d.checkpointMu.Lock()
+	defer d.checkpointMu.Unlock()
+	if err := write(list); err != nil {
+		err = fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+		if isFull(err) {
+			d.store.logger.Error("checkpoint not written", "dir", d.path, "err", err)
+			return
+		}
+		d.failed(err)
+	}
+}
+
+// writeRecoveryPoints writes recovery-point-offset-checkpoint.
+func (d *logDir) writeRecoveryPoints(list []*Log) error {
+	points := make([]partitionOffset, 0, len(list)+len(d.unloaded))
+	for _, l := range list {
+		l.mu.Lock()
+		points = append(points, partitionOffset{l.tp, l.recovery})
+		l.checkpoint = l.recovery
+		l.mu.Unlock()
+	}
+	for tp, offset := range d.unloaded {
+		points = append(points, partitionOffset{tp, offset})
+	}
+	return d.writeOffsets(recoveryPointFile, points)
+}
+
+// writeLogStarts writes log-start-offset-checkpoint, which names the logs whose start does not follow from their first segment.
+func (d *logDir) writeLogStarts(list []*Log) error {
+	var starts []partitionOffset
+	for _, l := range list {
+		l.mu.RLock()
+		if l.logStart > l.segments[0].base {
+			starts = append(starts, partitionOffset{l.tp, l.logStart})
+		}
+		l.mu.RUnlock()
+	}
+	return d.writeOffsets(logStartFile, starts)
+}
+
+// writeHighWatermarks writes replication-offset-checkpoint.
+func (d *logDir) writeHighWatermarks(list []*Log) error {
+	d.movedHW.Store(false)
+	marks := make([]partitionOffset, 0, len(list))
+	for _, l := range list {
+		l.mu.RLock()
+		marks = append(marks, partitionOffset{l.tp, l.highWater})
+		l.mu.RUnlock()
+	}
+	return d.writeOffsets(highWatermarkFile, marks)
+}
+
+var checkpointSeed = maphash.MakeSeed()
+
+// writeOffsets replaces a checkpoint file unless it has that content already.
+func (d *logDir) writeOffsets(name string, list []partitionOffset) error {
+	b := formatOffsets(list)
+	sum := maphash.Bytes(checkpointSeed, b)
+	if d.written[name] == sum {
+		return nil
+	}
+	delete(d.written, name)
+	if err := fs.WriteFile(d.store.cfg.FS, filepath.Join(d.path, name), b, 0o644); err != nil {
+		return err
+	}
+	d.written[name] = sum
+	return nil
+}
+
+// recoveryLowered rewrites the recovery points if the file claims more than the log has left.
+func (d *logDir) recoveryLowered(l *Log) error {
+	l.mu.RLock()
+	lowered := l.recovery < l.checkpoint
+	l.mu.RUnlock()
+	if !lowered {
+		return nil
+	}
+	list := d.mine()
+	d.checkpointMu.Lock()
+	defer d.checkpointMu.Unlock()
+	return d.writeRecoveryPoints(list)
+}

@@ -1,0 +1,130 @@
+package storage
+
+import (
+	"log/slog"
+	"time"
+
+	"leat/internal/fs"
+)
+
+// LogConfig is the topic-level configuration of one log: Kafka's topic configs as typed values. It is comparable, so that
+// thousands of logs of equal config share one copy.
+type LogConfig struct {
+	SegmentBytes           int64
+	SegmentMs              time.Duration
+	SegmentJitter          time.Duration
+	SegmentIndexBytes      int64
+	IndexIntervalBytes     int64
+	Preallocate            bool
+	RetentionMs            time.Duration // negative: for ever
+	RetentionBytes         int64         // negative: no limit
+	FlushMessages          int64
+	FlushMs                time.Duration
+	FileDeleteDelay        time.Duration
+	MaxMessageBytes        int
+	Compact                bool // cleanup.policy contains compact
+	Delete                 bool // cleanup.policy contains delete
+	MinCleanableDirtyRatio float64
+	MinCompactionLag       time.Duration
+	MaxCompactionLag       time.Duration
+	DeleteRetention        time.Duration
+	CompressionType        string // "producer" or a codec name or "uncompressed"
+	GzipLevel              int
+	LZ4Level               int
+	ZstdLevel              int
+	LogAppendTime          bool          // message.timestamp.type=LogAppendTime
+	TimestampBeforeMax     time.Duration // message.timestamp.before.max.ms; the largest Duration: no bound
+	TimestampAfterMax      time.Duration
+	RemoteStorage          bool
+}
+
+// Settings are the node-level settings that may change at run time. Zero means Kafka's default.
+type Settings struct {
+	RetentionCheck            time.Duration // log.retention.check.interval.ms
+	FlushCheck                time.Duration // log.flush.scheduler.interval.ms
+	RecoveryPointCheckpoint   time.Duration // log.flush.offset.checkpoint.interval.ms
+	LogStartOffsetCheckpoint  time.Duration // log.flush.start.offset.checkpoint.interval.ms
+	HighWatermarkCheckpoint   time.Duration // replica.high.watermark.checkpoint.interval.ms
+	InitialTaskDelay          time.Duration // log.initial.task.delay.ms
+	RecoveryThreadsPerDir     int           // num.recovery.threads.per.data.dir
+	ProducerIDExpiration      time.Duration // producer.id.expiration.ms
+	TransactionMaxTimeout     time.Duration
+	MaxDecompressedBatchBytes int
+	MaxOpenFiles              int // segment files kept open by the LRU
+}
+
+// StoreConfig is what Open needs.
+type StoreConfig struct {
+	FS        fs.FS
+	Dirs      []string
+	NodeID    int32
+	ClusterID string // as in meta.properties; a directory without one is formatted with it
+	// Settings returns the current node settings; cheap.
+	Settings func() Settings
+	// LogConfig returns the config that a log of topic is opened with. Later changes arrive by Log.Configure.
+	LogConfig func(topic string) LogConfig
+	// DirFailed is called (once per directory) when a directory went offline, with the reason.
+	DirFailed func(dir string, err error)
+	Logger    *slog.Logger
+}
+
+// withDefaults replaces zero fields by Kafka's defaults.
+func (s Settings) withDefaults() Settings {
+	orDuration(&s.RetentionCheck, 5*time.Minute)
+	orDuration(&s.RecoveryPointCheckpoint, time.Minute)
+	orDuration(&s.LogStartOffsetCheckpoint, time.Minute)
+	orDuration(&s.HighWatermarkCheckpoint, 5*time.Second)
+	orDuration(&s.InitialTaskDelay, 30*time.Second)
+	orDuration(&s.ProducerIDExpiration, 24*time.Hour)
+	orInt(&s.RecoveryThreadsPerDir, 2)
+	orInt(&s.MaxDecompressedBatchBytes, 1<<31-9)
+	orInt(&s.MaxOpenFiles, 4096)
+	return s
+}
+
+func orDuration(d *time.Duration, def time.Duration) {
+	if *d <= 0 {
+		*d = def
+	}
+}
+
+func orInt(n *int, def int) {
+	if *n <= 0 {
+		*n = def
+	}
+}
+
+// normalized replaces fields that would make a log misbehave (zero sizes of a config built by hand) by Kafka's defaults.
+func (c LogConfig) normalized() LogConfig {
+	if c.SegmentBytes <= 0 || c.SegmentBytes > maxSegmentBytes {
+		c.SegmentBytes = maxSegmentBytes
+	}
+	orDuration(&c.SegmentMs, 7*24*time.Hour)
+	if c.SegmentIndexBytes <= 0 {
+		c.SegmentIndexBytes = 10 << 20
+	}
+	if c.MaxMessageBytes <= 0 {
+		c.MaxMessageBytes = 1<<20 + 12
+	}
+	if c.TimestampAfterMax <= 0 {
+		c.TimestampAfterMax = time.Hour
+	}
+	if c.TimestampBeforeMax <= 0 {
+		c.TimestampBeforeMax = forever
+	}
+	if c.FlushMessages <= 0 {
+		c.FlushMessages = 1<<63 - 1
+	}
+	orDuration(&c.FlushMs, forever)
+	if c.CompressionType == "" {
+		c.CompressionType = "producer"
+	}
+	return c
+}
+
+const (
+	// forever is a bound in time that is never reached.
+	forever time.Duration = 1<<63 - 1
+	// maxSegmentBytes is the largest segment: positions in an index are int32.
+	maxSegmentBytes = 1<<31 - 1
+)

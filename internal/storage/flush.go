@@ -1,0 +1,95 @@
+package storage
+
+import (
+	"errors"
+	"time"
+
+	"leat/internal/fs"
+)
+
+// Flush syncs everything below the log end offset and raises the recovery point. Callers that wait for each other share one sync.
+func (l *Log) Flush() error {
+	l.mu.RLock()
+	target := l.logEnd
+	l.mu.RUnlock()
+	l.flushMu.Lock()
+	defer l.flushMu.Unlock()
+	return l.flushLocked(target)
+}
+
+// flushLocked makes sure, with flushMu held, that the log is synced up to target.
+func (l *Log) flushLocked(target int64) error {
+	l.mu.RLock()
+	done := l.recovery >= target && !l.epochs.dirty
+	l.mu.RUnlock()
+	if done {
+		return nil
+	}
+	if err := l.writeEpochs(); err != nil {
+		return l.diskError("flush", err)
+	}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return l.errClosed()
+	}
+	newFiles := l.newFiles
+	l.newFiles = false
+	end, truncates := l.logEnd, l.truncates
+	unsynced := append([]*segment(nil), l.segments[l.segmentOf(min(l.recovery, end)):]...)
+	l.mu.Unlock()
+
+	for _, seg := range unsynced {
+		f, err := seg.file.acquire()
+		if errors.Is(err, ErrClosed) {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return l.diskError("flush", err)
+		}
+		err = f.Sync()
+		seg.file.release()
+		if err != nil {
+			return l.diskError("flush", err)
+		}
+	}
+	if newFiles {
+		if err := l.fsys.SyncDir(l.path); err != nil {
+			return l.diskError("flush", err)
+		}
+	}
+	l.mu.Lock()
+	if l.truncates == truncates && end > l.recovery {
+		l.recovery = end
+	}
+	l.lastFlush = time.Now().UnixMilli()
+	l.mu.Unlock()
+	return nil
+}
+
+// writeEpochs brings leader-epoch-checkpoint up to date.
+func (l *Log) writeEpochs() error {
+	l.mu.Lock()
+	if !l.epochs.dirty {
+		l.mu.Unlock()
+		return nil
+	}
+	b := l.epochs.format()
+	l.epochs.dirty = false
+	l.mu.Unlock()
+	err := fs.WriteFile(l.fsys, l.name(epochFile), b, 0o644)
+	if err != nil {
+		l.mu.Lock()
+		l.epochs.dirty = true
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// flushDue reports whether flush.ms has passed since the last flush and there is something to flush.
+func (l *Log) flushDue(now time.Time) bool {
+	cfg := l.cfg.Load()
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return !l.closed && l.recovery < l.logEnd && now.UnixMilli()-l.lastFlush >= cfg.FlushMs.Milliseconds()
+}

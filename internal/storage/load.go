@@ -1,0 +1,273 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"leat/internal/fs"
+	"leat/internal/record"
+)
+
+// loadSpec is what is known about a log before its files are looked at.
+type loadSpec struct {
+	tp            record.TopicPartition
+	path          string
+	clean         bool  // the directory was stopped cleanly
+	recoveryPoint int64 // 0 if unknown
+	logStart      int64 // -1 if unknown
+	highWatermark int64
+}
+
+// listing is what a log's directory holds.
+type listing struct {
+	bases    []int64 // of the segments, rising
+	sizes    map[string]int64
+	snapshot []int64
+}
+
+// list reads the names, finishing or undoing what a compaction or deletion began.
+func (l *Log) list() (listing, error) {
+	entries, err := l.fsys.ReadDir(l.path)
+	if err != nil {
+		return listing{}, err
+	}
+	swapped, err := l.sweep(entries)
+	if err != nil {
+		return listing{}, err
+	}
+	if swapped {
+		if entries, err = l.fsys.ReadDir(l.path); err != nil {
+			return listing{}, err
+		}
+	}
+	out := listing{sizes: make(map[string]int64, len(entries))}
+	for _, e := range entries {
+		name := e.Name()
+		if e.IsDir() || leftover(name) {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return listing{}, err
+		}
+		out.sizes[name] = info.Size()
+		if base, ok := parseOffsetName(name, logSuffix); ok {
+			out.bases = append(out.bases, base)
+		} else if offset, ok := parseOffsetName(name, snapshotSuffix); ok {
+			out.snapshot = append(out.snapshot, offset)
+		}
+	}
+	slices.Sort(out.bases)
+	slices.Sort(out.snapshot)
+	return out, l.removeOrphans(out)
+}
+
+// leftover reports whether a file is of no use any more.
+func leftover(name string) bool {
+	return strings.HasSuffix(name, deletedSuffix) || strings.HasSuffix(name, cleanedSuffix) || strings.HasSuffix(name, ".tmp")
+}
+
+// removeOrphans removes index files whose .log is gone.
+func (l *Log) removeOrphans(ls listing) error {
+	for name := range ls.sizes {
+		for _, suffix := range segmentSuffixes[1:] {
+			base, ok := parseOffsetName(name, suffix)
+			if !ok {
+				continue
+			}
+			if _, ok := slices.BinarySearch(ls.bases, base); ok {
+				continue
+			}
+			l.logger.Warn("index without its log, removed", "topic", l.tp.Topic, "partition", l.tp.Partition, "file", l.name(name))
+			if err := l.fsys.Remove(l.name(name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// load brings up the log from its files.
+func (l *Log) load(ctx context.Context, spec loadSpec) error {
+	ls, err := l.list()
+	if err != nil {
+		return l.diskError("open", err)
+	}
+	l.snapshot = ls.snapshot
+	if l.epochs, err = readEpochs(l.fsys, l.name(epochFile)); err != nil {
+		// Found again in the batches below: a checkpoint that cannot be read is no reason to stop.
+		l.logger.Warn("leader epochs not readable, rebuilt from the log", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
+		l.epochs = epochHistory{dirty: true}
+		spec.clean, spec.recoveryPoint = false, 0
+	}
+	for _, base := range ls.bases {
+		seg := newSegment(l.files, l.path, base)
+		seg.size = ls.sizes[offsetName(base, logSuffix)]
+		seg.maxTimestamp = unknownTimestamp
+		l.segments = append(l.segments, seg)
+	}
+	if len(l.segments) == 0 {
+		return l.loadEmpty(spec)
+	}
+	recovered, err := l.loadSegments(ctx, spec, ls)
+	if err != nil {
+		return err
+	}
+	return l.loadMarks(spec, recovered)
+}
+
+// loadEmpty starts a log without files.
+func (l *Log) loadEmpty(spec loadSpec) error {
+	base := max(spec.logStart, 0)
+	seg, err := l.startSegment(base, l.cfg.Load(), time.Now())
+	if err != nil {
+		return err
+	}
+	l.segments = []*segment{seg}
+	l.logStart, l.highWater, l.logEnd, l.recovery = base, base, base, base
+	l.lastFlush = time.Now().UnixMilli()
+	l.epochs.truncateEnd(base)
+	return l.dropSnapshots(-1, base)
+}
+
+// loadSegments checks the indexes, recovers what needs it and finds the log end offset. It returns the base of the first segment
+// that was recovered, or -1.
+func (l *Log) loadSegments(ctx context.Context, spec loadSpec, ls listing) (recovered int64, err error) {
+	if !spec.clean {
+		return l.recoverFrom(ctx, l.segmentOf(spec.recoveryPoint), spec.recoveryPoint)
+	}
+	for i, seg := range l.segments {
+		err := l.loadIndexes(seg, ls)
+		last := i == len(l.segments)-1
+		if err == nil && last {
+			seg.segmentTail, l.logEnd, err = seg.loadTail(l.fsys, seg.size, seg.offsets.onDisk, seg.times.onDisk)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, errIndex) || errors.Is(err, os.ErrNotExist):
+			l.logger.Warn("index does not fit its log, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
+			if err := l.rebuildIndexes(ctx, i, spec.recoveryPoint); err != nil {
+				return -1, err
+			}
+		default:
+			return -1, fmt.Errorf("open %s: %w", l.tp, seg.corrupt(err))
+		}
+	}
+	return -1, nil
+}
+
+// loadIndexes finds out how many entries the index files of a segment have.
+func (l *Log) loadIndexes(seg *segment, ls listing) error {
+	_, seg.indexed = ls.sizes[offsetName(seg.base, indexSuffix)]
+	for _, x := range []struct {
+		index  *sparseIndex
+		suffix string
+	}{{&seg.offsets, indexSuffix}, {&seg.times, timeIndexSuffix}} {
+		name := offsetName(seg.base, x.suffix)
+		size, ok := ls.sizes[name]
+		switch {
+		case !ok && seg.size > 0:
+			return fmt.Errorf("%s: %w", l.name(name), os.ErrNotExist)
+		case size%int64(x.index.width) != 0:
+			return fmt.Errorf("%s: length %d is no multiple of %d: %w", l.name(name), size, x.index.width, errIndex)
+		}
+		x.index.onDisk = size / int64(x.index.width)
+		// An index that Kafka had open has the length it was created with, zeros at the end. They are looked for only where there
+		// are more entries than a log of that length has by default.
+		if x.index.onDisk > seg.size/indexPage+1 {
+			n, err := seg.unpaddedEntries(l.fsys, x.suffix, x.index.width, x.index.onDisk)
+			if err != nil {
+				return err
+			}
+			x.index.onDisk = n
+			seg.indexed = false
+		}
+	}
+	size := ls.sizes[offsetName(seg.base, txnIndexSuffix)]
+	if size%txnEntrySize != 0 {
+		return fmt.Errorf("%s: length %d is no multiple of %d: %w", seg.path(txnIndexSuffix), size, txnEntrySize, errIndex)
+	}
+	seg.aborted = int(size / txnEntrySize)
+	return nil
+}
+
+// unpaddedEntries counts the entries before the zeros at the end of an index file.
+func (s *segment) unpaddedEntries(fsys fs.FS, suffix string, width int, count int64) (int64, error) {
+	lo, hi := int64(0), count
+	for lo < hi {
+		mid := (lo + hi) / 2
+		e, err := s.lastEntry(fsys, suffix, width, mid+1)
+		if err != nil {
+			return 0, err
+		}
+		if slices.ContainsFunc(e, func(b byte) bool { return b != 0 }) {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo, nil
+}
+
+// loadMarks sets the offsets and the producer table once the segments are known.
+func (l *Log) loadMarks(spec loadSpec, recovered int64) error {
+	l.logStart = max(spec.logStart, l.segments[0].base)
+	if l.logStart > l.logEnd {
+		l.logger.Warn("log ends before its start offset, emptied", "topic", l.tp.Topic, "partition", l.tp.Partition, "log_end", l.logEnd, "log_start", l.logStart)
+		return l.restart(l.logStart)
+	}
+	l.epochs.truncateEnd(l.logEnd)
+	l.epochs.truncateStart(l.logStart)
+	l.recovery = min(spec.recoveryPoint, l.logEnd)
+	l.checkpoint = spec.recoveryPoint
+	l.lastFlush = time.Now().UnixMilli()
+	l.highWater = min(max(spec.highWatermark, l.logStart), l.logEnd)
+	active := l.active()
+	active.created = time.Now().UnixMilli()
+	active.jitter = jitter(l.cfg.Load())
+	if err := l.dropSnapshots(-1, l.logEnd); err != nil {
+		return l.diskError("open", err)
+	}
+	if err := l.loadProducers(spec, recovered); err != nil {
+		return err
+	}
+	l.producers.replicated(l.highWater)
+	return nil
+}
+
+// loadProducers brings up the producer table. Where segments were recovered, their transaction indexes are written anew on the way.
+func (l *Log) loadProducers(spec loadSpec, recovered int64) (err error) {
+	if recovered < 0 {
+		if spec.clean && len(l.snapshot) == 0 && l.recovery == l.logEnd {
+			return nil // stopped cleanly by somebody who knew no producers
+		}
+		l.producers, _, err = l.buildProducers(l.logEnd, l.logEnd, nil)
+		return err
+	}
+	lists := make(map[*segment][]abortedTxn)
+	l.producers, _, err = l.buildProducers(recovered, l.logEnd, func(seg *segment, t abortedTxn) {
+		if seg.base >= recovered {
+			lists[seg] = append(lists[seg], t)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, seg := range l.segments[l.segmentOf(recovered):] {
+		seg.aborted = len(lists[seg])
+		if seg.aborted > 0 {
+			err = writeTxnEntries(l.fsys, seg.path(txnIndexSuffix), 0, lists[seg])
+		} else if err = l.fsys.Remove(seg.path(txnIndexSuffix)); errors.Is(err, os.ErrNotExist) {
+			err = nil
+		}
+		if err != nil {
+			return l.diskError("open", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,271 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"leat/internal/fs"
+	"leat/internal/record"
+)
+
+// logDir is one log directory and the host of its logs.
+type logDir struct {
+	store *Store
+	path  string
+	id    record.UUID
+	meta  metaProperties
+	lock  io.Closer
+	cause atomic.Pointer[error] // why it is offline
+
+	movedHW atomic.Bool // a high watermark moved since the last checkpoint
+
+	checkpointMu sync.Mutex // one writer of the checkpoint files at a time; held over writing them
+	written      map[string]uint64
+	unloaded     map[record.TopicPartition]int64 // recovery points of logs that could not be opened, kept for another try
+}
+
+// open locks the directory and reads whose it is.
+func (d *logDir) open() error {
+	fsys := d.store.cfg.FS
+	if err := fsys.MkdirAll(d.path, 0o755); err != nil {
+		return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+	}
+	lock, err := fsys.Lock(filepath.Join(d.path, lockFile))
+	if errors.Is(err, fs.ErrLocked) {
+		return fmt.Errorf("log directory %s: %w: stop the other process or use another directory: %w", d.path, err, ErrDirLocked)
+	}
+	if err != nil {
+		return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+	}
+	d.lock = lock
+	d.written = make(map[string]uint64)
+	d.meta, _, err = readMetaProperties(fsys, d.path)
+	return err
+}
+
+// identify compares the directory with the node's configuration and writes what its meta.properties lacks.
+func (d *logDir) identify() error {
+	cfg := &d.store.cfg
+	m := d.meta
+	if m.clusterID != "" && m.clusterID != cfg.ClusterID {
+		return fmt.Errorf("log directory %s belongs to cluster %s, this is cluster %s: use another directory: %w", d.path, m.clusterID, cfg.ClusterID, ErrForeignDir)
+	}
+	if m.hasNode && m.nodeID != cfg.NodeID {
+		return fmt.Errorf("log directory %s belongs to node %d, node.id=%d: use another directory or node.id: %w", d.path, m.nodeID, cfg.NodeID, ErrForeignDir)
+	}
+	d.id = m.dirID
+	if m.clusterID != "" && m.hasNode && !m.dirID.IsZero() {
+		return nil
+	}
+	if m.dirID.IsZero() {
+		m.dirID = newUUID()
+	}
+	m.clusterID, m.nodeID, m.hasNode = cfg.ClusterID, cfg.NodeID, true
+	if err := fs.WriteFile(cfg.FS, filepath.Join(d.path, metaPropertiesFile), m.format(), 0o644); err != nil {
+		return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+	}
+	d.meta, d.id = m, m.dirID
+	return nil
+}
+
+func (d *logDir) unlock() {
+	if d.lock != nil {
+		_ = d.lock.Close() // the lock goes with the descriptor
+		d.lock = nil
+	}
+}
+
+// loadDirs loads the logs of all directories side by side.
+func (s *Store) loadDirs(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, d := range s.dirs {
+		if d.offline() == nil {
+			g.Go(func() error { return d.load(ctx) })
+		}
+	}
+	return g.Wait()
+}
+
+// load opens the logs of the directory. One that is corrupt is left out; a directory that cannot be read goes offline.
+func (d *logDir) load(ctx context.Context) error {
+	base, err := d.readCheckpoints()
+	if err != nil {
+		d.failed(err)
+		return nil
+	}
+	entries, err := d.store.cfg.FS.ReadDir(d.path)
+	if err != nil {
+		d.failed(fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk))
+		return nil
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, d.store.settings().RecoveryThreadsPerDir))
+	for _, e := range entries {
+		name := e.Name()
+		if !e.IsDir() || name == metadataLogDir {
+			continue
+		}
+		tp, ok := parsePartitionDir(name)
+		switch {
+		case strings.HasSuffix(name, deleteDirSuffix):
+			d.store.tasks.removeLater(0, filepath.Join(d.path, name))
+		case !ok || strings.HasSuffix(name, futureDirSuffix) || strings.HasSuffix(name, strayDirSuffix):
+			d.store.logger.Warn("directory is no partition, left alone", "dir", filepath.Join(d.path, name))
+		default:
+			g.Go(func() error { return d.loadLog(ctx, tp, base.spec(tp, filepath.Join(d.path, name))) })
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := removeCleanShutdown(d.store.cfg.FS, d.path); err != nil {
+		d.failed(fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk))
+	}
+	return nil
+}
+
+// loadLog opens one log; the error is only that of a cancelled context.
+func (d *logDir) loadLog(ctx context.Context, tp record.TopicPartition, spec loadSpec) error {
+	s := d.store
+	l, err := d.openLog(ctx, tp, spec)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.logs[tp]; err == nil && other != nil {
+		err = fmt.Errorf("open %s: both %s and %s hold it: move one of them away: %w", tp, other.path, l.path, ErrCorrupt)
+		defer l.abandon()
+	}
+	if err == nil {
+		s.logs[tp] = l
+		return nil
+	}
+	if d.offline() == nil {
+		s.logger.Error("log not opened", "topic", tp.Topic, "partition", tp.Partition, "dir", d.path, "err", err)
+	}
+	s.broken[tp] = err
+	if d.unloaded == nil {
+		d.unloaded = make(map[record.TopicPartition]int64)
+	}
+	d.unloaded[tp] = spec.recoveryPoint
+	return nil
+}
+
+func (d *logDir) openLog(ctx context.Context, tp record.TopicPartition, spec loadSpec) (*Log, error) {
+	s := d.store
+	l := newLog(tp, spec.path, s.cfg.FS, s.files, d, s.logConfig(tp.Topic), s.logger)
+	var err error
+	if l.topicID, err = readPartitionMetadata(s.cfg.FS, l.name(partitionMetaFile)); err == nil {
+		err = l.load(ctx, spec)
+	} else {
+		err = fmt.Errorf("open %s: %w", tp, err)
+	}
+	if err != nil {
+		l.abandon()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (s *Store) logConfig(topic string) LogConfig {
+	if s.cfg.LogConfig == nil {
+		return LogConfig{}
+	}
+	return s.cfg.LogConfig(topic)
+}
+
+// create makes the directory of a new log.
+func (d *logDir) create(tp record.TopicPartition, topicID record.UUID) (*Log, error) {
+	s := d.store
+	path := filepath.Join(d.path, tp.String())
+	l := newLog(tp, path, s.cfg.FS, s.files, d, s.logConfig(tp.Topic), s.logger)
+	l.topicID = topicID
+	if err := s.cfg.FS.MkdirAll(path, 0o755); err != nil {
+		return nil, l.diskError("create", err)
+	}
+	// Not synced here, for records are not either; the next flush of the log syncs the directory.
+	if !topicID.IsZero() {
+		if err := writeUnsynced(s.cfg.FS, l.name(partitionMetaFile), formatPartitionMetadata(topicID)); err != nil {
+			return nil, l.diskError("create", err)
+		}
+	}
+	if err := l.loadEmpty(loadSpec{tp: tp, path: path, logStart: -1}); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// close settles the logs of the directory and, if all went well, marks it clean.
+func (d *logDir) close() error {
+	defer d.unlock()
+	var mine []*Log
+	for l := range d.store.Logs() {
+		if l.host == host(d) {
+			mine = append(mine, l)
+		}
+	}
+	if err := d.offline(); err != nil {
+		for _, l := range mine {
+			l.abandon()
+		}
+		return nil // reported when it went offline
+	}
+	var g errgroup.Group
+	g.SetLimit(closeThreads)
+	for _, l := range mine {
+		g.Go(l.close)
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := d.checkpointAll(mine); err != nil {
+		return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+	}
+	if len(d.unloaded) > 0 {
+		return nil // they have to be looked at again
+	}
+	if err := writeCleanShutdown(d.store.cfg.FS, d.path, -1); err != nil {
+		return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+	}
+	return nil
+}
+
+// closeThreads is how many logs are synced at once on Close: file systems commit concurrent syncs together.
+const closeThreads = 32
+
+// The rest is what logs ask of their host.
+
+func (d *logDir) settings() Settings  { return d.store.settings() }
+func (d *logDir) dirID() record.UUID  { return d.id }
+func (d *logDir) flushSoon(l *Log)    { d.store.tasks.flushSoon(l) }
+func (d *logDir) highWatermarkMoved() { d.movedHW.Store(true) }
+
+func (d *logDir) removeLater(after time.Duration, paths ...string) {
+	d.store.tasks.removeLater(after, paths...)
+}
+
+func (d *logDir) offline() error {
+	if p := d.cause.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// failed takes the directory offline, once.
+func (d *logDir) failed(err error) {
+	if !d.cause.CompareAndSwap(nil, &err) {
+		return
+	}
+	d.store.logger.Error("log directory offline", "dir", d.path, "err", err)
+	d.store.tasks.report(d.path, err)
+}

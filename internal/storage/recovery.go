@@ -1,0 +1,296 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"leat/internal/fs"
+	"leat/internal/record"
+)
+
+// recoverFrom goes through the segments from index first on, batch by batch: their indexes are built anew, and the log is cut
+// before the first thing that is no valid batch, which can only be where nothing was synced yet.
+func (l *Log) recoverFrom(ctx context.Context, first int, recoveryPoint int64) (recovered int64, err error) {
+	for _, seg := range l.segments[:first] {
+		if err := l.adoptIndexes(ctx, seg, recoveryPoint); err != nil {
+			return -1, err
+		}
+	}
+	recovered = l.segments[first].base
+	for i := first; i < len(l.segments); i++ {
+		seg := l.segments[i]
+		whole, err := l.recoverSegment(ctx, seg, recoveryPoint)
+		if err != nil {
+			return -1, err
+		}
+		if whole {
+			continue
+		}
+		rest := l.segments[i+1:]
+		l.segments = l.segments[:i+1]
+		for _, dropped := range rest {
+			l.logger.Warn("segment behind a torn one, removed", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", dropped.file.path)
+		}
+		if err := l.removeSegments(rest, 0); err != nil {
+			return -1, l.diskError("recover", err)
+		}
+	}
+	return recovered, nil
+}
+
+// adoptIndexes takes over the indexes of a segment below the recovery point.
+func (l *Log) adoptIndexes(ctx context.Context, seg *segment, recoveryPoint int64) error {
+	sizes := make(map[string]int64)
+	for _, suffix := range segmentSuffixes[1:] {
+		info, err := l.fsys.Stat(seg.path(suffix))
+		if err == nil {
+			sizes[offsetName(seg.base, suffix)] = info.Size()
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return l.diskError("open", err)
+		}
+	}
+	err := l.loadIndexes(seg, listing{sizes: sizes})
+	if errors.Is(err, errIndex) || errors.Is(err, os.ErrNotExist) {
+		l.logger.Warn("index does not fit its log, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
+		_, err = l.recoverSegment(ctx, seg, recoveryPoint)
+		return err
+	}
+	if err != nil {
+		return l.diskError("open", err)
+	}
+	return nil
+}
+
+// rebuildIndexes recovers one segment of a log that was stopped cleanly. Nothing in it may be torn.
+func (l *Log) rebuildIndexes(ctx context.Context, i int, recoveryPoint int64) error {
+	seg := l.segments[i]
+	whole, err := l.recoverSegment(ctx, seg, recoveryPoint)
+	if err == nil && !whole && i < len(l.segments)-1 {
+		err = fmt.Errorf("open %s: %s ends within a batch, and segments follow: %w", l.tp, seg.file.path, ErrCorrupt)
+	}
+	return err
+}
+
+// recoverSegment reads all batches of a segment, checks the CRC of those at or above the recovery point, and builds its indexes. It
+// reports false if it had to cut the segment. What is broken below the recovery point was synced once: that is not torn but
+// damaged, and an error.
+func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint int64) (whole bool, err error) {
+	f, err := seg.file.acquire()
+	if err != nil {
+		return false, l.diskError("recover", err)
+	}
+	defer seg.file.release()
+	seg.offsets = sparseIndex{width: indexEntrySize}
+	seg.times = sparseIndex{width: timeIndexEntrySize}
+	seg.segmentTail = emptyTail(seg.base)
+	walk := recoveryWalk{r: f, size: seg.size, next: seg.base, verifyFrom: recoveryPoint}
+	interval := l.cfg.Load().IndexIntervalBytes
+	var bad error
+	for bad == nil {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		h, at, err := walk.batch()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			bad = err
+			continue
+		}
+		seg.noteBatch(h, at, interval)
+		l.epochs.assign(h.leaderEpoch, h.baseOffset)
+	}
+	if bad != nil {
+		if err := l.cutTorn(seg, f, &walk, bad); err != nil {
+			return false, err
+		}
+	}
+	l.logEnd = walk.next
+	seg.noteTime()
+	if err := seg.writeIndexes(l.fsys, true); err != nil {
+		return false, l.diskError("recover", err)
+	}
+	seg.offsets.pendingWritten()
+	seg.times.pendingWritten()
+	return bad == nil, nil
+}
+
+// cutTorn ends a segment at the last whole valid batch.
+func (l *Log) cutTorn(seg *segment, f truncater, walk *recoveryWalk, bad error) error {
+	if !errors.Is(bad, errBadHeader) && !errors.Is(bad, io.ErrUnexpectedEOF) {
+		return l.diskError("recover", bad)
+	}
+	if walk.next < walk.verifyFrom {
+		return fmt.Errorf("open %s: %s: position %d: %w: offset %d was synced (recovery point %d), so this is damage, not a torn write; "+
+			"if another replica is in sync, delete this directory and it is copied again: %w",
+			l.tp, seg.file.path, walk.position, bad, walk.next, walk.verifyFrom, ErrCorrupt)
+	}
+	l.logger.Warn("torn log cut", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "position", walk.position,
+		"bytes", seg.size-walk.position, "offset", walk.next, "err", bad)
+	if err := f.Truncate(walk.position); err != nil {
+		return l.diskError("recover", err)
+	}
+	seg.size = walk.position
+	return nil
+}
+
+// recoveryWalk reads a segment from its beginning.
+type recoveryWalk struct {
+	r          io.ReaderAt
+	size       int64
+	position   int64
+	next       int64 // offset expected at least
+	verifyFrom int64
+	buf        []byte
+	from       int64 // position of buf[0]
+}
+
+// readAhead is how much recovery reads at once.
+const readAhead = 1 << 20
+
+// window returns n bytes at the current position, which lie within the file.
+func (w *recoveryWalk) window(n int64) ([]byte, error) {
+	if at := w.position - w.from; w.buf != nil && at >= 0 && at+n <= int64(len(w.buf)) {
+		return w.buf[at : at+n], nil
+	}
+	want := min(max(n, readAhead), w.size-w.position)
+	if int64(cap(w.buf)) < want {
+		w.buf = make([]byte, want)
+	}
+	w.buf, w.from = w.buf[:want], w.position
+	got, err := w.r.ReadAt(w.buf, w.position)
+	if int64(got) == want {
+		return w.buf[:n], nil
+	}
+	w.buf = nil
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return nil, err
+}
+
+// batch returns the next valid batch; io.EOF at the end, errBadHeader or io.ErrUnexpectedEOF where there is none.
+func (w *recoveryWalk) batch() (batchHeader, int64, error) {
+	left := w.size - w.position
+	if left == 0 {
+		return batchHeader{}, w.position, io.EOF
+	}
+	b, err := w.window(min(left, record.HeaderSize))
+	if err != nil {
+		return batchHeader{}, w.position, err
+	}
+	h, err := parseHeader(b)
+	if err != nil {
+		return h, w.position, err
+	}
+	if h.size > left {
+		return h, w.position, fmt.Errorf("batch of %d bytes, %d are left: %w", h.size, left, io.ErrUnexpectedEOF)
+	}
+	if h.lastOffset < w.next {
+		return h, w.position, fmt.Errorf("offset %d, expected at least %d: %w", h.lastOffset, w.next, errBadHeader)
+	}
+	if h.magic == 2 && h.lastOffset >= w.verifyFrom {
+		b, err := w.window(h.size)
+		if err != nil {
+			return h, w.position, err
+		}
+		if err := record.Batch(b).Check(); err != nil {
+			return h, w.position, fmt.Errorf("%w: %w", err, errBadHeader)
+		}
+	}
+	at := w.position
+	w.position += h.size
+	w.next = h.lastOffset + 1
+	return h, at, nil
+}
+
+// sweep finishes or undoes, by the names in the directory, what a compaction or deletion began: .deleted and .cleaned files go,
+// and .swap files take the place of the segments that they were made from. It reports whether names changed.
+func (l *Log) sweep(entries []os.DirEntry) (changed bool, err error) {
+	var bases []int64
+	var swaps []int64
+	for _, e := range entries {
+		name := e.Name()
+		if leftover(name) {
+			if err := l.fsys.Remove(l.name(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return changed, err
+			}
+			changed = true
+		} else if base, ok := parseOffsetName(name, logSuffix); ok {
+			bases = append(bases, base)
+		} else if base, ok := parseOffsetName(name, logSuffix+swapSuffix); ok {
+			swaps = append(swaps, base)
+		}
+	}
+	for _, base := range swaps {
+		if err := l.finishSwap(base, bases); err != nil {
+			return changed, err
+		}
+	}
+	for _, e := range entries {
+		if final, ok := cutSwap(e.Name()); ok {
+			changed = true
+			if err := l.fsys.Rename(l.name(e.Name()), l.name(final)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return changed, err
+			}
+		}
+	}
+	return changed, nil
+}
+
+func cutSwap(name string) (string, bool) {
+	n := len(name) - len(swapSuffix)
+	if n > 0 && name[n:] == swapSuffix {
+		return name[:n], true
+	}
+	return name, false
+}
+
+// finishSwap removes the segments that the compacted one at base stands for.
+func (l *Log) finishSwap(base int64, bases []int64) error {
+	path := l.name(offsetName(base, logSuffix+swapSuffix))
+	b, err := lastOffsetOf(l.fsys, path)
+	if err != nil {
+		return err
+	}
+	for _, old := range bases {
+		if old < base || old > b {
+			continue
+		}
+		for _, suffix := range segmentSuffixes {
+			if err := l.fsys.Remove(l.name(offsetName(old, suffix))); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lastOffsetOf is the last offset in a .log file, -1 if it is empty.
+func lastOffsetOf(fsys fs.FS, path string) (last int64, err error) {
+	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Size()
+	if err != nil {
+		return 0, err
+	}
+	sc := newScanner(f, 0, size)
+	defer sc.done()
+	for last = -1; ; {
+		h, _, err := sc.next()
+		if err == io.EOF {
+			return last, nil
+		}
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w: %w", path, err, ErrCorrupt)
+		}
+		last = h.lastOffset
+	}
+}

@@ -1,0 +1,147 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// AdvanceLogStart raises the log start offset (DeleteRecords, retention); never above the high watermark, never back. Segments
+// that lie wholly below it go with the next Retain.
+func (l *Log) AdvanceLogStart(offset int64) error {
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if offset > l.highWater {
+		return fmt.Errorf("advance start of %s to offset %d: the high watermark is %d: %w", l.tp, offset, l.highWater, ErrOffsetOutOfRange)
+	}
+	l.advanceLocked(offset)
+	return nil
+}
+
+func (l *Log) advanceLocked(offset int64) {
+	if offset <= l.logStart {
+		return
+	}
+	l.logStart = offset
+	l.epochs.truncateStart(offset)
+	l.producers.replicated(offset)
+}
+
+// Retain deletes old segments as retention.ms, retention.bytes and the log start offset demand, and returns how many went.
+// A log with a Store need not call it.
+func (l *Log) Retain(now time.Time) (int, error) {
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
+	if err := l.usable(); err != nil {
+		return 0, err
+	}
+	cfg := l.cfg.Load()
+	n, err := l.expiredSegments(cfg, now)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	if n == len(l.segments) { // the active one, too: it is closed first, so that the log goes on at the same offset
+		if err := l.roll(l.logEnd, cfg, now); err != nil {
+			return 0, err
+		}
+	}
+	return n, l.deleteFirst(n, cfg)
+}
+
+// expiredSegments counts how many segments from the beginning may go. A segment stays if it reaches above the high watermark.
+func (l *Log) expiredSegments(cfg *LogConfig, now time.Time) (int, error) {
+	total := int64(0)
+	for _, seg := range l.segments {
+		total += seg.size
+	}
+	for n, seg := range l.segments {
+		end := l.logEnd
+		if n+1 < len(l.segments) {
+			end = l.segments[n+1].base
+		}
+		if end > l.highWater || seg.size == 0 {
+			return n, nil
+		}
+		last := n+1 == len(l.segments)
+		expired := !last && end <= l.logStart
+		if !expired && cfg.Delete {
+			byTime, err := l.expiredByTime(seg, cfg, now)
+			if err != nil {
+				return 0, err
+			}
+			expired = byTime || cfg.RetentionBytes >= 0 && total-seg.size >= cfg.RetentionBytes
+		}
+		if !expired {
+			return n, nil
+		}
+		total -= seg.size
+	}
+	return len(l.segments), nil
+}
+
+// expiredByTime compares the greatest timestamp of a segment with the clock; records without any count from when the file was
+// written last.
+func (l *Log) expiredByTime(seg *segment, cfg *LogConfig, now time.Time) (bool, error) {
+	if cfg.RetentionMs < 0 {
+		return false, nil
+	}
+	timestamp, _, err := seg.greatestTimestamp(l.fsys)
+	if err != nil {
+		return false, fmt.Errorf("retention of %s: %w", l.tp, err)
+	}
+	if timestamp < 0 {
+		info, err := l.fsys.Stat(seg.file.path)
+		if err != nil {
+			return false, l.diskError("retention of", err)
+		}
+		timestamp = info.ModTime().UnixMilli()
+	}
+	return now.UnixMilli()-timestamp > cfg.RetentionMs.Milliseconds(), nil
+}
+
+// deleteFirst takes the first n segments out of the log and their files away.
+func (l *Log) deleteFirst(n int, cfg *LogConfig) error {
+	l.mu.Lock()
+	gone := l.segments[:n:n]
+	l.segments = append([]*segment(nil), l.segments[n:]...)
+	base := l.segments[0].base
+	l.advanceLocked(base)
+	l.truncates++
+	l.mu.Unlock()
+	l.logger.Info("old segments deleted", "topic", l.tp.Topic, "partition", l.tp.Partition, "count", n, "offset", base)
+	if err := l.removeSegments(gone, max(cfg.FileDeleteDelay, 1)); err != nil {
+		return l.diskError("retention of", err)
+	}
+	return l.dropOldSnapshots(base)
+}
+
+// dropOldSnapshots removes producer snapshots of deleted segments.
+func (l *Log) dropOldSnapshots(base int64) error {
+	kept := make([]int64, 0, len(l.snapshot))
+	for _, offset := range l.snapshot {
+		if offset >= base {
+			kept = append(kept, offset)
+			continue
+		}
+		if err := l.fsys.Remove(l.name(offsetName(offset, snapshotSuffix))); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return l.diskError("retention of", err)
+		}
+	}
+	l.snapshot = kept
+	return nil
+}
+
+// expireProducers forgets producers silent for longer than producer.id.expiration.ms.
+func (l *Log) expireProducers(now time.Time, after time.Duration) {
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.producers.expire(now, after)
+}

@@ -1,0 +1,68 @@
+package storage
+
+import (
+	"io"
+	"syscall"
+
+	"leat/internal/fs"
+)
+
+// Aborted is a transaction that a read_committed reader must skip.
+type Aborted struct{ ProducerID, FirstOffset int64 }
+
+// Slice is a contiguous range of bytes of one segment file, held open until Release. The zero value is empty. It holds whole
+// batches.
+type Slice struct {
+	file     *cachedFile
+	f        fs.File
+	position int64
+	length   int
+	// NextOffset is the offset behind the last batch of the slice; 0 if it is empty.
+	NextOffset int64
+	Aborted    []Aborted // for ReadCommitted, ordered by FirstOffset
+	Diverged   bool
+}
+
+var _ io.ReaderAt = Slice{}
+
+// Len is the length in bytes.
+func (s Slice) Len() int { return s.length }
+
+// Position is the byte position in the file.
+func (s Slice) Position() int64 { return s.position }
+
+// ReadAt reads from the slice, off relative to its beginning.
+func (s Slice) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off >= int64(s.length) {
+		return 0, io.EOF
+	}
+	short := int64(len(p)) > int64(s.length)-off
+	if short {
+		p = p[:int64(s.length)-off]
+	}
+	n, err := s.f.ReadAt(p, s.position+off)
+	if n == len(p) {
+		err = nil
+		if short {
+			err = io.EOF
+		}
+	} else if err == io.EOF {
+		err = io.ErrUnexpectedEOF // the range was there when the slice was made: it was truncated away
+	}
+	return n, err
+}
+
+// SyscallConn gives the file's descriptor for sendfile (see fs.File).
+func (s Slice) SyscallConn() (syscall.RawConn, error) {
+	if s.f == nil {
+		return nil, fs.ErrNoDescriptor
+	}
+	return s.f.SyscallConn()
+}
+
+// Release lets go of the file. Call it once; on an empty slice it does nothing.
+func (s Slice) Release() {
+	if s.file != nil {
+		s.file.release()
+	}
+}

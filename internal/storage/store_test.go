@@ -1,0 +1,101 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"leat/internal/fs"
+	"leat/internal/record"
+)
+
+func testStoreConfig(t testing.TB, fsys fs.FS, dirs ...string) StoreConfig {
+	return StoreConfig{FS: fsys, Dirs: dirs, NodeID: 1, ClusterID: "Some-Cluster_Id", Logger: testLogger(t)}
+}
+
+func openTestStore(t testing.TB, cfg StoreConfig) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestStoreFindsItsLogsAgain(t *testing.T) {
+	a, b := t.TempDir(), t.TempDir()
+	cfg := testStoreConfig(t, fs.OS, a, b)
+	s := openTestStore(t, cfg)
+	id := newUUID()
+	for p := range int32(4) {
+		l, err := s.Create(record.TopicPartition{Topic: "orders", Partition: p}, id, record.UUID{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAppend(t, l, batchOf(t, day0.UnixMilli(), "a", "b"))
+		l.SetHighWatermark(1)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{a, b} {
+		entries, _ := filepath.Glob(dir + "/orders-*")
+		if len(entries) != 2 {
+			t.Errorf("%s holds %v, expected two logs", dir, entries)
+		}
+	}
+
+	cfg.ClusterID = ""
+	s = openTestStore(t, cfg)
+	defer s.Close()
+	if s.ClusterID() != "Some-Cluster_Id" {
+		t.Errorf("cluster id %q", s.ClusterID())
+	}
+	for p := range int32(4) {
+		l, ok := s.Log(record.TopicPartition{Topic: "orders", Partition: p})
+		if !ok {
+			t.Fatalf("partition %d is gone", p)
+		}
+		if got := l.Offsets(); got != (Offsets{0, 1, 1, 2}) || l.TopicID() != id {
+			t.Errorf("partition %d: %+v, topic id %s", p, got, l.TopicID())
+		}
+		if got := fmt.Sprint(readAll(t, l, 0, 1<<20, ReadUncommitted)); got != "[]" {
+			t.Errorf("partition %d: %s: the batch reaches above the high watermark", p, got)
+		}
+	}
+	if _, err := s.Create(record.TopicPartition{Topic: "orders", Partition: 0}, newUUID(), record.UUID{}); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("another topic id: %v", err)
+	}
+}
+
+func TestStoreRefusesLockedAndForeignDirectories(t *testing.T) {
+	dir := t.TempDir()
+	cfg := testStoreConfig(t, fs.OS, dir)
+	s := openTestStore(t, cfg)
+	if _, err := Open(context.Background(), cfg); !errors.Is(err, ErrDirLocked) {
+		t.Errorf("second open: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := cfg
+	other.ClusterID = "another"
+	if _, err := Open(context.Background(), other); !errors.Is(err, ErrForeignDir) {
+		t.Errorf("other cluster: %v", err)
+	}
+	other = cfg
+	other.NodeID = 2
+	if _, err := Open(context.Background(), other); !errors.Is(err, ErrForeignDir) {
+		t.Errorf("other node: %v", err)
+	}
+	cluster, node, ok, err := ReadClusterID(fs.OS, []string{filepath.Join(dir, "missing"), dir})
+	if cluster != "Some-Cluster_Id" || node != 1 || !ok || err != nil {
+		t.Errorf("got %q, %d, %v, %v", cluster, node, ok, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, cleanShutdownFile)); err != nil {
+		t.Errorf("no clean shutdown marker after refusals: %v", err)
+	}
+}

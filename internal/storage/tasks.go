@@ -1,0 +1,264 @@
+package storage
+
+import (
+	"sync"
+	"time"
+)
+
+// tasks are the two shared schedulers of a Store: one for what has its time (retention, checkpoints, delayed removals, expiry), one
+// for syncs, which may take long.
+type tasks struct {
+	store *Store
+	stopc chan struct{}
+	wg    sync.WaitGroup
+
+	mu       sync.Mutex // guards what follows
+	removals []removal
+	flushes  []*Log
+	failures []failure
+	wake     chan struct{} // for the keeper, of capacity 1
+	flush    chan struct{} // for the flusher, of capacity 1
+	once     bool
+}
+
+type removal struct {
+	due  time.Time
+	path string
+}
+
+type failure struct {
+	dir string
+	err error
+}
+
+// chore is something to do again and again.
+type chore struct {
+	every func(Settings) time.Duration
+	run   func(now time.Time)
+	due   time.Time
+}
+
+// producerExpiryCheck is how often silent producers are looked for (Kafka: producer.id.expiration.check.interval.ms).
+const producerExpiryCheck = 10 * time.Minute
+
+func (t *tasks) initLocked() {
+	if !t.once {
+		t.once = true
+		t.stopc, t.wake, t.flush = make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)
+	}
+}
+
+// start runs the schedulers until stop.
+func (t *tasks) start(s *Store) {
+	t.mu.Lock()
+	t.initLocked()
+	t.mu.Unlock()
+	t.store = s
+	t.wg.Go(t.keep)
+	t.wg.Go(t.sync)
+}
+
+func (t *tasks) stop() {
+	close(t.stopc)
+	t.wg.Wait()
+	t.report("", nil)
+}
+
+// removeLater removes files or directories after a delay.
+func (t *tasks) removeLater(after time.Duration, paths ...string) {
+	due := time.Now().Add(after)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.initLocked()
+	for _, p := range paths {
+		t.removals = append(t.removals, removal{due, p})
+	}
+	nudge(t.wake)
+}
+
+// flushSoon queues a sync of a log.
+func (t *tasks) flushSoon(l *Log) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.initLocked()
+	t.flushes = append(t.flushes, l)
+	nudge(t.flush)
+}
+
+// report queues the news that a directory failed: who finds out may hold locks that the listener wants.
+func (t *tasks) report(dir string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.initLocked()
+	if err != nil {
+		t.failures = append(t.failures, failure{dir, err})
+	}
+	nudge(t.wake)
+}
+
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// keep is the scheduler of chores and removals.
+func (t *tasks) keep() {
+	set := t.store.settings()
+	now := time.Now()
+	chores := t.chores()
+	for i := range chores {
+		chores[i].due = now.Add(min(set.InitialTaskDelay, chores[i].every(set)))
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-t.stopc:
+			return
+		case <-t.wake:
+		case <-timer.C:
+		}
+		t.tellFailures()
+		now := time.Now()
+		next := t.removeDue(now)
+		for i := range chores {
+			c := &chores[i]
+			if !now.Before(c.due) {
+				c.run(now)
+				c.due = time.Now().Add(c.every(t.store.settings()))
+			}
+			if next.IsZero() || c.due.Before(next) {
+				next = c.due
+			}
+		}
+		timer.Reset(max(time.Until(next), 0))
+	}
+}
+
+func (t *tasks) chores() []chore {
+	s := t.store
+	perDir := func(write func(*logDir) func([]*Log) error) func(time.Time) {
+		return func(time.Time) {
+			for _, d := range s.dirs {
+				d.checkpoint(write(d))
+			}
+		}
+	}
+	return []chore{
+		{every: func(x Settings) time.Duration { return x.RetentionCheck }, run: s.retain},
+		{every: func(x Settings) time.Duration { return x.RecoveryPointCheckpoint },
+			run: perDir(func(d *logDir) func([]*Log) error { return d.writeRecoveryPoints })},
+		{every: func(x Settings) time.Duration { return x.LogStartOffsetCheckpoint },
+			run: perDir(func(d *logDir) func([]*Log) error { return d.writeLogStarts })},
+		{every: func(x Settings) time.Duration { return x.HighWatermarkCheckpoint }, run: func(time.Time) {
+			for _, d := range s.dirs {
+				if d.movedHW.Load() {
+					d.checkpoint(d.writeHighWatermarks)
+				}
+			}
+		}},
+		{every: func(Settings) time.Duration { return producerExpiryCheck }, run: func(now time.Time) {
+			for l := range s.Logs() {
+				l.expireProducers(now, s.settings().ProducerIDExpiration)
+			}
+		}},
+	}
+}
+
+// retain applies retention to all logs. One that fails does not keep the others from it.
+func (s *Store) retain(now time.Time) {
+	for l := range s.Logs() {
+		if l.host.offline() != nil {
+			continue
+		}
+		if _, err := l.Retain(now); err != nil && !isClosed(err) {
+			s.logger.Error("retention failed", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
+		}
+	}
+}
+
+// tellFailures calls the listener of failed directories.
+func (t *tasks) tellFailures() {
+	t.mu.Lock()
+	list := t.failures
+	t.failures = nil
+	t.mu.Unlock()
+	if tell := t.store.cfg.DirFailed; tell != nil {
+		for _, f := range list {
+			tell(f.dir, f.err)
+		}
+	}
+}
+
+// removeDue removes what is due and returns when the next removal is, if there is one.
+func (t *tasks) removeDue(now time.Time) (next time.Time) {
+	t.mu.Lock()
+	var due []string
+	kept := t.removals[:0]
+	for _, r := range t.removals {
+		if !now.Before(r.due) {
+			due = append(due, r.path)
+			continue
+		}
+		kept = append(kept, r)
+		if next.IsZero() || r.due.Before(next) {
+			next = r.due
+		}
+	}
+	t.removals = kept
+	t.mu.Unlock()
+	for _, path := range due {
+		if err := removeAll(t.store.cfg.FS, path); err != nil {
+			t.store.logger.Warn("deleted log not removed, tried again at the next start", "dir", path, "err", err)
+		}
+	}
+	return next
+}
+
+// flushTick is how often logs with a finite flush.ms are looked at, unless log.flush.scheduler.interval.ms says otherwise. Kafka's
+// default is never, which makes flush.ms of a topic a setting without effect.
+const flushTick = time.Second
+
+// sync is the scheduler of syncs.
+func (t *tasks) sync() {
+	interval := func() time.Duration {
+		if d := t.store.settings().FlushCheck; d > 0 && d < 24*time.Hour {
+			return d
+		}
+		return flushTick
+	}
+	timer := time.NewTimer(interval())
+	defer timer.Stop()
+	for {
+		select {
+		case <-t.stopc:
+			return
+		case <-t.flush:
+			t.mu.Lock()
+			list := t.flushes
+			t.flushes = nil
+			t.mu.Unlock()
+			for _, l := range list {
+				t.flushLog(l)
+			}
+		case now := <-timer.C:
+			for l := range t.store.Logs() {
+				if l.cfg.Load().FlushMs < forever && l.flushDue(now) {
+					t.flushLog(l)
+				}
+			}
+			timer.Reset(interval())
+		}
+	}
+}
+
+func (t *tasks) flushLog(l *Log) {
+	if l.host.offline() != nil {
+		return
+	}
+	if err := l.Flush(); err != nil && !isClosed(err) {
+		t.store.logger.Error("flush failed", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
+	}
+}

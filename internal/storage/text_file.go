@@ -1,0 +1,93 @@
+package storage
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"leat/internal/fs"
+	"leat/internal/record"
+)
+
+// Kafka's checkpoint files are text: a line with the version 0, a line with the number of entries, one line per entry.
+
+// parseCheckpoint calls line for the fields of each entry.
+func parseCheckpoint(b []byte, line func(fields []string) error) error {
+	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
+	if len(lines) < 2 || strings.TrimSpace(lines[0]) != "0" {
+		return fmt.Errorf("first line %.20q: expected version 0", lines[0])
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(lines[1]))
+	if err != nil || n != len(lines)-2 {
+		return fmt.Errorf("second line %.20q: expected the number of entries, which are %d", lines[1], len(lines)-2)
+	}
+	for i, l := range lines[2:] {
+		if err := line(strings.Fields(l)); err != nil {
+			return fmt.Errorf("line %d %.300q: %w", i+3, l, err)
+		}
+	}
+	return nil
+}
+
+var errFields = errors.New("wrong number of fields")
+
+// parseOffsets reads one of the files with an offset per partition.
+func parseOffsets(b []byte) (map[record.TopicPartition]int64, error) {
+	offsets := make(map[record.TopicPartition]int64)
+	err := parseCheckpoint(b, func(fields []string) error {
+		if len(fields) != 3 {
+			return errFields
+		}
+		partition, err := strconv.ParseInt(fields[1], 10, 32)
+		if err != nil {
+			return err
+		}
+		offset, err := strconv.ParseInt(fields[2], 10, 64)
+		if err != nil {
+			return err
+		}
+		offsets[record.TopicPartition{Topic: fields[0], Partition: int32(partition)}] = offset
+		return nil
+	})
+	return offsets, err
+}
+
+// partitionOffset is one line of an offset checkpoint.
+type partitionOffset struct {
+	tp     record.TopicPartition
+	offset int64
+}
+
+// formatOffsets is the inverse of parseOffsets, sorted by topic and partition.
+func formatOffsets(list []partitionOffset) []byte {
+	slices.SortFunc(list, func(a, b partitionOffset) int {
+		return cmp.Or(strings.Compare(a.tp.Topic, b.tp.Topic), cmp.Compare(a.tp.Partition, b.tp.Partition))
+	})
+	out := append([]byte("0\n"), strconv.Itoa(len(list))...)
+	for _, x := range list {
+		out = append(append(append(out, '\n'), x.tp.Topic...), ' ')
+		out = append(strconv.AppendInt(out, int64(x.tp.Partition), 10), ' ')
+		out = strconv.AppendInt(out, x.offset, 10)
+	}
+	return append(out, '\n')
+}
+
+// readOffsets reads an offset checkpoint; a missing file is an empty one.
+func readOffsets(fsys fs.FS, path string) (map[record.TopicPartition]int64, error) {
+	b, err := fs.ReadFile(fsys, path)
+	if errors.Is(err, os.ErrNotExist) {
+		return map[record.TopicPartition]int64{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	offsets, err := parseOffsets(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return offsets, nil
+}

@@ -1,0 +1,190 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"leat/internal/fs"
+	"leat/internal/record"
+)
+
+// TimestampOffset is the answer to a lookup by time. Offset -1: none.
+type TimestampOffset struct {
+	Timestamp   int64
+	Offset      int64
+	LeaderEpoch int32
+}
+
+var noTimestamp = TimestampOffset{Timestamp: -1, Offset: -1, LeaderEpoch: -1}
+
+// segmentView is a segment as a lookup by time sees it, taken under the lock.
+type segmentView struct {
+	seg        *segment
+	size       int64
+	offsets    sparseIndex
+	times      sparseIndex
+	timestamp  int64 // greatest; unknownTimestamp if it must be looked up
+	lastOffset int64 // of the batch with it
+}
+
+func (l *Log) views() (list []segmentView, logStart, truncates int64, err error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.closed {
+		return nil, 0, 0, l.errClosed()
+	}
+	for _, s := range l.segments {
+		list = append(list, segmentView{s, s.size, s.offsets, s.times, s.maxTimestamp, s.maxTimestampOffset})
+	}
+	return list, l.logStart, l.truncates, nil
+}
+
+// OffsetForTimestamp finds the first record whose timestamp is >= ts, among those in [LogStart, LogEnd); the caller bounds by
+// isolation.
+func (l *Log) OffsetForTimestamp(ts int64) (TimestampOffset, error) {
+	return l.lookup(func(list []segmentView, logStart int64) (TimestampOffset, error) {
+		for i := range list {
+			v := &list[i]
+			if err := v.load(l.fsys); err != nil {
+				return noTimestamp, err
+			}
+			if v.timestamp < ts {
+				continue
+			}
+			found, err := l.searchSegment(v, ts, logStart)
+			if err != nil || found.Offset >= 0 {
+				return found, err
+			}
+		}
+		return noTimestamp, nil
+	})
+}
+
+// OffsetForMaxTimestamp finds the record with the greatest timestamp (the first such).
+func (l *Log) OffsetForMaxTimestamp() (TimestampOffset, error) {
+	return l.lookup(func(list []segmentView, logStart int64) (TimestampOffset, error) {
+		var best *segmentView
+		for i := range list {
+			v := &list[i]
+			if err := v.load(l.fsys); err != nil {
+				return noTimestamp, err
+			}
+			if v.timestamp >= 0 && (best == nil || v.timestamp > best.timestamp) {
+				best = v
+			}
+		}
+		if best == nil {
+			return noTimestamp, nil
+		}
+		return l.searchSegment(best, best.timestamp, logStart)
+	})
+}
+
+// lookup runs a search and repeats it if what it looked at was truncated or deleted meanwhile.
+func (l *Log) lookup(search func([]segmentView, int64) (TimestampOffset, error)) (TimestampOffset, error) {
+	for attempt := 0; ; attempt++ {
+		list, logStart, truncates, err := l.views()
+		if err != nil {
+			return noTimestamp, err
+		}
+		found, err := search(list, logStart)
+		if err == nil {
+			return found, nil
+		}
+		if attempt < 3 && l.moved(&readPlan{truncates: truncates}) {
+			continue
+		}
+		if errors.Is(err, ErrClosed) {
+			err = l.errClosed()
+		}
+		return noTimestamp, fmt.Errorf("look up %s by time: %w", l.tp, err)
+	}
+}
+
+// load finds the greatest timestamp of a segment that was loaded inactive.
+func (v *segmentView) load(fsys fs.FS) (err error) {
+	if v.timestamp == unknownTimestamp {
+		v.timestamp, v.lastOffset, err = v.seg.readTimestamp(fsys, v.times.onDisk, v.size)
+	}
+	return err
+}
+
+// searchSegment finds the first record at or above logStart whose timestamp is at least ts. Only the batch that holds it is
+// decompressed.
+func (l *Log) searchSegment(v *segmentView, ts, logStart int64) (TimestampOffset, error) {
+	from, err := v.startOf(l.fsys, ts)
+	if err != nil {
+		return noTimestamp, v.seg.corrupt(err)
+	}
+	f, err := v.seg.file.acquire()
+	if err != nil {
+		return noTimestamp, v.seg.corrupt(err)
+	}
+	defer v.seg.file.release()
+	sc := newScanner(f, from, v.size)
+	defer sc.done()
+	for {
+		h, at, err := sc.next()
+		if err == io.EOF {
+			return noTimestamp, nil
+		}
+		if err != nil {
+			return noTimestamp, v.seg.corrupt(err)
+		}
+		if h.maxTimestamp < ts || h.lastOffset < logStart {
+			continue
+		}
+		found, err := l.searchBatch(f, h, at, ts, logStart)
+		if err != nil {
+			return noTimestamp, v.seg.corrupt(err)
+		}
+		if found.Offset >= 0 {
+			return found, nil
+		}
+	}
+}
+
+// startOf finds by the indexes where the search for ts begins: behind the last batch known to be older.
+func (v *segmentView) startOf(fsys fs.FS, ts int64) (int64, error) {
+	var entry [timeIndexEntrySize]byte
+	e, ok := v.times.floorPending(ts-1, keyTimestamp)
+	if !ok && v.times.onDisk > 0 {
+		var err error
+		if ok, err = v.seg.floorInFile(fsys, timeIndexSuffix, timeIndexEntrySize, v.times.onDisk, ts-1, keyTimestamp, entry[:]); err != nil {
+			return 0, err
+		}
+		e = entry[:]
+	}
+	if !ok {
+		return 0, nil
+	}
+	relative := timeRelativeOffset(e)
+	if e, ok := v.offsets.floorPending(relative, keyRelativeOffset); ok {
+		return keyPosition(e), nil
+	}
+	return v.seg.resolve(fsys, indexView{found: v.offsets.onDisk == 0, onDisk: v.offsets.onDisk}, relative, keyRelativeOffset)
+}
+
+// searchBatch reads one batch and looks into it.
+func (l *Log) searchBatch(f fs.File, h batchHeader, at, ts, logStart int64) (TimestampOffset, error) {
+	found := noTimestamp
+	if h.magic < 2 { // not decoded: the message itself is the answer
+		return TimestampOffset{h.maxTimestamp, h.baseOffset, h.leaderEpoch}, nil
+	}
+	b := make(record.Batch, h.size)
+	if n, err := f.ReadAt(b, at); n < len(b) {
+		return found, errors.Join(err, io.ErrUnexpectedEOF)
+	}
+	err := b.Records(l.host.settings().MaxDecompressedBatchBytes, func(r *record.Record) bool {
+		if r.Timestamp < ts || r.Offset < logStart {
+			return true
+		}
+		found = TimestampOffset{r.Timestamp, r.Offset, h.leaderEpoch}
+		return false
+	})
+	if err != nil {
+		return noTimestamp, fmt.Errorf("position %d: %w: %w", at, err, errBadHeader)
+	}
+	return found, nil
+}

@@ -1,0 +1,182 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"leat/internal/record"
+)
+
+// isClosed reports whether a log went away while somebody worked on it, which is nobody's fault.
+func isClosed(err error) bool { return errors.Is(err, ErrClosed) }
+
+// isFull reports whether err is about a full disk or quota, which may pass, unlike other failures of a disk.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// prepare checks batches that a leader is to append and gives them the timestamps and compression that the topic wants. It returns
+// batches itself unless they had to be compressed anew.
+func (l *Log) prepare(batches []byte, cfg *LogConfig, opts AppendOptions) ([]byte, error) {
+	count := 0
+	var rewritten []byte
+	rewrite := false
+	for rest := batches; ; count++ {
+		b, next, err := record.Split(rest)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, l.refuse(fmt.Errorf("batch %d: %w", count, err))
+		}
+		if count > 0 && opts.Origin == FromClient {
+			return nil, l.refuse(fmt.Errorf("%w: more than one batch in a produce request for one partition", record.ErrInvalidRecord))
+		}
+		if len(b) > cfg.MaxMessageBytes {
+			return nil, fmt.Errorf("append to %s: batch of %d bytes, max.message.bytes=%d: %w", l.tp, len(b), cfg.MaxMessageBytes, ErrTooLarge)
+		}
+		out, err := l.prepareBatch(b, cfg, opts)
+		if err != nil {
+			return nil, err
+		}
+		if &out[0] != &b[0] {
+			if !rewrite {
+				rewritten, rewrite = append(rewritten, batches[:len(batches)-len(rest)]...), true
+			}
+		}
+		if rewrite {
+			rewritten = append(rewritten, out...)
+		}
+		rest = next
+	}
+	if count == 0 {
+		return nil, l.refuse(fmt.Errorf("%w: no batch at all", record.ErrInvalidRecord))
+	}
+	if rewrite {
+		return rewritten, nil
+	}
+	return batches, nil
+}
+
+// prepareBatch does it for one batch.
+func (l *Log) prepareBatch(b record.Batch, cfg *LogConfig, opts AppendOptions) (record.Batch, error) {
+	maxTimestamp := b.MaxTimestamp()
+	if opts.Origin == FromClient {
+		if err := b.Check(); err != nil {
+			return nil, l.refuse(err)
+		}
+		summary, err := b.Validate(l.rules(cfg, opts.Now))
+		if err != nil {
+			return nil, l.refuse(err)
+		}
+		maxTimestamp = summary.MaxTimestamp
+	}
+	if target, ok := targetCodec(cfg, b); ok {
+		return l.recompress(b, target, cfg, opts)
+	}
+	switch {
+	case cfg.LogAppendTime && !b.Control():
+		b.SetMaxTimestamp(opts.Now.UnixMilli(), true)
+		b.Reseal()
+	case maxTimestamp != b.MaxTimestamp():
+		b.SetMaxTimestamp(maxTimestamp, false)
+		b.Reseal()
+	}
+	return b, nil
+}
+
+// rules are the topic's demands on the records of a client.
+func (l *Log) rules(cfg *LogConfig, now time.Time) record.Rules {
+	ms := now.UnixMilli()
+	earliest := int64(-1 << 63)
+	if cfg.TimestampBeforeMax < forever {
+		earliest = ms - cfg.TimestampBeforeMax.Milliseconds()
+	}
+	latest := int64(1<<63 - 1)
+	if cfg.TimestampAfterMax < forever {
+		latest = ms + cfg.TimestampAfterMax.Milliseconds()
+	}
+	return record.Rules{
+		Partition: l.tp, RequireKey: cfg.Compact, LogAppendTime: cfg.LogAppendTime, BoundTimestamps: true,
+		EarliestTimestamp: earliest, LatestTimestamp: latest, MaxRecordBytes: l.host.settings().MaxDecompressedBatchBytes,
+	}
+}
+
+// targetCodec is what compression.type demands of a batch; ok is false if it may stay as it is.
+func targetCodec(cfg *LogConfig, b record.Batch) (record.Codec, bool) {
+	if cfg.CompressionType == "producer" || b.Control() {
+		return 0, false
+	}
+	target, ok := record.ParseCodec(cfg.CompressionType)
+	return target, ok && target != b.Codec()
+}
+
+// recompress builds the batch anew. Its offsets are assigned later.
+func (l *Log) recompress(b record.Batch, target record.Codec, cfg *LogConfig, opts AppendOptions) (record.Batch, error) {
+	spec := record.BatchSpec{
+		BaseOffset: b.BaseOffset(), LeaderEpoch: opts.LeaderEpoch, Codec: target, Transactional: b.Transactional(),
+		ProducerID: b.ProducerID(), ProducerEpoch: b.ProducerEpoch(), BaseSequence: b.BaseSequence(),
+	}
+	switch target {
+	case record.Gzip:
+		spec.Level = cfg.GzipLevel
+	case record.LZ4:
+		spec.Level = cfg.LZ4Level
+	case record.Zstd:
+		spec.Level = cfg.ZstdLevel
+	}
+	var records []record.Record
+	var arena []byte // Records' slices are valid only during the call
+	keep := func(p []byte) []byte {
+		if p == nil {
+			return nil
+		}
+		arena = append(arena, p...)
+		return arena[len(arena)-len(p) : len(arena) : len(arena)]
+	}
+	err := b.Records(0, func(r *record.Record) bool {
+		kept := record.Record{Offset: r.Offset, Timestamp: r.Timestamp, Key: keep(r.Key), Value: keep(r.Value)}
+		for _, h := range r.Headers {
+			kept.Headers = append(kept.Headers, record.Header{Key: h.Key, Value: keep(h.Value)})
+		}
+		records = append(records, kept)
+		return true
+	})
+	if err != nil {
+		return nil, l.refuse(err)
+	}
+	out, err := record.AppendBatch(nil, spec, records)
+	if err != nil {
+		return nil, l.refuse(err)
+	}
+	if len(out) > cfg.MaxMessageBytes {
+		return nil, fmt.Errorf("append to %s: batch of %d bytes after compression to %s, max.message.bytes=%d: %w",
+			l.tp, len(out), cfg.CompressionType, cfg.MaxMessageBytes, ErrTooLarge)
+	}
+	batch := record.Batch(out)
+	if cfg.LogAppendTime {
+		batch.SetMaxTimestamp(opts.Now.UnixMilli(), true)
+		batch.Reseal()
+	}
+	return batch, nil
+}
+
+// refuse turns what package record says about a batch into this package's kinds.
+func (l *Log) refuse(err error) error {
+	if rejected, ok := errors.AsType[*record.Rejected](err); ok {
+		out := &RecordErrors{Kind: ErrInvalidRecord, Message: rejected.Error()}
+		if rejected.Timestamps {
+			out.Kind = ErrInvalidTimestamp
+		}
+		for _, r := range rejected.Records {
+			out.Records = append(out.Records, RecordError{Index: r.Index, Message: r.Message})
+		}
+		return out
+	}
+	kind := ErrCorruptBatch
+	if errors.Is(err, record.ErrInvalidRecord) || errors.Is(err, record.ErrTooLarge) || errors.Is(err, record.ErrUnsupportedMagic) {
+		kind = ErrInvalidRecord
+	}
+	return fmt.Errorf("append to %s: %w: %w", l.tp, err, kind)
+}
