@@ -193,7 +193,7 @@ func (c *conn) arm(limits *Limits) {
 	}
 	if c.armed.IsZero() {
 		due := c.lastActive().Add(limits.MaxIdle)
-		if now := time.Now(); due.Before(now) { // busy all the time: look again later
+		if now := time.Now(); !due.After(now) { // busy all the time: look again later
 			due = now.Add(limits.MaxIdle)
 		}
 		c.armed = due

@@ -17,10 +17,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// logBook keeps the lines that a server logs.
+// logBook keeps the lines that a server logs, and tells when a connection has ended.
 type logBook struct {
-	mu    sync.Mutex
-	lines []string
+	mu     sync.Mutex
+	lines  []string
+	closed chan struct{}
 }
 
 func (l *logBook) Write(p []byte) (int, error) {
@@ -47,10 +48,11 @@ func start(t testing.TB, limits Limits, h Handler) (*Server, *logBook) {
 }
 
 func startOn(t testing.TB, ln net.Listener, limits Limits, h Handler) (*Server, *logBook) {
-	book := &logBook{}
+	book := &logBook{closed: make(chan struct{}, 1000)}
 	s := Serve(Config{
 		Name: "PLAINTEXT", Listener: ln, Limits: func() Limits { return limits }, Shared: NewShared(), Handler: h,
-		Logger: slog.New(slog.NewTextHandler(book, nil)),
+		Logger:  slog.New(slog.NewTextHandler(book, nil)),
+		Observe: Observe{Closed: func(*Conn) { book.closed <- struct{}{} }},
 	})
 	t.Cleanup(s.Close)
 	return s, book
@@ -65,6 +67,18 @@ func dial(t testing.TB, s *Server) net.Conn {
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(20 * time.Second)) // a test that would hang fails instead
 	return c
+}
+
+// awaitClosed waits until n connections have ended since the last call.
+func (l *logBook) awaitClosed(t testing.TB, n int) {
+	t.Helper()
+	for range n {
+		select {
+		case <-l.closed:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the connection has not ended")
+		}
+	}
 }
 
 // heartbeat is a small request frame.

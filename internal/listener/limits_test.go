@@ -1,0 +1,88 @@
+package listener
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+func TestConnectionsPerAddressAreRefusedAtOnce(t *testing.T) {
+	s, book := start(t, Limits{MaxConnectionsPerIP: 2}, answerHeartbeat)
+	a, b := dial(t, s), dial(t, s)
+	a.Write(heartbeat(1))
+	readReply(t, a)
+	b.Write(heartbeat(1))
+	readReply(t, b)
+	if got := awaitClosed(t, dial(t, s)); len(got) > 0 {
+		t.Errorf("%x", got)
+	}
+	a.Close()
+	book.awaitClosed(t, 1)
+	c := dial(t, s)
+	c.Write(heartbeat(1))
+	readReply(t, c)
+	if lines := book.all(); len(lines) != 1 || !strings.Contains(lines[0], "2 connections from this address are open (max.connections.per.ip)") {
+		t.Errorf("log: %q", lines)
+	}
+}
+
+func TestLimitOfAnAddress(t *testing.T) {
+	here, there := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+	overrides := map[string]int{"10.0.0.1": 7}
+	for _, c := range []struct {
+		name    string
+		limits  Limits
+		addr    netip.Addr
+		limit   int
+		bounded bool
+	}{
+		{"nothing set", Limits{}, here, 0, false},
+		{"for all", Limits{MaxConnectionsPerIP: 5}, here, 5, true},
+		{"an override", Limits{MaxConnectionsPerIP: 5, PerIPOverrides: overrides}, here, 7, true},
+		{"none but overrides", Limits{PerIPOverrides: overrides}, there, 0, true},
+	} {
+		if limit, bounded := c.limits.perIP(c.addr); limit != c.limit || bounded != c.bounded {
+			t.Errorf("%s: %d, %v, want %d, %v", c.name, limit, bounded, c.limit, c.bounded)
+		}
+	}
+}
+
+func TestConnectionsOverTheLimitWait(t *testing.T) {
+	inBubble(t, Limits{MaxConnections: 2}, answerHeartbeat, func(t *testing.T, s *Server, ln *memListener, book *logBook) {
+		a, b := ln.dial(), ln.dial()
+		defer b.Close()
+		c := ln.dial() // accepted, but not served
+		defer c.Close()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c.Write(heartbeat(3))
+			readReply(t, c)
+		}()
+		synctest.Wait()
+		select {
+		case <-done:
+			t.Fatal("a third connection was served")
+		default:
+		}
+		a.Close()
+		<-done
+		if lines := book.all(); len(lines) != 1 || !strings.Contains(lines[0], "max.connections=2") {
+			t.Errorf("log: %q", lines)
+		}
+	})
+}
+
+func TestCloseEndsTheWaitForASlot(t *testing.T) {
+	inBubble(t, Limits{MaxConnections: 1}, answerHeartbeat, func(t *testing.T, s *Server, ln *memListener, book *logBook) {
+		a, b := ln.dial(), ln.dial()
+		synctest.Wait()
+		s.Close()
+		awaitClosed(t, a)
+		awaitClosed(t, b)
+		if n := s.cfg.Shared.Connections(); n != 0 {
+			t.Errorf("%d connections are still counted", n)
+		}
+	})
+}
