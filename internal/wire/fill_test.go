@@ -53,7 +53,8 @@ func fillValue(v reflect.Value, seed *int, top bool) {
 
 // versions yields every key and version of the table.
 func versions(yield func(*API, int16) bool) {
-	for api := range APIs {
+	for i := range APIs {
+		api := &APIs[i]
 		for v := api.Min; v <= api.Max; v++ {
 			if !yield(api, v) {
 				return

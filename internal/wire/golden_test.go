@@ -29,7 +29,8 @@ func (r recorded) String() string {
 func recordedFrames(t testing.TB) []recorded {
 	t.Helper()
 	var all []recorded
-	for api := range APIs {
+	for i := range APIs {
+		api := &APIs[i]
 		if api.Max < 0 {
 			continue
 		}
