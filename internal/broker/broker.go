@@ -14,6 +14,7 @@ import (
 	"leat/internal/replication"
 	"leat/internal/security"
 	"leat/internal/storage"
+	"leat/internal/telemetry"
 	"leat/internal/wire"
 )
 
@@ -38,6 +39,8 @@ type Rooms struct {
 	// ControllerEndpoints is where this node's controller is reached.
 	ControllerEndpoints func() []metadata.Endpoint
 	Logger              *slog.Logger
+	// LogLevels is what Logger writes, for the broker-logger resource; nil: it cannot be changed.
+	LogLevels *telemetry.Levels
 }
 
 // Handlers answers requests.
