@@ -31,7 +31,7 @@ func (m *Machine) describe(rq *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsR
 	return resp
 }
 
-// describe fills in what the group is. What members said and got is shown while the group is stable.
+// describe fills in what the group is. What members said is shown while the group is stable.
 func (g *liveGroup) describe(rg *kmsg.DescribeGroupsResponseGroup) {
 	rg.State, rg.ProtocolType = string(g.state), g.protocolType
 	if g.state == Stable {
@@ -40,10 +40,9 @@ func (g *liveGroup) describe(rg *kmsg.DescribeGroupsResponseGroup) {
 	for _, p := range g.members {
 		rm := kmsg.NewDescribeGroupsResponseGroupMember()
 		rm.MemberID, rm.InstanceID, rm.ClientID, rm.ClientHost = p.id, p.instanceID, p.clientID, p.clientHost
-		rm.ProtocolMetadata, rm.MemberAssignment = []byte{}, []byte{}
+		rm.ProtocolMetadata, rm.MemberAssignment = []byte{}, append([]byte{}, p.assignment...)
 		if g.state == Stable {
 			rm.ProtocolMetadata = append(rm.ProtocolMetadata, p.metadata(text(g.protocol))...)
-			rm.MemberAssignment = append(rm.MemberAssignment, p.assignment...)
 		}
 		rg.Members = append(rg.Members, rm)
 	}

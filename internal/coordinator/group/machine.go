@@ -132,7 +132,7 @@ func (m *Machine) Due() time.Time {
 	if len(m.forgotten) > 0 && (due.IsZero() || m.forgetAt.Before(due)) {
 		due = m.forgetAt
 	}
-	if len(m.hard.groups) == 0 && len(m.hard.offsets) == 0 {
+	if m.cleanup.IsZero() || len(m.hard.groups) == 0 && len(m.hard.offsets) == 0 {
 		return due
 	}
 	if due.IsZero() || m.cleanup.Before(due) {
@@ -152,7 +152,7 @@ func (m *Machine) Tick(now time.Time) machine.Result[Record] {
 		m.fire(t)
 	}
 	m.forgetTopics()
-	if !m.cleanup.After(now) {
+	if !m.cleanup.IsZero() && !m.cleanup.After(now) {
 		m.expireOffsets()
 	}
 	return m.out

@@ -247,7 +247,7 @@ func decodeOffset(value []byte) (*Offset, error) {
 	o.Metadata = r.string()
 	o.CommitTimestamp = r.int64()
 	if version == 1 {
-		o.ExpireTimestamp = r.int64()
+		o.ExpireTimestamp = max(r.int64(), -1)
 	}
 	r.tags(func(tag int, b []byte) {
 		if tag == 0 && len(b) == len(o.TopicID) {
