@@ -108,7 +108,7 @@ func (h *Handlers) describeTopicPartitions(c *Call) {
 	if most := h.Config().Int("max.request.partition.size.limit"); limit <= 0 || limit > most {
 		limit = most
 	}
-	if rq.Cursor != nil && rq.Cursor.PartitionIndex < 0 {
+	if rq.Cursor != nil && rq.Cursor.Partition < 0 {
 		c.Hangup("DescribeTopicPartitions: negative partition index in the cursor")
 		return
 	}
@@ -128,7 +128,7 @@ type topicPage struct {
 func (p *topicPage) fill(rq *kmsg.DescribeTopicPartitionsRequest) {
 	from, first := "", int32(0)
 	if rq.Cursor != nil {
-		from, first = rq.Cursor.Topic, rq.Cursor.PartitionIndex
+		from, first = rq.Cursor.Topic, rq.Cursor.Partition
 	}
 	start := func(name string) int32 {
 		if name == from {
@@ -190,7 +190,7 @@ func (p *topicPage) addMissing(name string) {
 
 func (p *topicPage) next(topic string, partition int32) {
 	cursor := kmsg.NewDescribeTopicPartitionsResponseNextCursor()
-	cursor.Topic, cursor.PartitionIndex = topic, partition
+	cursor.Topic, cursor.Partition = topic, partition
 	p.resp.NextCursor = &cursor
 }
 

@@ -46,7 +46,11 @@ func (h *Handlers) missingTopics(c *Call, rq *kmsg.MetadataRequest) []string {
 		if t.Topic == nil || t.TopicID != ([16]byte{}) {
 			continue
 		}
-		if !enabled && !isInternal(*t.Topic) {
+		if isInternal(*t.Topic) {
+			if _, built := h.internalTopic(*t.Topic); !built {
+				continue
+			}
+		} else if !enabled {
 			continue
 		}
 		if _, ok := c.Image.Topic(*t.Topic); !ok && metadata.CheckTopicName(*t.Topic) == nil {

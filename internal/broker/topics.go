@@ -188,8 +188,11 @@ func (h *Handlers) autoCreate(ctx context.Context, c *Call, names []string) map[
 	return refused
 }
 
-// autoCreated is a topic with the cluster's defaults.
+// autoCreated is a topic with the cluster's defaults, or one of the platform's own.
 func (h *Handlers) autoCreated(name string) kmsg.CreateTopicsRequestTopic {
+	if t, ok := h.internalTopic(name); ok {
+		return t
+	}
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = name, -1, -1
 	return t
