@@ -3,22 +3,21 @@ package storage
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
 	"leat/internal/fs"
 )
 
-// cleanShutdown is the content of .kafka_cleanshutdown. Kafka writes its numbers as strings.
+// cleanShutdown is the content of .kafka_cleanshutdown.
 type cleanShutdown struct {
-	Version     string `json:"version"`
-	BrokerEpoch string `json:"broker_epoch"`
+	Version     int   `json:"version"`
+	BrokerEpoch int64 `json:"brokerEpoch"`
 }
 
 // writeCleanShutdown says that all logs of the directory were synced and closed. brokerEpoch -1: not known (KIP-966).
 func writeCleanShutdown(fsys fs.FS, dir string, brokerEpoch int64) error {
-	b, err := json.Marshal(cleanShutdown{Version: "0", BrokerEpoch: fmt.Sprint(brokerEpoch)})
+	b, err := json.Marshal(cleanShutdown{BrokerEpoch: brokerEpoch})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func batchOf(t testing.TB, ts int64, values ...string) []byte {
 
 func openTestLog(t testing.TB, fsys fs.FS, dir string, cfg LogConfig) *Log {
 	t.Helper()
-	l, err := OpenLog(context.Background(), fsys, dir, testTP, cfg, Settings{}, testLogger(t))
+	l, err := OpenLog(context.Background(), fsys, dir, testTP, cfg, Settings{ProducerIDExpiration: 1 << 62}, testLogger(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // formatPartitionMetadata is the content of partition.metadata: which topic, by id, the directory belongs to.
 func formatPartitionMetadata(topicID record.UUID) []byte {
-	return []byte("version: 0\ntopic_id: " + topicID.String() + "\n")
+	return []byte("version: 0\ntopic_id: " + topicID.String())
 }
 
 // parsePartitionMetadata is its inverse.
