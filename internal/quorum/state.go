@@ -1,0 +1,65 @@
+package quorum
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"leat/internal/fs"
+)
+
+const stateFile = "quorum-state"
+
+// state is the file quorum-state, in which Kafka's raft keeps its epoch and vote. Version 0 names the voters; version 1 is written when the
+// voters stand in the log (kraft.version 1), and names the directory that was voted for instead.
+type state struct {
+	ClusterID        *string  `json:"clusterId,omitempty"`
+	LeaderID         int32    `json:"leaderId"`
+	LeaderEpoch      int32    `json:"leaderEpoch"`
+	VotedID          int32    `json:"votedId"`
+	VotedDirectoryID *string  `json:"votedDirectoryId,omitempty"`
+	AppliedOffset    *int64   `json:"appliedOffset,omitempty"`
+	CurrentVoters    *[]voter `json:"currentVoters,omitempty"`
+	DataVersion      int16    `json:"data_version"`
+}
+
+type voter struct {
+	VoterID int32 `json:"voterId"`
+}
+
+// loadState reads the file; without one the epoch is 0.
+func loadState(fsys fs.FS, dir string) (state, error) {
+	s := state{LeaderID: -1, VotedID: -1}
+	name := filepath.Join(dir, stateFile)
+	data, err := fs.ReadFile(fsys, name)
+	if errors.Is(err, os.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("%s: %w: if the log beside it is whole, delete this file and its epoch is taken from there", name, err)
+	}
+	if s.DataVersion < 0 || s.DataVersion > 1 || s.LeaderEpoch < 0 {
+		return s, fmt.Errorf("%s: data version %d, leader epoch %d: version 0 or 1 and an epoch from 0 on can be read", name, s.DataVersion, s.LeaderEpoch)
+	}
+	return s, nil
+}
+
+// save writes that nodeID leads at an epoch, in the version that the file had.
+func (s state) save(fsys fs.FS, dir string, nodeID, epoch int32) error {
+	next := state{LeaderID: nodeID, LeaderEpoch: epoch, VotedID: -1, DataVersion: s.DataVersion}
+	if s.DataVersion == 0 {
+		next.ClusterID, next.AppliedOffset, next.CurrentVoters = new(""), new(int64), &[]voter{{nodeID}}
+	} else {
+		next.VotedDirectoryID = new("AAAAAAAAAAAAAAAAAAAAAA")
+	}
+	data, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	return fs.WriteFile(fsys, filepath.Join(dir, stateFile), data, 0o644)
+}

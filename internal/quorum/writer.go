@@ -1,0 +1,213 @@
+package quorum
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"leat/internal/machine"
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/storage"
+)
+
+// maxBatchBytes is the largest batch that Kafka's raft writes or reads.
+const maxBatchBytes = 8 << 20
+
+// written is one batch on its way to subscribers.
+type written struct {
+	records    []metadata.Record
+	lastOffset int64
+	timestamp  int64
+	bytes      int
+}
+
+// writer is the machine.Log of the active controller. One goroutine syncs the log; whatever was appended while it did is synced together the
+// next time, so that many decisions share one sync.
+type writer struct {
+	log   *storage.Log
+	epoch int32
+	wake  chan struct{} // of the syncing goroutine; holds one
+	quit  chan struct{}
+	done  sync.WaitGroup
+	feed  func([]written) // takes what became committed, in order
+	fail  func(error)
+
+	// What follows belongs to whoever appends: Open, then the machine's runner.
+	enc encoder
+	buf []byte
+
+	mu        sync.Mutex
+	pending   []written // appended, not committed
+	waiters   []waiter
+	committed int64
+	failure   error
+}
+
+type waiter struct {
+	next int64
+	fn   func(error)
+}
+
+func newWriter(log *storage.Log, epoch int32, level int16) *writer {
+	return &writer{log: log, epoch: epoch, wake: make(chan struct{}, 1), quit: make(chan struct{}), enc: encoder{level: level}}
+}
+
+// leaderChange writes the control record that begins an epoch.
+func (w *writer) leaderChange(now time.Time, nodeID int32) error {
+	at := position{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
+	batch, err := appendControl(w.buf[:0], at, record.ControlLeaderChange, leaderChange(nodeID, []int32{nodeID}))
+	if err != nil {
+		return err
+	}
+	_, err = w.log.AppendFetched(batch)
+	if err == nil {
+		w.note(written{lastOffset: at.offset, timestamp: at.timestamp, bytes: len(batch)})
+	}
+	return err
+}
+
+// abort ends the metadata transaction that an earlier leader left open. The image does not know of it any more.
+func (w *writer) abort(now time.Time) error {
+	at := position{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
+	batch, err := w.enc.batch(w.buf[:0], at, []metadata.Record{&metadata.AbortTransactionRecord{Reason: new("leader changed")}})
+	if err != nil {
+		return err
+	}
+	if _, err = w.log.AppendFetched(batch); err == nil {
+		w.note(written{lastOffset: at.offset, timestamp: at.timestamp, bytes: len(batch)})
+	}
+	return err
+}
+
+// Append implements machine.Log. The records must not be modified afterwards; the slice may be.
+func (w *writer) Append(now time.Time, records []metadata.Record, _ *machine.Producer) (baseOffset, nextOffset int64, err error) {
+	at := position{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
+	if w.buf, err = w.enc.batch(w.buf[:0], at, records); err != nil {
+		return 0, 0, err
+	}
+	if len(w.buf) > maxBatchBytes {
+		return 0, 0, fmt.Errorf("%w: %w: %d metadata records of %d bytes, %d are the most: ask for less at once",
+			machine.ErrRefused, machine.ErrTooLarge, len(records), len(w.buf), maxBatchBytes)
+	}
+	info, err := w.log.AppendFetched(w.buf)
+	if err != nil {
+		return 0, 0, err
+	}
+	w.note(written{append([]metadata.Record(nil), records...), info.LastOffset, at.timestamp, len(w.buf)})
+	if cap(w.buf) > 1<<20 {
+		w.buf = nil
+	}
+	return info.BaseOffset, info.LastOffset + 1, nil
+}
+
+func (w *writer) note(b written) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending = append(w.pending, b)
+}
+
+// WhenCommitted implements machine.Log.
+func (w *writer) WhenCommitted(nextOffset int64, fn func(error)) {
+	w.mu.Lock()
+	committed, failure := w.committed, w.failure
+	if committed < nextOffset && failure == nil {
+		w.waiters = append(w.waiters, waiter{nextOffset, fn})
+		w.mu.Unlock()
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+		return
+	}
+	w.mu.Unlock()
+	if committed >= nextOffset {
+		failure = nil
+	}
+	fn(failure)
+}
+
+func (w *writer) committedOffset() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.committed
+}
+
+// start begins syncing in the background.
+func (w *writer) start(feed func([]written), fail func(error)) {
+	w.feed, w.fail = feed, fail
+	w.done.Go(func() {
+		for {
+			select {
+			case <-w.wake:
+				if err := w.sync(); err != nil {
+					w.fail(err)
+					return
+				}
+			case <-w.quit:
+				return
+			}
+		}
+	})
+}
+
+// sync makes everything appended so far durable, which commits it, and tells those who wait.
+func (w *writer) sync() error {
+	end := w.log.Offsets().LogEnd
+	err := w.log.Flush()
+	if err == nil {
+		w.log.SetHighWatermark(end)
+	}
+	w.mu.Lock()
+	var ready []waiter
+	if err != nil {
+		w.failure = err
+		ready, w.waiters = w.waiters, nil
+	} else {
+		w.committed = end
+		keep := w.waiters[:0]
+		for _, x := range w.waiters {
+			if x.next <= end {
+				ready = append(ready, x)
+			} else {
+				keep = append(keep, x)
+			}
+		}
+		w.waiters = keep
+	}
+	w.mu.Unlock()
+	if w.feed != nil && err == nil {
+		w.feed(w.takeCommitted())
+	}
+	for _, x := range ready {
+		x.fn(err)
+	}
+	return err
+}
+
+// takeCommitted returns the batches that became committed since the last call.
+func (w *writer) takeCommitted() []written {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for n < len(w.pending) && w.pending[n].lastOffset < w.committed {
+		n++
+	}
+	out := append([]written(nil), w.pending[:n]...)
+	w.pending = append([]written(nil), w.pending[n:]...)
+	return out
+}
+
+// close ends the syncing goroutine and commits what was appended before.
+func (w *writer) close() {
+	close(w.quit)
+	w.done.Wait()
+	w.mu.Lock()
+	failed := w.failure
+	w.mu.Unlock()
+	if failed == nil {
+		if err := w.sync(); err != nil {
+			w.fail(err)
+		}
+	}
+}
