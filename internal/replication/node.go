@@ -30,6 +30,8 @@ type Node struct {
 	table     *table
 	deadlines deadlines
 	image     atomic.Pointer[metadata.Image] // nil until the first Publish
+
+	waitingFetches, waitingCommits atomic.Int64
 }
 
 // New returns a node without partitions; Publish fills it.
@@ -101,6 +103,11 @@ func (n *Node) FailDir(path string, reason error) {
 
 // Partitions yields all replicas of this node, in no particular order.
 func (n *Node) Partitions() iter.Seq[*Partition] { return n.table.all() }
+
+// Waiting tells how many fetch and produce requests wait.
+func (n *Node) Waiting() (fetches, produces int64) {
+	return n.waitingFetches.Load(), n.waitingCommits.Load()
+}
 
 // Counts are the sums that metrics show.
 type Counts struct {

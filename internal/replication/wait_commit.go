@@ -31,6 +31,7 @@ func (p *Partition) WhenCommitted(nextOffset int64, deadline time.Time, fn func(
 	}
 	w := &commitWait{partition: p, nextOffset: nextOffset, fn: fn, index: len(p.commits)}
 	p.commits = append(p.commits, w)
+	p.node.waitingCommits.Add(1)
 	p.mu.Unlock()
 	if deadline.IsZero() {
 		return
@@ -93,6 +94,7 @@ func (p *Partition) dropCommit(w *commitWait) {
 // end calls the caller back, once.
 func (w *commitWait) end(err error) {
 	if w.done.CompareAndSwap(false, true) {
+		w.partition.node.waitingCommits.Add(-1)
 		w.partition.node.deadlines.remove(&w.deadline)
 		w.fn(err)
 	}

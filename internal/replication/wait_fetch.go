@@ -49,6 +49,7 @@ type waitEntry struct {
 // fn may be called before WaitFor returns; it must not wait.
 func (n *Node) WaitFor(parts []WaitPart, minBytes int, deadline time.Time, fn func()) *Wait {
 	w := &Wait{node: n, fn: fn, need: int64(minBytes), entries: make([]waitEntry, len(parts))}
+	n.waitingFetches.Add(1)
 	n.deadlines.add(&w.deadline, deadline, w)
 	news := minBytes <= 0
 	for i, part := range parts {
@@ -92,6 +93,7 @@ func (w *Wait) expire() { w.wake() }
 
 // leave takes the wait out of every list. Called once, by whoever ended it.
 func (w *Wait) leave() {
+	w.node.waitingFetches.Add(-1)
 	w.node.deadlines.remove(&w.deadline)
 	for i := range w.entries {
 		e := &w.entries[i]

@@ -42,7 +42,7 @@ func TestFetchWaitEndsWhenEnoughBytesCame(t *testing.T) {
 	if calls.Load() != 1 {
 		t.Fatalf("called %d times, want once", calls.Load())
 	}
-	if len(a.fetches)+len(b.fetches)+len(w.node.deadlines.queue) != 0 {
+	if fetches, _ := w.node.Waiting(); fetches != 0 || len(a.fetches)+len(b.fetches)+len(w.node.deadlines.queue) != 0 {
 		t.Fatal("the wait was left in a list")
 	}
 }
@@ -100,6 +100,9 @@ func TestLeadershipChangeEndsWaits(t *testing.T) {
 	w.publish(&metadata.PartitionChangeRecord{TopicID: p.TopicID(), Leader: 2, LeaderRecoveryState: -1})
 	if calls.Load() != 1 || !errors.Is(commit, ErrNotLeader) {
 		t.Fatalf("after: %d calls, %v", calls.Load(), commit)
+	}
+	if fetches, produces := w.node.Waiting(); fetches != 0 || produces != 0 {
+		t.Fatalf("%d fetches and %d produces still wait", fetches, produces)
 	}
 }
 
