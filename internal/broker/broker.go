@@ -11,6 +11,7 @@ import (
 	"leat/internal/config"
 	"leat/internal/listener"
 	"leat/internal/metadata"
+	"leat/internal/quorum"
 	"leat/internal/replication"
 	"leat/internal/security"
 	"leat/internal/storage"
@@ -36,6 +37,8 @@ type Rooms struct {
 	Groups     Groups
 	// Await waits until the published image satisfies the condition, or the context ends.
 	Await func(ctx context.Context, until func(*metadata.Image) bool) error
+	// Quorum tells the state of the metadata log.
+	Quorum func() quorum.Description
 	// ControllerEndpoints is where this node's controller is reached.
 	ControllerEndpoints func() []metadata.Endpoint
 	Logger              *slog.Logger

@@ -1,0 +1,61 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/quorum"
+)
+
+// describeQuorum answers who leads the metadata log and how far its voters and observers have come (KIP-595, KIP-836, KIP-853).
+func (h *Handlers) describeQuorum(c *Call) {
+	rq := c.Body.(*kmsg.DescribeQuorumRequest)
+	resp := kmsg.NewPtrDescribeQuorumResponse()
+	state := h.Quorum()
+	for _, t := range rq.Topics {
+		rt := kmsg.NewDescribeQuorumResponseTopic()
+		rt.Topic = t.Topic
+		for _, p := range t.Partitions {
+			rp := kmsg.NewDescribeQuorumResponseTopicPartition()
+			rp.Partition = p.Partition
+			if t.Topic != quorum.Partition.Topic || p.Partition != quorum.Partition.Partition {
+				rp.ErrorCode = kerr.UnknownTopicOrPartition.Code
+			} else {
+				rp.LeaderID, rp.LeaderEpoch, rp.HighWatermark = state.LeaderID, state.LeaderEpoch, state.HighWatermark
+				rp.CurrentVoters = replicaStates(state.Voters)
+				rp.Observers = replicaStates(state.Observers)
+			}
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	node := kmsg.NewDescribeQuorumResponseNode()
+	node.NodeID = h.NodeID
+	for _, ep := range h.ControllerEndpoints() {
+		l := kmsg.NewDescribeQuorumResponseNodeListener()
+		l.Name, l.Host, l.Port = ep.Name, ep.Host, ep.Port
+		node.Listeners = append(node.Listeners, l)
+	}
+	resp.Nodes = append(resp.Nodes, node)
+	c.Respond(resp)
+}
+
+func replicaStates(replicas []quorum.Replica) []kmsg.DescribeQuorumResponseTopicPartitionReplicaState {
+	var states []kmsg.DescribeQuorumResponseTopicPartitionReplicaState
+	for _, r := range replicas {
+		s := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
+		s.ReplicaID, s.ReplicaDirectoryID, s.LogEndOffset = r.NodeID, r.DirID, r.LogEndOffset
+		s.LastFetchTimestamp, s.LastCaughtUpTimestamp = millisOrNone(r.LastFetch), millisOrNone(r.LastCaughtUp)
+		states = append(states, s)
+	}
+	return states
+}
+
+func millisOrNone(t time.Time) int64 {
+	if t.IsZero() {
+		return -1
+	}
+	return t.UnixMilli()
+}
