@@ -74,11 +74,11 @@ type Observe struct {
 	Panic   func()
 }
 
-// Done is what is known of a request that is answered. Its parts are in order of time.
+// Done is what is known of a request that is answered. Its durations count from Received.
 type Done struct {
 	Key, Version              int16
 	Received                  time.Time
-	Handled                   time.Duration // until the handler returned
+	Handled                   time.Duration // until the handler returned; 0: the reply was faster
 	Answered                  time.Duration // until Reply or NoReply
 	Sent                      time.Duration // until the last byte was taken by the socket
 	RequestBytes, ResponseLen int           // without their length prefixes

@@ -221,7 +221,7 @@ func (c *conn) busy() bool {
 func (c *conn) handle(r *Request) {
 	c.call(r)
 	if c.server.cfg.Observe.Request != nil {
-		r.handledAt = time.Since(r.Received)
+		r.handledAt.Store(int64(time.Since(r.Received)))
 	}
 	c.mu.Lock()
 	c.current = nil

@@ -1,10 +1,13 @@
 package listener
 
 import (
+	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestConnectionsPerAddressAreRefusedAtOnce(t *testing.T) {
@@ -84,5 +87,38 @@ func TestCloseEndsTheWaitForASlot(t *testing.T) {
 		if n := s.cfg.Shared.Connections(); n != 0 {
 			t.Errorf("%d connections are still counted", n)
 		}
+	})
+}
+
+// flakyListener fails to accept now and then, as one does that is out of file descriptors.
+type flakyListener struct {
+	*memListener
+	failures int
+}
+
+func (l *flakyListener) Accept() (net.Conn, error) {
+	if l.failures > 0 {
+		l.failures--
+		return nil, syscall.EMFILE
+	}
+	return l.memListener.Accept()
+}
+
+func TestAcceptGoesOnAfterErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln := &flakyListener{memListener: newMemListener(), failures: 10}
+		start := time.Now()
+		s, book := startOn(t, ln, Limits{}, answerHeartbeat)
+		c := ln.dial()
+		defer c.Close()
+		c.Write(heartbeat(1))
+		readReply(t, c)
+		if waited := time.Since(start); waited < 2*time.Second || waited > 10*time.Second {
+			t.Errorf("accepted after %v, want pauses that grow to a second", waited)
+		}
+		if lines := book.all(); len(lines) != 10 {
+			t.Errorf("log: %q", lines)
+		}
+		s.Close()
 	})
 }

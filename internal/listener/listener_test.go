@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type logBook struct {
 	mu     sync.Mutex
 	lines  []string
+	done   []Done
 	closed chan struct{}
 }
 
@@ -29,6 +30,14 @@ func (l *logBook) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, string(p))
 	return len(p), nil
+}
+
+func (l *logBook) request(d Done) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.done) < 1000 {
+		l.done = append(l.done, d)
+	}
 }
 
 func (l *logBook) all() []string {
@@ -51,8 +60,11 @@ func startOn(t testing.TB, ln net.Listener, limits Limits, h Handler) (*Server, 
 	book := &logBook{closed: make(chan struct{}, 1000)}
 	s := Serve(Config{
 		Name: "PLAINTEXT", Listener: ln, Limits: func() Limits { return limits }, Shared: NewShared(), Handler: h,
-		Logger:  slog.New(slog.NewTextHandler(book, nil)),
-		Observe: Observe{Closed: func(*Conn) { book.closed <- struct{}{} }},
+		Logger: slog.New(slog.NewTextHandler(book, nil)),
+		Observe: Observe{
+			Closed:  func(*Conn) { book.closed <- struct{}{} },
+			Request: book.request,
+		},
 	})
 	t.Cleanup(s.Close)
 	return s, book
@@ -140,6 +152,29 @@ func TestInlineReplies(t *testing.T) {
 		c.Write(heartbeat(int32(i)))
 		if id, body := readReply(t, c); id != int32(i) || len(body) != 8 {
 			t.Fatalf("reply %d: correlation id %d, body %x", i, id, body)
+		}
+	}
+}
+
+func TestRequestsAreObserved(t *testing.T) {
+	s, book := start(t, Limits{}, func(r *Request) {
+		if r.Header.CorrelationID == 1 {
+			r.NoReply()
+			return
+		}
+		go answerHeartbeat(r)
+	})
+	c := dial(t, s)
+	c.Write(append(heartbeat(1), heartbeat(2)...))
+	readReply(t, c)
+	s.Close()
+	if len(book.done) != 2 {
+		t.Fatalf("%d requests observed, want 2", len(book.done))
+	}
+	for i, d := range book.done {
+		size, responseLen := len(heartbeat(1))-4, []int{0, 12}[i]
+		if d.Key != 12 || d.Version != 4 || d.RequestBytes != size || d.ResponseLen != responseLen || d.Received.IsZero() || d.Sent < d.Answered {
+			t.Errorf("request %d: %+v", i, d)
 		}
 	}
 }

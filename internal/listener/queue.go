@@ -144,7 +144,7 @@ func (c *conn) observe(r *Request) {
 	if f == nil {
 		return
 	}
-	d := Done{Key: r.Header.Key, Version: r.Header.Version, Received: r.Received, Handled: r.handledAt, Answered: r.answerAt, RequestBytes: r.size}
+	d := Done{Key: r.Header.Key, Version: r.Header.Version, Received: r.Received, Handled: time.Duration(r.handledAt.Load()), Answered: r.answerAt, RequestBytes: r.size}
 	if r.frame != nil {
 		d.ResponseLen = r.frame.Size - 4
 	}

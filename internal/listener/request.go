@@ -44,8 +44,9 @@ type Request struct {
 	buffer   *wire.Buffer
 	charged  atomic.Int64 // bytes of the budget that the body holds
 
-	size                int
-	handledAt, answerAt time.Duration
+	size      int
+	answerAt  time.Duration
+	handledAt atomic.Int64 // as a duration; the reply may leave before the handler has returned
 }
 
 // state is how far a request is.

@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"leat/internal/wire"
 )
 
@@ -18,7 +16,6 @@ const (
 	maxBatch  = 64        // replies written together
 	maxPieces = 128       // byte slices of one writev
 	copyPiece = 128 << 10 // of a file whose bytes must be copied
-	sendPiece = 4 << 20   // of a file that goes by sendfile
 )
 
 // sender writes frames to a socket, and remembers where it stopped.
@@ -46,7 +43,7 @@ type sender struct {
 
 func (s *sender) init(nc net.Conn) {
 	s.nc = nc
-	if tcp, ok := nc.(*net.TCPConn); ok {
+	if tcp, ok := nc.(*net.TCPConn); ok && hasSendfile {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			s.raw = raw
 		}
@@ -172,27 +169,6 @@ func (s *sender) writePieces() (int, error) {
 	return s.result, s.err
 }
 
-// writeBytesTo is called with the socket's descriptor; false means: call again when it takes bytes.
-func (s *sender) writeBytesTo(fd uintptr) bool {
-	for {
-		var n int
-		var err error
-		if len(s.pieces) == 1 {
-			n, err = unix.Write(int(fd), s.pieces[0])
-		} else {
-			n, err = unix.Writev(int(fd), s.pieces)
-		}
-		if err == unix.EINTR {
-			continue
-		}
-		if err == unix.EAGAIN {
-			return !s.wait
-		}
-		s.result, s.err = max(n, 0), err
-		return true
-	}
-}
-
 // writeFile writes a piece of a file range, by sendfile if both ends have descriptors.
 func (s *sender) writeFile(f wire.FileRange) (int, error) {
 	if s.raw != nil {
@@ -236,24 +212,6 @@ func (s *sender) withFileFrom(fd uintptr) {
 	}
 }
 
-func (s *sender) sendFileTo(fd uintptr) bool {
-	for {
-		pos := s.filePos // explicit, because the file is shared
-		n, err := unix.Sendfile(int(fd), s.file, &pos, int(min(s.fileLen, sendPiece)))
-		if err == unix.EINTR {
-			continue
-		}
-		if err == unix.EAGAIN {
-			return !s.wait
-		}
-		if n == 0 && err == nil {
-			err = fmt.Errorf("log range ends %d bytes early: %w", s.fileLen, io.ErrUnexpectedEOF)
-		}
-		s.result, s.err = max(n, 0), err
-		return true
-	}
-}
-
 // writeReason says why writing ended, or nothing if the client simply went away.
 func writeReason(err error) string {
 	switch {
@@ -267,7 +225,7 @@ func writeReason(err error) string {
 
 // clientLeft reports whether an error only says that one of the two ends has closed the connection.
 func clientLeft(err error) bool {
-	for _, end := range [...]error{io.EOF, io.ErrClosedPipe, net.ErrClosed, unix.EPIPE, unix.ECONNRESET} {
+	for _, end := range [...]error{io.EOF, io.ErrClosedPipe, net.ErrClosed, syscall.EPIPE, syscall.ECONNRESET} {
 		if errors.Is(err, end) {
 			return true
 		}

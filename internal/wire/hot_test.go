@@ -155,6 +155,40 @@ func TestLargeFetchResponsesAreKmsgsBytes(t *testing.T) {
 	}
 }
 
+func TestAFetchOfManyPartitionsCopiesLittle(t *testing.T) {
+	h := RequestHeader{Key: keyFetch, Version: 17}
+	topic := FetchTopic{}
+	var want []byte
+	for i := range 500 {
+		p := NewFetchPartition(int32(i))
+		data := bytes.Repeat([]byte{byte(i)}, 20<<10)
+		p.Records = newRange(data)
+		want = append(want, data...)
+		topic.Partitions = append(topic.Partitions, p)
+	}
+	f := EncodeFetch(h, &FetchResponse{Topics: []FetchTopic{topic}})
+	defer f.Release()
+	held := 0
+	for _, p := range f.Parts {
+		held += len(p.Bytes)
+	}
+	if held > copyTotal+500*128 {
+		t.Errorf("%d bytes are held for a response of %d", held, f.Size)
+	}
+	resp := kmsg.NewPtrFetchResponse()
+	resp.Version = h.Version
+	if err := DecodeResponse(resp, content(t, f)[9:]); err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	for _, p := range resp.Topics[0].Partitions {
+		got = append(got, p.RecordBatches...)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("the records differ")
+	}
+}
+
 func TestFetchSaysWhatItCouldNotRead(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -1,0 +1,58 @@
+//go:build linux || darwin
+
+package listener
+
+import (
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+// hasSendfile: the socket's descriptor is written to directly.
+const hasSendfile = true
+
+const sendPiece = 4 << 20 // of a file in one call
+
+// writeBytesTo is called with the socket's descriptor; false means: call again when it takes bytes.
+func (s *sender) writeBytesTo(fd uintptr) bool {
+	for {
+		var n int
+		var err error
+		if len(s.pieces) == 1 {
+			n, err = unix.Write(int(fd), s.pieces[0])
+		} else {
+			n, err = unix.Writev(int(fd), s.pieces)
+		}
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.EAGAIN {
+			return !s.wait
+		}
+		s.result, s.err = max(n, 0), err
+		return true
+	}
+}
+
+// sendFileTo is writeBytesTo for a file range.
+func (s *sender) sendFileTo(fd uintptr) bool {
+	for {
+		pos := s.filePos // explicit, because the file is shared
+		n, err := unix.Sendfile(int(fd), s.file, &pos, int(min(s.fileLen, sendPiece)))
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.EAGAIN && n <= 0 {
+			return !s.wait
+		}
+		if n == 0 && err == nil {
+			err = fmt.Errorf("log range ends %d bytes early: %w", s.fileLen, io.ErrUnexpectedEOF)
+		}
+		if n > 0 {
+			err = nil // darwin tells both
+		}
+		s.result, s.err = max(n, 0), err
+		return true
+	}
+}

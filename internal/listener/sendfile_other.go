@@ -1,0 +1,9 @@
+//go:build !linux && !darwin
+
+package listener
+
+// hasSendfile: replies go through net.Conn, and file ranges are copied.
+const hasSendfile = false
+
+func (s *sender) writeBytesTo(uintptr) bool { return true }
+func (s *sender) sendFileTo(uintptr) bool   { return true }
