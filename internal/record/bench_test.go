@@ -83,7 +83,13 @@ func BenchmarkAppendBatch(b *testing.B) {
 	}
 }
 
+// raceDetector is true when tests run with it.
+var raceDetector bool
+
 func TestHotPathsDoNotAllocate(t *testing.T) {
+	if raceDetector {
+		t.Skip("with the race detector pools forget at random")
+	}
 	batch := benchBatch(t, Uncompressed)
 	sum := 0
 	for name, run := range map[string]func() error{

@@ -113,9 +113,13 @@ func (d *lz4Decoder) release() {
 // maxZstdWindow is what zstd's own decoder, and so Kafka's, accepts without being told otherwise. A decoder holds one window.
 const maxZstdWindow = 128 << 20
 
+// maxKeptWindow is above the windows of zstd's levels up to 19.
+const maxKeptWindow = 8 << 20
+
 type zstdDecoder struct {
-	zr *zstd.Decoder
-	in bytes.Reader
+	zr    *zstd.Decoder
+	in    bytes.Reader
+	large bool // holds a window that is not worth keeping
 }
 
 func newZstdDecoder() *zstdDecoder {
@@ -128,6 +132,10 @@ func newZstdDecoder() *zstdDecoder {
 }
 
 func (d *zstdDecoder) reset(src []byte) error {
+	var h zstd.Header
+	if h.Decode(src) == nil { // if not, reading tells why
+		d.large = max(h.WindowSize, h.FrameContentSize) > maxKeptWindow
+	}
 	d.in.Reset(src)
 	return d.zr.Reset(&d.in)
 }
@@ -137,5 +145,7 @@ func (d *zstdDecoder) Read(p []byte) (int, error) { return d.zr.Read(p) }
 func (d *zstdDecoder) release() {
 	d.in.Reset(nil)
 	_ = d.zr.Reset(nil) // only fails for a closed decoder
-	decoders[Zstd].Put(d)
+	if !d.large {
+		decoders[Zstd].Put(d)
+	}
 }

@@ -50,6 +50,8 @@ public class Golden {
                 save("many-" + type.name, many);
             }
         }
+        save("few-zstd-22", few(builder(Compression.zstd().level(22).build(), TimestampType.CREATE_TIME, 42, -1, (short) -1, -1, false, false, 0)));
+        save("few-lz4-17", few(builder(Compression.lz4().level(17).build(), TimestampType.CREATE_TIME, 42, -1, (short) -1, -1, false, false, 0)));
         Compression none = Compression.NONE;
         save("idempotent", few(builder(none, TimestampType.CREATE_TIME, 0, 9000000001L, (short) 3, Integer.MAX_VALUE - 1, false, false, 0)));
         save("transactional", few(builder(none, TimestampType.CREATE_TIME, 42, 9, (short) 3, 17, true, false, 0)));
