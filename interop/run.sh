@@ -1,21 +1,45 @@
 #!/bin/sh
-# Runs the real-client suite.
+# Looks at leat from outside: real clients, its files, and kills.
 #
-#   interop/run.sh leat                  builds leat and tests it
-#   interop/run.sh kafka                 tests Apache Kafka, and so the suite itself
-#   interop/run.sh leat -client kcat,kafkajs -seed 7
+#   interop/run.sh leat                  builds leat and tests it with every client, then runs the examples
+#   interop/run.sh kafka                 the same clients against Apache Kafka, and so tests the suite itself
 #   interop/run.sh leat --docs           also writes docs/reference/clients.md
+#   interop/run.sh leat -client kcat,kafkajs -seed 7
+#   interop/run.sh disk                  kafka-dump-log on leat's files; leat on a directory of Kafka's
+#   interop/run.sh kill [rounds]         kill -9 while producers write, 100 rounds unless told
 #
-# Everything after the target goes to the program; `go run ./interop/cmd/interop -help` lists it.
+# What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-target=${1:?usage: interop/run.sh leat|kafka [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill [options]}
 shift
-[ "${1:-}" != --docs ] || { shift && set -- -docs docs/reference/clients.md "$@"; }
-interop/setup.sh
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
-go build -o "$bin/" ./interop/cmd/interop
-if [ "$target" = leat ] && [ -z "${LEAT_BINARY:-}" ]; then
-	go build -o "$bin/leat" ./cmd/leat
+mkdir -p "$bin"
+if [ "$what" != kafka ] && [ -z "${LEAT_BINARY:-}" ]; then
+	CGO_ENABLED=0 go build -o "$bin/leat" ./cmd/leat
 fi
-exec "$bin/interop" -target "$target" -binary "${LEAT_BINARY:-$bin/leat}" "$@"
+leat=${LEAT_BINARY:-$bin/leat}
+
+case $what in
+leat | kafka)
+	[ "${1:-}" != --docs ] || { shift && set -- -docs docs/reference/clients.md "$@"; }
+	interop/setup.sh
+	go build -o "$bin/" ./interop/cmd/interop
+	"$bin/interop" -target "$what" -binary "$leat" "$@"
+	[ "$what" = kafka ] || LEAT_BINARY=$leat examples/processes/run.sh --test
+	;;
+disk)
+	interop/setup.sh kafka go
+	go build -o "$bin/disk" ./interop/disk
+	"$bin/disk" -binary "$leat" "$@"
+	;;
+kill)
+	case ${1:-} in [0-9]*) rounds=$1 && shift && set -- -rounds "$rounds" "$@" ;; esac
+	go build -o "$bin/kill" ./interop/kill
+	"$bin/kill" -binary "$leat" "$@"
+	;;
+*)
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill" >&2
+	exit 2
+	;;
+esac

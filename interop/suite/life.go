@@ -52,7 +52,7 @@ func (s *story) life() {
 		}
 		return record.Judge(first, got, how)
 	})
-	s.check("commit and leave", func() error { return groupAtEnd(s.ctx, s.Bootstrap, topic, group) })
+	s.check("commit and leave", func() error { return GroupAtEnd(s.ctx, s.Bootstrap, topic, group) })
 	s.check("produce more", func() error { return send(&more, moreRecords) })
 	s.check("rejoin and go on", func() error {
 		got, err := driver.Consume(s.ctx, s.Bootstrap, topic, group, len(more.Records))
@@ -61,9 +61,9 @@ func (s *story) life() {
 		}
 		return record.Judge(more, got, how)
 	})
-	s.check("commit and leave again", func() error { return groupAtEnd(s.ctx, s.Bootstrap, topic, group) })
+	s.check("commit and leave again", func() error { return GroupAtEnd(s.ctx, s.Bootstrap, topic, group) })
 	s.check("franz-go reads all of it", func() error {
-		got, codecs, err := readTopic(s.ctx, s.Bootstrap, topic)
+		got, codecs, err := ReadTopic(s.ctx, s.Bootstrap, topic)
 		if err != nil {
 			return err
 		}

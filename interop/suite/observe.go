@@ -77,8 +77,8 @@ func awaitCoordinators(ctx context.Context, bootstrap string) error {
 	return fmt.Errorf("group coordinators not ready after 30 seconds: %w", last)
 }
 
-// groupAtEnd checks from outside that a group committed the end of every partition, and that its member left.
-func groupAtEnd(ctx context.Context, bootstrap, topic, group string) error {
+// GroupAtEnd checks from outside that a group committed the end of every partition, and that its member left.
+func GroupAtEnd(ctx context.Context, bootstrap, topic, group string) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
 	if err != nil {
 		return err
@@ -109,8 +109,8 @@ func groupAtEnd(ctx context.Context, bootstrap, topic, group string) error {
 	return nil
 }
 
-// readTopic reads a whole topic and tells which codecs its batches have.
-func readTopic(ctx context.Context, bootstrap, topic string) ([]record.Placed, []string, error) {
+// ReadTopic reads a whole topic and tells which codecs its batches have.
+func ReadTopic(ctx context.Context, bootstrap, topic string) ([]record.Placed, []string, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return nil, nil, err
