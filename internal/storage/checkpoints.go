@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"path/filepath"
@@ -19,23 +20,27 @@ type loadBase struct {
 
 // readCheckpoints reads them. A file that cannot be parsed is as good as none, as in Kafka: more is recovered then. Not so the log
 // start offsets: without them deleted records would come back.
-func (d *logDir) readCheckpoints() (loadBase, error) {
+func (d *logDir) readCheckpoints() (b loadBase, err error) {
 	fsys := d.store.cfg.FS
-	var b loadBase
-	var err error
 	if b.clean, err = hasCleanShutdown(fsys, d.path); err != nil {
 		return b, fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
 	}
 	if b.logStarts, err = readOffsets(fsys, filepath.Join(d.path, logStartFile)); err != nil {
-		return b, fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+		return b, fmt.Errorf("log directory %s: %w", d.path, err)
 	}
-	if b.recoveryPoints, err = readOffsets(fsys, filepath.Join(d.path, recoveryPointFile)); err != nil {
+	if b.recoveryPoints, err = readOffsets(fsys, filepath.Join(d.path, recoveryPointFile)); errors.Is(err, ErrCorrupt) {
 		d.store.logger.Warn("recovery points not readable, all logs are checked from the beginning", "dir", d.path, "err", err)
-		b.recoveryPoints, b.clean = nil, false
+		b.recoveryPoints, b.clean, err = nil, false, nil
 	}
-	if b.highWatermarks, err = readOffsets(fsys, filepath.Join(d.path, highWatermarkFile)); err != nil {
+	if err != nil {
+		return b, fmt.Errorf("log directory %s: %w", d.path, err)
+	}
+	if b.highWatermarks, err = readOffsets(fsys, filepath.Join(d.path, highWatermarkFile)); errors.Is(err, ErrCorrupt) {
 		d.store.logger.Warn("high watermarks not readable, learned anew", "dir", d.path, "err", err)
-		b.highWatermarks = nil
+		b.highWatermarks, err = nil, nil
+	}
+	if err != nil {
+		return b, fmt.Errorf("log directory %s: %w", d.path, err)
 	}
 	return b, nil
 }

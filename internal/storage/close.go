@@ -50,12 +50,10 @@ func (l *Log) settle() error {
 	if err := l.writeSnapshot(l.logEnd, true); err != nil {
 		return l.diskError("close", err)
 	}
-	if l.newFiles {
-		if err := l.fsys.SyncDir(l.path); err != nil {
-			return l.diskError("close", err)
-		}
-		l.newFiles = false
+	if err := l.syncNames(l.newFiles, l.newMeta, l.newDir); err != nil {
+		return l.diskError("close", err)
 	}
+	l.newFiles, l.newMeta, l.newDir = false, false, false
 	return nil
 }
 

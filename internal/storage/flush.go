@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"path/filepath"
 	"time"
 
 	"leat/internal/fs"
@@ -33,8 +34,8 @@ func (l *Log) flushLocked(target int64) error {
 		l.mu.Unlock()
 		return l.errClosed()
 	}
-	newFiles := l.newFiles
-	l.newFiles = false
+	newFiles, newMeta, newDir := l.newFiles, l.newMeta, l.newDir
+	l.newFiles, l.newMeta, l.newDir = false, false, false
 	end, truncates := l.logEnd, l.truncates
 	unsynced := append([]*segment(nil), l.segments[l.segmentOf(min(l.recovery, end)):]...)
 	l.mu.Unlock()
@@ -53,10 +54,8 @@ func (l *Log) flushLocked(target int64) error {
 			return l.diskError("flush", err)
 		}
 	}
-	if newFiles {
-		if err := l.fsys.SyncDir(l.path); err != nil {
-			return l.diskError("flush", err)
-		}
+	if err := l.syncNames(newFiles, newMeta, newDir); err != nil {
+		return l.diskError("flush", err)
 	}
 	l.mu.Lock()
 	if l.truncates == truncates && end > l.recovery {
@@ -64,6 +63,24 @@ func (l *Log) flushLocked(target int64) error {
 	}
 	l.lastFlush = time.Now().UnixMilli()
 	l.mu.Unlock()
+	return nil
+}
+
+// syncNames makes durable that the log and its files exist.
+func (l *Log) syncNames(newFiles, newMeta, newDir bool) error {
+	if newMeta {
+		if err := syncFile(l, l.name(partitionMetaFile)); err != nil {
+			return err
+		}
+	}
+	if newFiles || newMeta {
+		if err := l.fsys.SyncDir(l.path); err != nil {
+			return err
+		}
+	}
+	if newDir {
+		return l.fsys.SyncDir(filepath.Dir(l.path))
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -36,7 +37,7 @@ type logDir struct {
 // open locks the directory and reads whose it is.
 func (d *logDir) open() error {
 	fsys := d.store.cfg.FS
-	if err := fsys.MkdirAll(d.path, 0o755); err != nil {
+	if err := makeDir(fsys, d.path); err != nil {
 		return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
 	}
 	lock, err := fsys.Lock(filepath.Join(d.path, lockFile))
@@ -50,6 +51,23 @@ func (d *logDir) open() error {
 	d.written = make(map[string]uint64)
 	d.meta, _, err = readMetaProperties(fsys, d.path)
 	return err
+}
+
+// makeDir makes a directory that outlives a crash, with those above it.
+func makeDir(fsys fs.FS, path string) error {
+	if _, err := fsys.Stat(path); err == nil || !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := makeDir(fsys, parent); err != nil {
+			return err
+		}
+	}
+	if err := fsys.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	return fsys.SyncDir(parent)
 }
 
 // identify compares the directory with the node's configuration and writes what its meta.properties lacks.
@@ -198,7 +216,9 @@ func (d *logDir) create(tp record.TopicPartition, topicID record.UUID) (*Log, er
 		if err := writeUnsynced(s.cfg.FS, l.name(partitionMetaFile), formatPartitionMetadata(topicID)); err != nil {
 			return nil, l.diskError("create", err)
 		}
+		l.newMeta = true
 	}
+	l.newDir = true
 	if err := l.loadEmpty(loadSpec{tp: tp, path: path, logStart: -1}); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -41,8 +42,8 @@ func parsePartitionMetadata(b []byte) (record.UUID, error) {
 	return id, nil
 }
 
-// readPartitionMetadata reads the topic id of a partition's directory. A file that is missing, or empty because the machine
-// stopped before it was synced, means that the id is not known.
+// readPartitionMetadata reads the topic id of a partition's directory. A file that is missing, or torn because the machine stopped
+// before it was synced, means that the id is not known; nothing in the log was synced then either.
 func readPartitionMetadata(fsys fs.FS, path string) (record.UUID, error) {
 	b, err := fs.ReadFile(fsys, path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -51,7 +52,7 @@ func readPartitionMetadata(fsys fs.FS, path string) (record.UUID, error) {
 	if err != nil {
 		return record.UUID{}, fmt.Errorf("%w: %w", err, ErrDisk)
 	}
-	if strings.Trim(string(b), "\x00") == "" {
+	if len(b) < len(formatPartitionMetadata(record.UUID{})) || bytes.IndexByte(b, 0) >= 0 {
 		return record.UUID{}, nil
 	}
 	id, err := parsePartitionMetadata(b)

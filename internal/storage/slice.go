@@ -17,7 +17,8 @@ type Slice struct {
 	f        fs.File
 	position int64
 	length   int
-	// NextOffset is the offset behind the last batch of the slice; 0 if it is empty.
+	// NextOffset is where the next read goes on: behind the last batch, or at the bound if that stands within the next batch; 0 if
+	// the slice is empty.
 	NextOffset int64
 	Aborted    []Aborted // for ReadCommitted, ordered by FirstOffset
 	Diverged   bool

@@ -28,7 +28,7 @@ func OpenLog(ctx context.Context, fsys fs.FS, dir string, tp record.TopicPartiti
 	set = set.withDefaults()
 	h := &soloHost{set: set, fsys: fsys, path: dir}
 	files := newFileCache(fsys, func() int { return set.MaxOpenFiles })
-	if err := fsys.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDir(fsys, dir); err != nil {
 		return nil, fmt.Errorf("open %s: %w: %w", tp, err, ErrDisk)
 	}
 	clean, err := hasCleanShutdown(fsys, dir)
@@ -37,13 +37,14 @@ func OpenLog(ctx context.Context, fsys fs.FS, dir string, tp record.TopicPartiti
 	}
 	points, err := readOffsets(fsys, filepath.Join(dir, recoveryPointFile))
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w: %w", tp, err, ErrCorrupt)
+		return nil, fmt.Errorf("open %s: %w", tp, err)
 	}
 	starts, err := readOffsets(fsys, filepath.Join(dir, logStartFile))
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w: %w", tp, err, ErrCorrupt)
+		return nil, fmt.Errorf("open %s: %w", tp, err)
 	}
 	l := newLog(tp, dir, fsys, files, h, cfg, logger)
+	l.newFiles, l.newDir = true, true
 	if l.topicID, err = readPartitionMetadata(fsys, filepath.Join(dir, partitionMetaFile)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", tp, err)
 	}

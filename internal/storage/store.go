@@ -242,7 +242,7 @@ func (s *Store) adopt(l *Log, topicID record.UUID) error {
 	}
 	l.mu.Lock()
 	l.topicID = topicID
-	l.newFiles = true
+	l.newMeta = true
 	l.mu.Unlock()
 	return nil
 }

@@ -83,11 +83,11 @@ func readOffsets(fsys fs.FS, path string) (map[record.TopicPartition]int64, erro
 		return map[record.TopicPartition]int64{}, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", err, ErrDisk)
 	}
 	offsets, err := parseOffsets(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w: %w", path, err, ErrCorrupt)
 	}
 	return offsets, nil
 }
