@@ -34,6 +34,7 @@ type conn struct {
 	tail     *Request
 	current  *Request // in the handler right now: the reader writes its reply
 	inFlight int
+	unsent   int  // memory of the replies that are made and not written
 	writing  bool // somebody owns out
 	stopped  bool // a hangup is queued: nothing more is read
 	closed   bool

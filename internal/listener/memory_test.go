@@ -6,6 +6,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/wire"
 )
 
 // memListener is a listener whose connections are pipes: they have no descriptor and no buffer.
@@ -166,6 +170,37 @@ func TestNotMoreThanMaxInFlightAreRead(t *testing.T) {
 				t.Fatalf("after %d replies %d requests were read", i+1, n)
 			}
 		}
+	})
+}
+
+func TestUnreadRepliesStopTheReader(t *testing.T) {
+	handled := 0
+	inBubble(t, Limits{}, func(r *Request) {
+		handled++
+		resp := kmsg.NewPtrFetchResponse()
+		resp.Version = r.Header.Version
+		topic, p := kmsg.NewFetchResponseTopic(), kmsg.NewFetchResponseTopicPartition()
+		p.RecordBatches = make([]byte, 300<<10)
+		topic.Partitions = append(topic.Partitions, p)
+		resp.Topics = append(resp.Topics, topic)
+		r.Reply(wire.EncodeResponse(r.Header, resp))
+	}, func(t *testing.T, s *Server, ln *memListener, _ *logBook) {
+		c := ln.dial()
+		go func() {
+			for i := range int32(50) {
+				c.Write(fetchFrame(i))
+			}
+		}()
+		synctest.Wait()
+		if handled < 3 || handled > 4 {
+			t.Errorf("%d replies of 300 KiB are held, want what fits 1 MiB and one more", handled)
+		}
+		for i := range int32(50) {
+			if id, _ := readReply(t, c); id != i {
+				t.Fatalf("reply %d has correlation id %d", i, id)
+			}
+		}
+		c.Close()
 	})
 }
 

@@ -6,12 +6,16 @@ import (
 	"leat/internal/wire"
 )
 
+// maxUnsent is how much memory the replies of one connection may hold before nothing more is read from it, so that a client that asks and
+// does not read costs this much and what is under way.
+const maxUnsent = 1 << 20
+
 // awaitRoom waits until another request may be read; false: none any more.
 func (c *conn) awaitRoom() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.inFlight > 0 {
-		for c.inFlight >= c.server.maxInFlight() && !c.closed && !c.stopped {
+		for (c.inFlight >= c.server.maxInFlight() || c.unsent > maxUnsent) && !c.closed && !c.stopped {
 			c.changed.Wait()
 		}
 	}
@@ -45,6 +49,9 @@ func (c *conn) push(r *Request) {
 func (c *conn) complete(r *Request, s state, f *wire.Frame, reason string) {
 	c.mu.Lock()
 	r.state, r.frame, r.reason = s, f, reason
+	if f != nil {
+		c.unsent += f.Held()
+	}
 	if s == hangup {
 		c.stopped = true
 		c.changed.Broadcast()
@@ -123,9 +130,10 @@ func (c *conn) pop() {
 
 // sent lets go of a batch that is written or given up.
 func (c *conn) sent() {
-	now := time.Now()
+	now, held := time.Now(), 0
 	for i, r := range c.out.batch {
 		c.observe(r)
+		held += r.frame.Held()
 		r.frame.Release()
 		r.frame = nil
 		c.out.batch[i] = nil
@@ -136,6 +144,7 @@ func (c *conn) sent() {
 	defer c.mu.Unlock()
 	c.written = now
 	c.inFlight -= n
+	c.unsent -= held
 	c.changed.Broadcast()
 }
 

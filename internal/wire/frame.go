@@ -45,6 +45,14 @@ func newFrame(head *Buffer) *Frame {
 	return f
 }
 
+// Held is the memory that the frame holds until it is released; file ranges are not in memory.
+func (f *Frame) Held() int {
+	if f.head == nil {
+		return 0
+	}
+	return cap(f.head.B)
+}
+
 // Release gives buffers and files back. The listener calls it once, after writing or dropping the frame, and does not touch it again.
 func (f *Frame) Release() {
 	for i := range f.Parts {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const hostileLength = 128 << 10
+const hostileLength = 64 << 10
 
 // minimal writes the shortest valid bytes of a layout: null or empty everywhere. The array or tag section called target (by its place in the
 // order of writing) is as long as hostileLength allows.
@@ -115,13 +115,11 @@ func allocated(f func()) uint64 {
 // claim more than are there.
 func TestHostileBodiesCostLittleMemory(t *testing.T) {
 	worst, worstName := 0.0, ""
-	seen := map[*layout]bool{}
 	for api, v := range versions {
-		l := layoutOf(request, api.Key, v)
-		if seen[l] {
-			continue
+		if v != api.Min && v != api.Max {
+			continue // those between differ little, and each costs some milliseconds
 		}
-		seen[l] = true
+		l := layoutOf(request, api.Key, v)
 		for target := 0; ; target++ {
 			m := minimal{target: target}
 			m.layout(l)
@@ -138,7 +136,7 @@ func TestHostileBodiesCostLittleMemory(t *testing.T) {
 				if err != nil && !errors.Is(err, ErrMalformed) {
 					t.Errorf("%s: %v, want ErrMalformed", name, err)
 				}
-				if limit := (decodeFactor+2)*len(body) + 2*decodeSlack; cost > uint64(limit) {
+				if limit := (decodeFactor+2)*len(body) + decodeSlack*3/2; cost > uint64(limit) {
 					t.Errorf("%s: %d bytes allocated, limit %d (error %v)", name, cost, limit, err)
 				}
 				if ratio := float64(cost) / float64(len(body)); ratio > worst {
