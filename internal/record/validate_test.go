@@ -260,7 +260,7 @@ func TestLargeRecordsAreRefusedByTheirRule(t *testing.T) {
 func TestDecompressionIsBounded(t *testing.T) {
 	for c := Gzip; c <= Zstd; c++ {
 		t.Run(c.String(), func(t *testing.T) {
-			batch := build(t, withCodec(c), Record{Value: make([]byte, 64<<20)})
+			batch := build(t, withCodec(c), Record{Value: make([]byte, 16<<20)})
 			if len(batch) > 4<<20 {
 				t.Fatalf("not a bomb: %d bytes", len(batch))
 			}
@@ -273,7 +273,7 @@ func TestDecompressionIsBounded(t *testing.T) {
 			if _, err := Decompress(nil, batch.Payload(), c, 1<<20); !errors.Is(err, ErrTooLarge) {
 				t.Fatalf("Decompress = %v", err)
 			}
-			if _, err := batch.Validate(Rules{MaxBytes: 65 << 20}); err != nil {
+			if _, err := batch.Validate(Rules{MaxBytes: 17 << 20}); err != nil {
 				t.Fatal(err)
 			}
 		})
