@@ -6,7 +6,7 @@ import "fmt"
 var leatKeys = []Key{
 	{Name: "leat.http.listener", Type: String, Default: "127.0.0.1:9644", Valid: httpListener, Importance: "MEDIUM", Built: true,
 		Doc: "Address (host:port) of the HTTP listener for health, metrics and profiles; empty turns it off."},
-	{Name: "leat.metrics.topics.max", Type: Int, Default: "1000", Valid: atLeast(0), Importance: "LOW", Built: true,
+	{Name: "leat.metrics.topics.max", Type: Int, Default: "10000", Valid: atLeast(0), Importance: "LOW", Built: true,
 		Doc: "How many topics get series of their own in /metrics; what the others do counts in the totals only."},
 }
 

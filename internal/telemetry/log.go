@@ -52,11 +52,31 @@ func NewLogger(w io.Writer, format string, levels *Levels) (*slog.Logger, error)
 	options := &slog.HandlerOptions{Level: &levels.root, ReplaceAttr: renameLevel}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		return slog.New(leveled{slog.NewTextHandler(w, options), levels}), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(leveled{slog.NewJSONHandler(w, options), levels}), nil
 	}
 	return nil, fmt.Errorf("log format %q: neither text nor json", format)
+}
+
+// LevelsOf returns the levels that a logger of NewLogger obeys, nil for any other logger.
+func LevelsOf(logger *slog.Logger) *Levels {
+	l, _ := logger.Handler().(leveled)
+	return l.levels
+}
+
+// leveled is a handler that knows its levels.
+type leveled struct {
+	slog.Handler
+	levels *Levels
+}
+
+// WithAttrs and WithGroup keep the levels.
+func (l leveled) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return leveled{l.Handler.WithAttrs(attrs), l.levels}
+}
+func (l leveled) WithGroup(name string) slog.Handler {
+	return leveled{l.Handler.WithGroup(name), l.levels}
 }
 
 // renameLevel writes TRACE and FATAL instead of slog's DEBUG-4 and ERROR+4.

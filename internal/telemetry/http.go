@@ -1,0 +1,127 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Check is one thing that must be well; Problem says why it is not.
+type Check struct {
+	Name    string
+	Problem func() error
+}
+
+// HTTPConfig is what the operations listener needs.
+type HTTPConfig struct {
+	Live, Ready []Check
+	Metrics     *Source
+	Logger      *slog.Logger
+}
+
+// Endpoint is one path of the operations listener.
+type Endpoint struct{ Path, Doc string }
+
+// Endpoints lists what is served, for the reference page.
+var Endpoints = []Endpoint{
+	{"/livez", "200 while the process works, else 503; the text says of each check whether it is well and why not."},
+	{"/readyz", "200 while clients can be served, else 503; the text is like that of /livez."},
+	{"/metrics", "Metrics in Prometheus' text format."},
+	{"/debug/pprof/", "Profiles of the Go runtime: heap, goroutine, profile (processor time), trace and others."},
+}
+
+// Server serves the operations listener.
+type Server struct {
+	http http.Server
+	done chan struct{}
+}
+
+// Serve starts serving on l until Close.
+func Serve(l net.Listener, cfg HTTPConfig) *Server {
+	s := &Server{done: make(chan struct{})}
+	s.http = http.Server{
+		Handler: Handler(cfg), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
+	}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			cfg.Logger.Error("operations listener stopped", "err", err)
+		}
+	}()
+	return s
+}
+
+// Close stops serving. Requests under way get a moment to end, then they are cut off: a profile may run for minutes.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.http.Close()
+	}
+	<-s.done
+	return err
+}
+
+// Handler answers what Endpoints lists.
+func Handler(cfg HTTPConfig) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", health(cfg.Live))
+	mux.HandleFunc("GET /readyz", health(cfg.Ready))
+	mux.Handle("GET /metrics", metrics(cfg.Metrics))
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+// health runs the checks and writes a line for each.
+func health(checks []Check) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		status := http.StatusOK
+		var text strings.Builder
+		for _, c := range checks {
+			if err := c.Problem(); err != nil {
+				status = http.StatusServiceUnavailable
+				fmt.Fprintf(&text, "%s: %v\n", c.Name, err)
+			} else {
+				fmt.Fprintf(&text, "%s: ok\n", c.Name)
+			}
+		}
+		if status == http.StatusOK {
+			text.WriteString("ok\n")
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(text.String())) // a client that went away needs no answer
+	}
+}
+
+// metrics answers with the process's and the Go runtime's metrics from the Prometheus library, and after them all others.
+func metrics(source *Source) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	process := promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		plain := r.Clone(r.Context())
+		plain.Header.Del("Accept") // of the formats that could be asked for, the text format is the one that can be continued
+		process.ServeHTTP(w, plain)
+		if source != nil {
+			_ = source.WriteTo(w, time.Now()) // a scraper that went away needs no answer
+		}
+	})
+}

@@ -1,0 +1,124 @@
+package telemetry
+
+// Kind is the type of a metric in Prometheus' text format.
+type Kind string
+
+// The kinds.
+const (
+	Counter Kind = "counter"
+	Gauge   Kind = "gauge"
+	Summary Kind = "summary"
+)
+
+// Metric is one row of what /metrics shows. The reference page is made of these rows, and nothing is shown without one.
+type Metric struct {
+	Name   string
+	Kind   Kind
+	Labels []string
+	Help   string
+}
+
+// Per topic; without the label topic, the sum over all topics, those without a series of their own included.
+var (
+	messagesIn = &Metric{"kafka_server_brokertopicmetrics_messagesin_total", Counter, []string{"topic"}, "Records that producers wrote."}
+	bytesIn    = &Metric{"kafka_server_brokertopicmetrics_bytesin_total", Counter, []string{"topic"}, "Bytes of batches that producers wrote."}
+	bytesOut   = &Metric{"kafka_server_brokertopicmetrics_bytesout_total", Counter, []string{"topic"}, "Bytes of batches that consumers fetched."}
+
+	totalProduce = &Metric{"kafka_server_brokertopicmetrics_totalproducerequests_total", Counter, []string{"topic"},
+		"Partitions of produce requests."}
+	totalFetch    = &Metric{"kafka_server_brokertopicmetrics_totalfetchrequests_total", Counter, []string{"topic"}, "Partitions of fetch requests."}
+	failedProduce = &Metric{"kafka_server_brokertopicmetrics_failedproducerequests_total", Counter, []string{"topic"},
+		"Partitions of produce requests that failed."}
+	failedFetch = &Metric{"kafka_server_brokertopicmetrics_failedfetchrequests_total", Counter, []string{"topic"},
+		"Partitions of fetch requests that failed."}
+	topicsWithout = &Metric{"leat_telemetry_topics_without_series", Gauge, nil,
+		"Topics that count in the sums only, because leat.metrics.topics.max others have series."}
+)
+
+// Per kind of request.
+var (
+	requests      = &Metric{"kafka_network_requestmetrics_requests_total", Counter, []string{"request", "version"}, "Requests answered."}
+	requestErrors = &Metric{"kafka_network_requestmetrics_errors_total", Counter, []string{"request", "error"},
+		"Error codes in answers, NONE included."}
+	totalTime = &Metric{"kafka_network_requestmetrics_totaltimems", Summary, []string{"request"},
+		"Milliseconds from the last byte of the request to the last byte of its answer."}
+	localTime = &Metric{"kafka_network_requestmetrics_localtimems", Summary, []string{"request"},
+		"Milliseconds until the request's handler returned."}
+	remoteTime = &Metric{"kafka_network_requestmetrics_remotetimems", Summary, []string{"request"},
+		"Milliseconds that an answer waited for others: replicas, the controller, new records."}
+	sendTime = &Metric{"kafka_network_requestmetrics_responsesendtimems", Summary, []string{"request"},
+		"Milliseconds that an answer waited for its turn on the connection and for the socket."}
+)
+
+// Per listener.
+var (
+	connectionCount = &Metric{"kafka_server_socket_server_metrics_connection_count", Gauge, []string{"listener"}, "Open connections."}
+	connectionsMade = &Metric{"kafka_server_socket_server_metrics_connection_creation_total", Counter, []string{"listener"}, "Connections accepted."}
+	connectionsGone = &Metric{"kafka_server_socket_server_metrics_connection_close_total", Counter, []string{"listener"}, "Connections closed."}
+	refused         = &Metric{"leat_listener_connections_refused_total", Counter, nil, "Connections closed at once, because their address had too many."}
+	panics          = &Metric{"leat_listener_handler_panics_total", Counter, nil, "Requests whose handler failed by a bug."}
+)
+
+// Per partition of this node.
+var partitionMetrics = []struct {
+	*Metric
+	value func(*Partition) int64
+}{
+	{&Metric{"kafka_log_log_size", Gauge, []string{"topic", "partition"}, "Bytes of the log."}, func(p *Partition) int64 { return p.Size }},
+	{&Metric{"kafka_log_log_logstartoffset", Gauge, []string{"topic", "partition"}, "Log start offset."}, func(p *Partition) int64 { return p.LogStart }},
+	{&Metric{"kafka_log_log_logendoffset", Gauge, []string{"topic", "partition"}, "Log end offset."}, func(p *Partition) int64 { return p.LogEnd }},
+	{&Metric{"kafka_cluster_partition_underreplicated", Gauge, []string{"topic", "partition"},
+		"1 if this node leads the partition and not all replicas are in sync."}, func(p *Partition) int64 { return flag(p.Leads && p.InSync < p.Replicas) }},
+	{&Metric{"kafka_cluster_partition_underminisr", Gauge, []string{"topic", "partition"},
+		"1 if this node leads the partition and fewer replicas than min.insync.replicas are in sync."}, func(p *Partition) int64 { return flag(p.Leads && p.InSync < p.MinISR) }},
+	{&Metric{"kafka_cluster_partition_atminisr", Gauge, []string{"topic", "partition"},
+		"1 if this node leads the partition and just min.insync.replicas are in sync."}, func(p *Partition) int64 { return flag(p.Leads && p.InSync == p.MinISR) }},
+}
+
+func flag(set bool) int64 {
+	if set {
+		return 1
+	}
+	return 0
+}
+
+// Node gauges: one value for the whole node. The value comes from NodeStats.
+var nodeGauges = []struct {
+	*Metric
+	value func(*NodeStats) int
+}{
+	{&Metric{"kafka_server_kafkaserver_brokerstate", Gauge, nil, "1 starting, 2 recovery, 3 running, 6 shutting down."}, func(s *NodeStats) int { return s.BrokerState }},
+	{&Metric{"kafka_server_replicamanager_partitioncount", Gauge, nil, "Partitions on this node."}, func(s *NodeStats) int { return s.Partitions }},
+	{&Metric{"kafka_server_replicamanager_leadercount", Gauge, nil, "Partitions that this node leads."}, func(s *NodeStats) int { return s.Leaders }},
+	{&Metric{"kafka_server_replicamanager_underreplicatedpartitions", Gauge, nil,
+		"Partitions led by this node whose replicas are not all in sync."}, func(s *NodeStats) int { return s.UnderReplicated }},
+	{&Metric{"kafka_server_replicamanager_underminisrpartitioncount", Gauge, nil,
+		"Partitions led by this node with fewer in-sync replicas than min.insync.replicas."}, func(s *NodeStats) int { return s.UnderMinISR }},
+	{&Metric{"kafka_server_replicamanager_atminisrpartitioncount", Gauge, nil,
+		"Partitions led by this node with just min.insync.replicas in-sync replicas."}, func(s *NodeStats) int { return s.AtMinISR }},
+	{&Metric{"kafka_server_replicamanager_offlinereplicacount", Gauge, nil, "Replicas of this node on failed directories."}, func(s *NodeStats) int { return s.OfflineReplicas }},
+	{&Metric{"kafka_log_logmanager_offlinelogdirectorycount", Gauge, nil, "Data directories that failed."}, func(s *NodeStats) int { return s.OfflineDirs }},
+	{&Metric{"kafka_controller_kafkacontroller_activecontrollercount", Gauge, nil, "1 on the active controller, else 0."}, func(s *NodeStats) int { return s.ActiveController }},
+	{&Metric{"kafka_controller_kafkacontroller_globaltopiccount", Gauge, nil, "Topics of the cluster."}, func(s *NodeStats) int { return s.Topics }},
+	{&Metric{"kafka_controller_kafkacontroller_globalpartitioncount", Gauge, nil, "Partitions of the cluster."}, func(s *NodeStats) int { return s.GlobalPartitions }},
+	{&Metric{"kafka_controller_kafkacontroller_offlinepartitionscount", Gauge, nil, "Partitions of the cluster without a leader."}, func(s *NodeStats) int { return s.OfflinePartitions }},
+	{&Metric{"kafka_controller_kafkacontroller_activebrokercount", Gauge, nil, "Brokers that are registered and not fenced."}, func(s *NodeStats) int { return s.ActiveBrokers }},
+	{&Metric{"kafka_controller_kafkacontroller_fencedbrokercount", Gauge, nil, "Brokers that are registered and fenced."}, func(s *NodeStats) int { return s.FencedBrokers }},
+}
+
+// Metrics lists the rows of everything but the Go runtime's and the process's own metrics, in the order of /metrics.
+func Metrics() []Metric {
+	var all []Metric
+	for _, g := range nodeGauges {
+		all = append(all, *g.Metric)
+	}
+	for _, m := range topicCounters {
+		all = append(all, *m.Metric)
+	}
+	all = append(all, *topicsWithout, *requests, *requestErrors, *totalTime, *localTime, *remoteTime, *sendTime,
+		*connectionCount, *connectionsMade, *connectionsGone, *refused, *panics)
+	for _, m := range partitionMetrics {
+		all = append(all, *m.Metric)
+	}
+	return all
+}

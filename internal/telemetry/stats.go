@@ -1,0 +1,39 @@
+package telemetry
+
+import "iter"
+
+// NodeStats are numbers about the whole node and, on the active controller, the cluster, at one moment.
+type NodeStats struct {
+	BrokerState                                                               int
+	Partitions, Leaders, UnderReplicated, UnderMinISR, AtMinISR               int
+	OfflineReplicas, OfflineDirs                                              int
+	ActiveController                                                          int
+	Topics, GlobalPartitions, OfflinePartitions, ActiveBrokers, FencedBrokers int
+}
+
+// Partition is what is shown of one partition on this node.
+type Partition struct {
+	Topic                    string
+	Partition                int32
+	Size, LogStart, LogEnd   int64
+	Leads                    bool
+	Replicas, InSync, MinISR int
+}
+
+// Partitions yields the partitions of this node. It is called once per metric of a scrape, so it may keep nothing and must be cheap; the
+// yielded value may be used again for the next.
+type Partitions = iter.Seq[*Partition]
+
+// Count fills the numbers of NodeStats that follow from the partitions of this node.
+func (s *NodeStats) Count(partitions Partitions) {
+	for p := range partitions {
+		s.Partitions++
+		if !p.Leads {
+			continue
+		}
+		s.Leaders++
+		s.UnderReplicated += int(flag(p.InSync < p.Replicas))
+		s.UnderMinISR += int(flag(p.InSync < p.MinISR))
+		s.AtMinISR += int(flag(p.InSync == p.MinISR))
+	}
+}

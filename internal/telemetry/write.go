@@ -1,0 +1,192 @@
+package telemetry
+
+import (
+	"bufio"
+	"io"
+	"strconv"
+	"time"
+)
+
+// Source is what /metrics is written from.
+type Source struct {
+	Broker *Broker
+	// Node and Partitions may be nil while the node starts.
+	Node       func() NodeStats
+	Partitions Partitions
+	// APIName and ErrorName name API keys and error codes.
+	APIName   func(key int16) string
+	ErrorName func(code int16) string
+}
+
+// writer streams Prometheus' text format. It keeps no series: each line is formed in one buffer and written.
+type writer struct {
+	out  *bufio.Writer
+	line []byte
+}
+
+// WriteTo writes all metrics of the source.
+func (s *Source) WriteTo(out io.Writer, now time.Time) error {
+	w := &writer{out: bufio.NewWriterSize(out, 64<<10)}
+	if s.Node != nil {
+		stats := s.Node()
+		for _, g := range nodeGauges {
+			w.family(g.Metric)
+			w.value(g.Name, int64(g.value(&stats)))
+		}
+	}
+	s.Broker.writeTopics(w)
+	s.writeRequests(w, now)
+	s.Broker.writeListeners(w)
+	if s.Partitions != nil {
+		for _, m := range partitionMetrics {
+			w.family(m.Metric)
+			for p := range s.Partitions {
+				w.value(m.Name, m.value(p), "topic", p.Topic, "partition", strconv.Itoa(int(p.Partition)))
+			}
+		}
+	}
+	return w.out.Flush()
+}
+
+func (w *writer) family(m *Metric) {
+	w.line = append(w.line[:0], "# HELP "...)
+	w.line = append(append(append(w.line, m.Name...), ' '), m.Help...)
+	w.line = append(w.line, "\n# TYPE "...)
+	w.line = append(append(append(w.line, m.Name...), ' '), m.Kind...)
+	w.line = append(w.line, '\n')
+	w.out.Write(w.line)
+}
+
+// value writes one line; labels are name and value by turns.
+func (w *writer) value(name string, n int64, labels ...string) {
+	w.begin(name, labels)
+	w.line = append(strconv.AppendInt(w.line, n, 10), '\n')
+	w.out.Write(w.line)
+}
+
+func (w *writer) float(name string, n float64, labels ...string) {
+	w.begin(name, labels)
+	w.line = append(strconv.AppendFloat(w.line, n, 'g', -1, 64), '\n')
+	w.out.Write(w.line)
+}
+
+func (w *writer) begin(name string, labels []string) {
+	w.line = append(w.line[:0], name...)
+	for i := 0; i < len(labels); i += 2 {
+		if i == 0 {
+			w.line = append(w.line, '{')
+		} else {
+			w.line = append(w.line, ',')
+		}
+		w.line = append(append(w.line, labels[i]...), '=', '"')
+		w.line = appendEscaped(w.line, labels[i+1])
+		w.line = append(w.line, '"')
+	}
+	if len(labels) > 0 {
+		w.line = append(w.line, '}')
+	}
+	w.line = append(w.line, ' ')
+}
+
+// appendEscaped writes a label's value: backslash, quote and newline are escaped.
+func appendEscaped(dst []byte, text string) []byte {
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '\\', '"':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+func (b *Broker) writeTopics(w *writer) {
+	b.mu.RLock()
+	topics, without := byName(b.topics), len(b.without)
+	b.mu.RUnlock()
+	for _, m := range topicCounters {
+		w.family(m.Metric)
+		w.value(m.Name, m.value(&b.total).Load())
+		for _, t := range topics {
+			w.value(m.Name, m.value(t.of).Load(), "topic", t.name)
+		}
+	}
+	w.family(topicsWithout)
+	w.value(topicsWithout.Name, int64(without))
+}
+
+func (b *Broker) writeListeners(w *writer) {
+	b.mu.RLock()
+	listeners := byName(b.listeners)
+	b.mu.RUnlock()
+	w.family(connectionCount)
+	for _, l := range listeners {
+		w.value(connectionCount.Name, max(l.of.opened.Load()-l.of.closed.Load(), 0), "listener", l.name)
+	}
+	w.family(connectionsMade)
+	for _, l := range listeners {
+		w.value(connectionsMade.Name, l.of.opened.Load(), "listener", l.name)
+	}
+	w.family(connectionsGone)
+	for _, l := range listeners {
+		w.value(connectionsGone.Name, l.of.closed.Load(), "listener", l.name)
+	}
+	w.family(refused)
+	w.value(refused.Name, b.refused.Load())
+	w.family(panics)
+	w.value(panics.Name, b.panics.Load())
+}
+
+func (s *Source) writeRequests(w *writer, now time.Time) {
+	var seen []named[*apiCounters]
+	for key := range s.Broker.apis {
+		if c := s.Broker.apis[key].Load(); c != nil {
+			seen = append(seen, named[*apiCounters]{s.APIName(int16(key)), c})
+		}
+	}
+	w.family(requests)
+	for _, api := range seen {
+		for version := range api.of.versions {
+			if n := api.of.versions[version].Load(); n > 0 {
+				w.value(requests.Name, n, "request", api.name, "version", strconv.Itoa(version))
+			}
+		}
+	}
+	w.family(requestErrors)
+	for _, api := range seen {
+		for i := range api.of.errors {
+			if n := api.of.errors[i].Load(); n > 0 {
+				w.value(requestErrors.Name, n, "request", api.name, "error", s.ErrorName(int16(i+leastError)))
+			}
+		}
+	}
+	for _, part := range []struct {
+		*Metric
+		of func(*apiCounters) *quantiles
+	}{
+		{totalTime, func(c *apiCounters) *quantiles { return &c.total }},
+		{localTime, func(c *apiCounters) *quantiles { return &c.local }},
+		{remoteTime, func(c *apiCounters) *quantiles { return &c.remote }},
+		{sendTime, func(c *apiCounters) *quantiles { return &c.send }},
+	} {
+		w.family(part.Metric)
+		for _, api := range seen {
+			w.summary(part.Name, part.of(api.of), now, api.name)
+		}
+	}
+}
+
+// summary writes quantiles, count and sum. Kafka's exporters call the count ..._count, or ..._count_total by newer rules; the text format
+// only allows the first.
+func (w *writer) summary(name string, q *quantiles, now time.Time, request string) {
+	var values [8]float64
+	q.read(now, values[:])
+	for i, shown := range shownQuantiles {
+		w.float(name, values[i], "request", request, "quantile", shown.label)
+	}
+	w.value(name+"_count", q.count.Load(), "request", request)
+	w.float(name+"_sum", float64(q.sum.Load())/1000, "request", request)
+}
