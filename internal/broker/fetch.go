@@ -142,6 +142,9 @@ func (f *fetchCall) readLog(p *fetchPart, tp record.TopicPartition, answer *wire
 		wait.Offset = o.LastStable
 		answer.AbortedNull = false
 	}
+	if p.ask.offset == wait.Offset { // the usual case of most partitions of a large fetch
+		return wait, nil
+	}
 	slice, err := log.Read(p.ask.offset, max(0, min(int(p.ask.maxBytes), left)), f.isolation, minOne)
 	if err != nil {
 		return none, err

@@ -45,7 +45,7 @@ func New(cfg Config) *Node {
 // Close ends waiting requests with ErrNotLeader. It does not close the store.
 func (n *Node) Close() {
 	for p := range n.table.all() {
-		p.fail(fmt.Errorf("%s: node %d is shutting down: %w", p.tp, n.cfg.NodeID, ErrNotLeader))
+		p.stop(fmt.Errorf("%s: node %d is shutting down: %w", p.tp, n.cfg.NodeID, ErrNotLeader))
 	}
 	n.deadlines.close()
 }

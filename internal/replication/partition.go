@@ -70,7 +70,9 @@ type Status struct {
 	Leads           bool
 	Leader          int32 // -1: none
 	LeaderEpoch     int32
+	Replicas        int // assigned
 	InSync          int
+	MinISR          int // min.insync.replicas, at most Replicas
 	UnderReplicated bool
 	UnderMinISR     bool
 	Err             error // out of service, and why
@@ -82,7 +84,8 @@ func (p *Partition) Status() Status {
 	defer p.mu.Unlock()
 	r := &p.progress
 	return Status{
-		Leads: r.Leads(), Leader: r.Leader(), LeaderEpoch: r.LeaderEpoch(), InSync: r.InSync(),
+		Leads: r.Leads(), Leader: r.Leader(), LeaderEpoch: r.LeaderEpoch(),
+		Replicas: r.Replicas(), InSync: r.InSync(), MinISR: r.MinISR(),
 		UnderReplicated: r.Leads() && r.UnderReplicated(), UnderMinISR: r.Leads() && !r.EnoughInSync(), Err: p.failed,
 	}
 }
@@ -184,8 +187,12 @@ func (p *Partition) assign(part *metadata.Partition, s topicSettings) {
 	a := progress.Assignment{Leader: part.Leader, LeaderEpoch: part.LeaderEpoch, PartitionEpoch: part.PartitionEpoch,
 		Replicas: part.Replicas, ISR: part.ISR}
 	var ready wakeups
-	before, change := p.changeRole(a, s, &ready)
+	before, change, err := p.changeRole(a, s, &ready)
 	ready.run()
+	if err != nil {
+		p.fail(err)
+		return
+	}
 	if change.Ended {
 		p.node.cfg.Leading(p.tp, before, false)
 	}
@@ -195,18 +202,17 @@ func (p *Partition) assign(part *metadata.Partition, s topicSettings) {
 }
 
 // changeRole returns the leader epoch before the change, and what changed.
-func (p *Partition) changeRole(a progress.Assignment, s topicSettings, ready *wakeups) (before int32, change progress.Change) {
+func (p *Partition) changeRole(a progress.Assignment, s topicSettings, ready *wakeups) (before int32, change progress.Change, err error) {
 	p.role.Lock()
 	defer p.role.Unlock()
 	if err := p.beginEpoch(a); err != nil {
-		p.failLocked(err, ready)
-		return
+		return 0, change, err
 	}
 	o := p.log.Offsets()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.failed != nil {
-		return
+		return 0, change, nil
 	}
 	before = p.progress.LeaderEpoch()
 	p.progress.SetMinISR(s.minISR)
@@ -218,7 +224,7 @@ func (p *Partition) changeRole(a progress.Assignment, s topicSettings, ready *wa
 	if p.progress.Leads() {
 		p.advanced(p.progress.HighWatermark() > o.HighWatermark, ready)
 	}
-	return before, change
+	return before, change, nil
 }
 
 // beginEpoch marks in the log where a leader epoch of this node begins. Called with role held for writing.
@@ -243,18 +249,24 @@ func (p *Partition) configure(s topicSettings) {
 	ready.run()
 }
 
-// fail takes the partition out of service: everybody who waits or comes later gets the reason.
+// fail takes the partition out of service. If the node led it, its owner is told that it leads no more.
 func (p *Partition) fail(reason error) {
-	var ready wakeups
-	p.failLocked(reason, &ready)
-	ready.run()
+	if epoch, led := p.stop(reason); led {
+		p.node.cfg.Leading(p.tp, epoch, false)
+	}
 }
 
-func (p *Partition) failLocked(reason error, ready *wakeups) {
+// stop makes everybody who waits or comes later get the reason, and tells at which epoch the node led until then, if it did.
+func (p *Partition) stop(reason error) (leaderEpoch int32, led bool) {
+	var ready wakeups
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.failed == nil {
 		p.failed = reason
+		led = p.progress.Leads()
 	}
-	p.endWaits(p.failed, ready)
+	p.endWaits(p.failed, &ready)
+	leaderEpoch = p.progress.LeaderEpoch()
+	p.mu.Unlock()
+	ready.run()
+	return leaderEpoch, led
 }

@@ -157,12 +157,8 @@ func (n *Node) configure(image *metadata.Image, topic *metadata.Topic) {
 
 // delete ends the partition and removes its log: its topic is gone, or its replica here is.
 func (n *Node) delete(p *Partition) {
-	status := p.Status()
 	p.fail(fmt.Errorf("%s: deleted: %w", p.tp, ErrUnknownPartition))
 	n.table.remove(p)
-	if status.Leads {
-		n.cfg.Leading(p.tp, status.LeaderEpoch, false)
-	}
 	if p.log == nil {
 		return
 	}

@@ -170,4 +170,7 @@ func TestFailedDirectoryAnswersDiskError(t *testing.T) {
 	if got := w.node.Count(); got != (Counts{Partitions: 1, Offline: 1}) {
 		t.Fatalf("counts %+v", got)
 	}
+	if diff := cmp.Diff([]string{"orders-0@0+", "orders-0@0-"}, w.led); diff != "" {
+		t.Fatal(diff)
+	}
 }

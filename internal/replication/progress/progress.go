@@ -194,8 +194,14 @@ func (r *Replica) counts(id int32) bool {
 
 // EnoughInSync reports whether the committed ISR has the effective minimum of members.
 func (r *Replica) EnoughInSync() bool {
-	return len(r.assignment.ISR) >= min(int(r.minISR), len(r.assignment.Replicas))
+	return len(r.assignment.ISR) >= r.MinISR()
 }
+
+// MinISR is the effective minimum of in-sync replicas.
+func (r *Replica) MinISR() int { return min(int(r.minISR), len(r.assignment.Replicas)) }
+
+// Replicas is the number of assigned replicas.
+func (r *Replica) Replicas() int { return len(r.assignment.Replicas) }
 
 // InSync is the number of committed in-sync replicas.
 func (r *Replica) InSync() int { return len(r.assignment.ISR) }
