@@ -47,7 +47,10 @@ func (f *feed) newest() *metadata.Image { return f.image.Load() }
 // takeFirst takes in what Open wrote, before anybody subscribed.
 func (f *feed) takeFirst(batches []written) error {
 	f.queue = batches
-	_, _, err := f.next()
+	image, _, err := f.next()
+	if err == nil {
+		f.published = image.Offset + 1
+	}
 	return err
 }
 
