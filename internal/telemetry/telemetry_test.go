@@ -128,20 +128,20 @@ func TestEveryLineIsPrometheusTextOfADeclaredFamily(t *testing.T) {
 
 func TestTopicsPastTheLimitCountInTheSumsOnly(t *testing.T) {
 	b := NewBroker(1)
-	b.Topic("first").Produced(1, 10)
-	second := b.Topic("second")
+	b.Topic("erster").Produced(1, 10)
+	second := b.Topic("zweiter")
 	second.Produced(2, 20)
 	text := scrape(t, testSource(b))
 	want(t, text, "kafka_server_brokertopicmetrics_messagesin_total 3", "leat_telemetry_topics_without_series 1")
-	if strings.Contains(text, "second") {
+	if strings.Contains(text, "zweiter") {
 		t.Error("a topic past the limit has series")
 	}
-	b.Forget("first")
-	b.Topic("second").Produced(4, 40)
+	b.Forget("erster")
+	b.Topic("zweiter").Produced(4, 40)
 	text = scrape(t, testSource(b))
-	want(t, text, `kafka_server_brokertopicmetrics_messagesin_total{topic="second"} 4`, "kafka_server_brokertopicmetrics_messagesin_total 7",
+	want(t, text, `kafka_server_brokertopicmetrics_messagesin_total{topic="zweiter"} 4`, "kafka_server_brokertopicmetrics_messagesin_total 7",
 		"leat_telemetry_topics_without_series 0")
-	if strings.Contains(text, "first") {
+	if strings.Contains(text, "erster") {
 		t.Error("a forgotten topic has series")
 	}
 }
