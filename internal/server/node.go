@@ -1,0 +1,161 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"leat/internal/broker"
+	"leat/internal/config"
+	"leat/internal/coordinator"
+	"leat/internal/coordinator/group"
+	"leat/internal/metadata"
+	"leat/internal/quorum"
+	"leat/internal/record"
+	"leat/internal/replication"
+	"leat/internal/storage"
+	"leat/internal/uplink"
+)
+
+// node is one running node. Rooms are opened in the order of its methods in start, and closed in the opposite one.
+type node struct {
+	Config
+	id        int32
+	clusterID string
+	listeners config.Listeners
+	bound     []bound
+	endpoints []metadata.Endpoint
+
+	settings *settingsFeed
+	images   *imageFeed
+	store    *storage.Store
+	replicas *replication.Node
+	groups   *coordinator.Groups
+	quorum   *quorum.Quorum
+	uplink   *uplink.Uplink
+	ops      *operations
+	failed   chan error // why the node must stop by itself; holds one
+	handlers *broker.Handlers
+
+	closers []closer
+}
+
+// closer undoes one step of the start.
+type closer struct {
+	what string
+	undo func() error
+}
+
+func (n *node) onClose(what string, undo func() error) {
+	n.closers = append(n.closers, closer{what, undo})
+}
+
+// close undoes the steps of the start, the last one first.
+func (n *node) close() error {
+	var failed []error
+	for len(n.closers) > 0 {
+		c := n.closers[len(n.closers)-1]
+		n.closers = n.closers[:len(n.closers)-1]
+		if err := c.undo(); err != nil {
+			failed = append(failed, fmt.Errorf("stopping %s: %w", c.what, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// addresses are for the ready line.
+func (n *node) addresses() Addresses {
+	a := Addresses{NodeID: n.id, ClusterID: n.clusterID, HTTP: n.ops.address}
+	var bootstrap []string
+	for _, ep := range n.endpoints {
+		bootstrap = append(bootstrap, net.JoinHostPort(ep.Host, strconv.Itoa(int(ep.Port))))
+	}
+	a.Bootstrap = strings.Join(bootstrap, ",")
+	for _, b := range n.bound {
+		if b.Control {
+			a.Controller = net.JoinHostPort(endpointOf(b, n.listeners.Advertised).Host, strconv.Itoa(b.port()))
+		}
+	}
+	return a
+}
+
+// bindListeners checks and takes the ports, before anything on disk is touched.
+func (n *node) bindListeners() error {
+	var err error
+	if n.listeners, err = n.Values.Listeners(); err != nil {
+		return err
+	}
+	if err := checkProtocols(n.listeners.Bind); err != nil {
+		return err
+	}
+	if n.bound, err = bind(n.listeners.Bind, n.Listen); err != nil {
+		return err
+	}
+	n.onClose("listeners", func() error { unbind(n.bound); return nil })
+	n.endpoints = advertise(n.bound, n.listeners.Advertised)
+	return nil
+}
+
+// openReplicas makes the rooms that hold partitions, still empty: images fill them.
+func (n *node) openReplicas() {
+	n.replicas = replication.New(replication.Config{
+		NodeID:    n.id,
+		Store:     n.store,
+		LogConfig: n.topicLogConfig,
+		MinISR: func(_ string, overrides map[string]string) int {
+			return n.settings.now().values.ForTopic(overrides).Int("min.insync.replicas")
+		},
+		Leading: func(tp record.TopicPartition, leaderEpoch int32, leading bool) {
+			n.groups.Leading(tp, leaderEpoch, leading)
+		},
+		Logger: n.Logger,
+	})
+	n.onClose("replicas", func() error { n.replicas.Close(); return nil })
+	n.groups = coordinator.New(coordinator.Config{
+		Open:     coordinator.Replicated(func() *replication.Node { return n.replicas }),
+		Settings: func() coordinator.Settings { return n.settings.now().coordinator },
+		Group:    func() group.Settings { return n.settings.now().group },
+		Logger:   n.Logger,
+	})
+	n.onClose("group coordinator", func() error { n.groups.Close(); return nil })
+}
+
+func (n *node) topicLogConfig(_ string, overrides map[string]string) storage.LogConfig {
+	return logConfig(n.settings.now().values.ForTopic(overrides))
+}
+
+// dirFailed takes the partitions of a failed directory out of service.
+func (n *node) dirFailed(dir string, err error) {
+	n.Logger.Error("log directory failed, its partitions are offline", "dir", dir, "err", err)
+	if n.replicas != nil { // while the directories are opened there are no replicas yet
+		n.replicas.FailDir(dir, err)
+	}
+}
+
+// openStore locks and loads the log directories.
+func (n *node) openStore(ctx context.Context) error {
+	var err error
+	n.store, err = storage.Open(ctx, storage.StoreConfig{
+		FS: n.FS, Dirs: n.Values.LogDirs(), NodeID: n.id, ClusterID: n.clusterID,
+		Settings:  func() storage.Settings { return n.settings.now().storage },
+		LogConfig: func(string) storage.LogConfig { return logConfig(n.settings.now().values.ForTopic(nil)) },
+		DirFailed: n.dirFailed, Logger: n.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	n.onClose("log directories", n.store.Close)
+	return nil
+}
+
+// fail stops the node: its metadata log cannot go on, so nothing it says could be relied on.
+func (n *node) fail(err error) {
+	n.ops.failure.Store(&err)
+	select {
+	case n.failed <- err:
+	default:
+	}
+}

@@ -1,0 +1,182 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"leat/internal/listener"
+	"leat/internal/metadata"
+	"leat/internal/telemetry"
+	"leat/internal/wire"
+)
+
+// operations is what the HTTP listener tells of this node.
+type operations struct {
+	metrics *telemetry.Broker
+	state   atomic.Int32 // of the broker, numbered as Kafka's BrokerState
+	failure atomic.Pointer[error]
+	address string
+}
+
+// States of a broker, as Kafka's metric BrokerState numbers them.
+const (
+	stateNotRunning   = 0
+	stateStarting     = 1
+	stateRecovering   = 2
+	stateRunning      = 3
+	stateShuttingDown = 6
+)
+
+// openOperations starts to serve health, metrics and profiles. The node is alive from then on and ready when register has ended.
+func (n *node) openOperations() error {
+	n.ops = &operations{metrics: telemetry.NewBroker(n.Values.Int("leat.metrics.topics.max"))}
+	n.ops.state.Store(stateStarting)
+	address := n.Values.String("leat.http.listener")
+	if address == "" {
+		return nil
+	}
+	l, err := n.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("leat.http.listener=%s: %w: free the port, choose another, or leave the key empty to turn it off", address, cause(err))
+	}
+	n.ops.address = l.Addr().String()
+	s := telemetry.Serve(l, telemetry.HTTPConfig{
+		Live:  []telemetry.Check{{Name: "process", Problem: n.ops.alive}},
+		Ready: []telemetry.Check{{Name: "broker", Problem: n.ops.ready}, {Name: "log directories", Problem: n.directoriesProblem}},
+		Metrics: &telemetry.Source{
+			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, APIName: apiName, ErrorName: errorName,
+		},
+		Logger: n.Logger,
+	})
+	n.onClose("operations listener", s.Close)
+	return nil
+}
+
+func (o *operations) alive() error {
+	if err := o.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (o *operations) ready() error {
+	if err := o.alive(); err != nil {
+		return err
+	}
+	switch o.state.Load() {
+	case stateRunning:
+		return nil
+	case stateRecovering:
+		return errors.New("log directories are being read")
+	case stateShuttingDown:
+		return errors.New("shutting down")
+	}
+	return errors.New("starting: not registered with the controller yet")
+}
+
+// directoriesProblem names failed directories; the others serve on, so this only shows when none is left.
+func (n *node) directoriesProblem() error {
+	if n.ops.state.Load() != stateRunning {
+		return nil
+	}
+	var failed error
+	for _, d := range n.store.Dirs() {
+		if d.Offline == nil {
+			return nil
+		}
+		failed = errors.Join(failed, fmt.Errorf("%s: %w", d.Path, d.Offline))
+	}
+	return failed
+}
+
+// observe counts what the listeners report.
+func (n *node) observe(name string) listener.Observe {
+	counters := n.ops.metrics.Listener(name)
+	return listener.Observe{
+		Opened:  func(*listener.Conn) { counters.Opened() },
+		Closed:  func(*listener.Conn) { counters.Closed() },
+		Refused: func(netip.Addr) { n.ops.metrics.Refused() },
+		Request: func(d listener.Done) {
+			n.ops.metrics.Request(d.Key, d.Version, telemetry.Times{Handled: d.Handled, Answered: d.Answered, Sent: d.Sent})
+		},
+		Panic: n.ops.metrics.Panicked,
+	}
+}
+
+// stats are the numbers of the whole node at this moment.
+func (n *node) stats() telemetry.NodeStats {
+	s := telemetry.NodeStats{BrokerState: int(n.ops.state.Load())}
+	if s.BrokerState != stateRunning {
+		return s
+	}
+	s.Count(n.partitionStats)
+	for _, d := range n.store.Dirs() {
+		if d.Offline != nil {
+			s.OfflineDirs++
+		}
+	}
+	im := n.images.image()
+	s.ActiveController = 1
+	s.Topics, s.GlobalPartitions = im.TopicCount(), im.PartitionCount()
+	s.OfflinePartitions = leaderless(im)
+	for _, b := range im.Brokers() {
+		if b.Fenced {
+			s.FencedBrokers++
+		} else {
+			s.ActiveBrokers++
+		}
+	}
+	return s
+}
+
+func leaderless(im *metadata.Image) int {
+	count := 0
+	for t := range im.Topics("") {
+		for _, p := range t.Partitions {
+			if p.Leader < 0 {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// partitionStats yields what is shown of each partition of this node.
+func (n *node) partitionStats(yield func(*telemetry.Partition) bool) {
+	if n.ops.state.Load() != stateRunning {
+		return
+	}
+	var p telemetry.Partition
+	for part := range n.replicas.Partitions() {
+		log := part.Log()
+		if log == nil {
+			continue
+		}
+		status, offsets, tp := part.Status(), log.Offsets(), part.TopicPartition()
+		p = telemetry.Partition{
+			Topic: tp.Topic, Partition: tp.Partition, Size: log.Size(), LogStart: offsets.LogStart, LogEnd: offsets.LogEnd,
+			Leads: status.Leads, Replicas: status.Replicas, InSync: status.InSync, MinISR: status.MinISR,
+		}
+		if !yield(&p) {
+			return
+		}
+	}
+}
+
+func apiName(key int16) string {
+	if api, ok := wire.Lookup(key); ok {
+		return api.Name
+	}
+	return fmt.Sprint(key)
+}
+
+func errorName(code int16) string {
+	if err := kerr.TypedErrorForCode(code); err != nil {
+		return err.Message
+	}
+	return "NONE"
+}

@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+
+	"leat/internal/config"
+	"leat/internal/fs"
+)
+
+// Config is what Run needs.
+type Config struct {
+	Values *config.Values
+	Logger *slog.Logger
+	// Ready is called once, when clients can be served.
+	Ready func(Addresses)
+	// Reload asks for certificates and dynamic files to be read again (SIGHUP). It may be nil.
+	Reload <-chan struct{}
+	// FS and Listen are the seams to the machine; nil means the real ones.
+	FS     fs.FS
+	Listen ListenFunc
+}
+
+// ListenFunc is net.Listen, or a test's network.
+type ListenFunc func(network, address string) (net.Listener, error)
+
+// Addresses are where a node that is ready can be reached.
+type Addresses struct {
+	Bootstrap  string // of clients: host:port, several separated by commas
+	Controller string
+	HTTP       string // "" if turned off
+	NodeID     int32
+	ClusterID  string
+}
+
+// Run starts a node and serves until ctx ends; then it shuts down in order. An error means that the node could not start, or could not be
+// closed cleanly.
+func Run(ctx context.Context, cfg Config) error {
+	if cfg.FS == nil {
+		cfg.FS = fs.OS
+	}
+	if cfg.Listen == nil {
+		cfg.Listen = net.Listen
+	}
+	n := &node{Config: cfg, failed: make(chan error, 1)}
+	if err := n.start(ctx); err != nil {
+		return errors.Join(err, n.close())
+	}
+	n.Ready(n.addresses())
+	select {
+	case <-ctx.Done():
+		return n.close()
+	case err := <-n.failed:
+		return errors.Join(err, n.close())
+	}
+}

@@ -1,0 +1,167 @@
+package server
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"leat/internal/config"
+	"leat/internal/coordinator"
+	"leat/internal/coordinator/group"
+	"leat/internal/listener"
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/storage"
+)
+
+// settings is the typed form of the node's configuration at one moment: the file and --set, with the dynamic overrides of the metadata
+// log on top. Rooms read the part they need, often once per request, so it is formed once per change.
+type settings struct {
+	values      *config.Values
+	storage     storage.Settings
+	limits      listener.Limits
+	coordinator coordinator.Settings
+	group       group.Settings
+}
+
+// settingsFeed holds the newest settings.
+type settingsFeed struct {
+	static *config.Values
+	nodeID int32
+	newest atomic.Pointer[settings]
+}
+
+func newSettingsFeed(static *config.Values, nodeID int32) *settingsFeed {
+	f := &settingsFeed{static: static, nodeID: nodeID}
+	f.newest.Store(typed(static))
+	return f
+}
+
+func (f *settingsFeed) now() *settings { return f.newest.Load() }
+
+// publish takes the dynamic overrides of an image in.
+func (f *settingsFeed) publish(im *metadata.Image) {
+	f.newest.Store(typed(f.static.With(
+		im.Config(metadata.BrokerResource, ""),
+		im.Config(metadata.BrokerResource, strconv.Itoa(int(f.nodeID))),
+	)))
+}
+
+func typed(v *config.Values) *settings {
+	return &settings{
+		values:      v,
+		storage:     storageSettings(v),
+		limits:      limits(v),
+		coordinator: coordinatorSettings(v),
+		group:       groupSettings(v),
+	}
+}
+
+// logConfig is the config of the logs of one topic.
+func logConfig(v *config.Values) storage.LogConfig {
+	cleanup := v.List("cleanup.policy")
+	return storage.LogConfig{
+		SegmentBytes:           int64(v.Int("segment.bytes")),
+		SegmentMs:              v.Millis("segment.ms"),
+		SegmentJitter:          v.Millis("segment.jitter.ms"),
+		SegmentIndexBytes:      int64(v.Int("segment.index.bytes")),
+		IndexIntervalBytes:     int64(v.Int("index.interval.bytes")),
+		Preallocate:            v.Bool("preallocate"),
+		RetentionMs:            v.Millis("retention.ms"),
+		RetentionBytes:         v.Int64("retention.bytes"),
+		FlushMessages:          v.Int64("flush.messages"),
+		FlushMs:                v.Millis("flush.ms"),
+		FileDeleteDelay:        v.Millis("file.delete.delay.ms"),
+		MaxMessageBytes:        v.Int("max.message.bytes"),
+		Compact:                slices.Contains(cleanup, "compact"),
+		Delete:                 slices.Contains(cleanup, "delete"),
+		MinCleanableDirtyRatio: v.Float("min.cleanable.dirty.ratio"),
+		MinCompactionLag:       v.Millis("min.compaction.lag.ms"),
+		MaxCompactionLag:       v.Millis("max.compaction.lag.ms"),
+		DeleteRetention:        v.Millis("delete.retention.ms"),
+		CompressionType:        v.String("compression.type"),
+		GzipLevel:              v.Int("compression.gzip.level"),
+		LZ4Level:               v.Int("compression.lz4.level"),
+		ZstdLevel:              v.Int("compression.zstd.level"),
+		LogAppendTime:          v.String("message.timestamp.type") == "LogAppendTime",
+		TimestampBeforeMax:     v.Millis("message.timestamp.before.max.ms"),
+		TimestampAfterMax:      v.Millis("message.timestamp.after.max.ms"),
+		RemoteStorage:          v.Bool("remote.storage.enable"),
+	}
+}
+
+// storageSettings are the node's settings for its log directories.
+func storageSettings(v *config.Values) storage.Settings {
+	return storage.Settings{
+		RetentionCheck:            v.Millis("log.retention.check.interval.ms"),
+		FlushCheck:                v.Millis("log.flush.scheduler.interval.ms"),
+		RecoveryPointCheckpoint:   v.Millis("log.flush.offset.checkpoint.interval.ms"),
+		LogStartOffsetCheckpoint:  v.Millis("log.flush.start.offset.checkpoint.interval.ms"),
+		InitialTaskDelay:          v.Millis("log.initial.task.delay.ms"),
+		RecoveryThreadsPerDir:     v.Int("num.recovery.threads.per.data.dir"),
+		ProducerIDExpiration:      v.Millis("producer.id.expiration.ms"),
+		TransactionMaxTimeout:     v.Millis("transaction.max.timeout.ms"),
+		MaxDecompressedBatchBytes: math.MaxInt32,
+		MaxOpenFiles:              openFiles(),
+	}
+}
+
+// limits are what a listener allows. maxInFlight is leat's own bound: Kafka works on one request of a connection at a time.
+func limits(v *config.Values) listener.Limits {
+	const maxInFlight = 128
+	return listener.Limits{
+		MaxRequestBytes:     v.Int("socket.request.max.bytes"),
+		QueuedMaxBytes:      v.Int64("queued.max.request.bytes"),
+		MaxConnections:      v.Int("max.connections"),
+		MaxConnectionsPerIP: v.Int("max.connections.per.ip"),
+		PerIPOverrides:      perIP(v.String("max.connections.per.ip.overrides")),
+		MaxIdle:             v.Millis("connections.max.idle.ms"),
+		MaxInFlight:         maxInFlight,
+		SendBuffer:          v.Int("socket.send.buffer.bytes"),
+		RecvBuffer:          v.Int("socket.receive.buffer.bytes"),
+	}
+}
+
+// perIP reads "host:count,host:count", which config has checked.
+func perIP(text string) map[string]int {
+	overrides := make(map[string]int)
+	for _, pair := range strings.Split(text, ",") {
+		host, count, ok := cutLast(strings.TrimSpace(pair), ':')
+		if n, err := strconv.Atoi(strings.TrimSpace(count)); ok && err == nil {
+			overrides[host] = n
+		}
+	}
+	return overrides
+}
+
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	if i := strings.LastIndexByte(s, sep); i >= 0 {
+		return s[:i], s[i+1:], true
+	}
+	return s, "", false
+}
+
+// coordinatorSettings are those of the shell around group machines.
+func coordinatorSettings(v *config.Values) coordinator.Settings {
+	s := coordinator.DefaultSettings
+	s.Codec = record.Codec(v.Int("offsets.topic.compression.codec"))
+	s.LoadBuffer = v.Int("offsets.load.buffer.size")
+	s.CommitTimeout = v.Millis("offsets.commit.timeout.ms")
+	s.MaxBatchBytes = v.Int("message.max.bytes")
+	return s
+}
+
+// groupSettings are those of the group machine.
+func groupSettings(v *config.Values) group.Settings {
+	s := group.DefaultSettings
+	s.MinSessionTimeout = v.Millis("group.min.session.timeout.ms")
+	s.MaxSessionTimeout = v.Millis("group.max.session.timeout.ms")
+	s.InitialRebalanceDelay = v.Millis("group.initial.rebalance.delay.ms")
+	s.MaxSize = v.Int("group.max.size")
+	s.OffsetMetadataMaxBytes = v.Int("offset.metadata.max.bytes")
+	s.OffsetsRetention = minutes(v.Int64("offsets.retention.minutes"))
+	s.RetentionCheckInterval = v.Millis("offsets.retention.check.interval.ms")
+	return s
+}

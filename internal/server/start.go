@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	crand "crypto/rand"
+	"fmt"
+	"path/filepath"
+
+	"leat/internal/broker"
+	"leat/internal/config"
+	"leat/internal/listener"
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/storage"
+)
+
+// start opens the rooms in order. What it opened before an error is closed by the caller.
+func (n *node) start(ctx context.Context) error {
+	n.id = int32(n.Values.Int("node.id"))
+	n.settings = newSettingsFeed(n.Values, n.id)
+	n.images = newImageFeed()
+	if err := n.checkRoles(); err != nil {
+		return err
+	}
+	if err := n.bindListeners(); err != nil {
+		return err
+	}
+	if err := n.openOperations(); err != nil {
+		return err
+	}
+	if err := n.chooseClusterID(); err != nil {
+		return err
+	}
+	n.ops.state.Store(stateRecovering)
+	if err := n.openStore(ctx); err != nil {
+		return err
+	}
+	n.ops.state.Store(stateStarting)
+	n.openReplicas()
+	if err := n.openQuorum(ctx); err != nil {
+		return err
+	}
+	n.openHandlers()
+	n.openUplink()
+	n.quorum.Subscribe(n.publish)
+	n.serve()
+	return n.register(ctx)
+}
+
+// checkRoles refuses what needs a cluster of several nodes.
+func (n *node) checkRoles() error {
+	if n.Values.HasRole("broker") && n.Values.HasRole("controller") {
+		return nil
+	}
+	text, _, _ := n.Values.Lookup("process.roles")
+	return fmt.Errorf("process.roles=%s: this version runs single nodes only: write broker,controller", text)
+}
+
+// chooseClusterID takes the cluster id of the log directories, or makes one for fresh directories.
+func (n *node) chooseClusterID() error {
+	id, nodeID, found, err := storage.ReadClusterID(n.FS, n.directories())
+	if err != nil {
+		return err
+	}
+	if found && nodeID != n.id {
+		return fmt.Errorf("log directories %v belong to node %d of cluster %s, node.id=%d: set node.id=%d or use other log.dirs: %w",
+			n.directories(), nodeID, id, n.id, nodeID, storage.ErrForeignDir)
+	}
+	if found {
+		n.clusterID = id
+		return nil
+	}
+	n.clusterID = newUUID().String()
+	return nil
+}
+
+// directories are those with partitions, and that of the metadata log, each once.
+func (n *node) directories() []string {
+	dirs := n.Values.LogDirs()
+	own := n.Values.MetadataLogDir()
+	for _, d := range dirs {
+		if sameDir(d, own) {
+			return dirs
+		}
+	}
+	return append(dirs[:len(dirs):len(dirs)], own)
+}
+
+func sameDir(a, b string) bool { return filepath.Clean(a) == filepath.Clean(b) }
+
+// newUUID draws ids until one fits Kafka's rules: the reserved ones never, and none that a command line would take for a flag.
+func newUUID() record.UUID {
+	for {
+		var u record.UUID
+		crand.Read(u[:]) // never fails
+		if !u.IsZero() && u != (record.UUID{15: 1}) && u.String()[0] != '-' {
+			return u
+		}
+	}
+}
+
+func (n *node) openHandlers() {
+	n.handlers = broker.New(broker.Rooms{
+		NodeID: n.id, ClusterID: n.clusterID,
+		Image:    n.images.image,
+		Config:   func() *config.Values { return n.settings.now().values },
+		Replicas: n.replicas, Store: n.store, Controller: n.quorum, Groups: n.groups,
+		Await: n.images.await, Quorum: n.describeQuorum, ControllerEndpoints: n.controllerEndpoints, Logger: n.Logger,
+	})
+}
+
+// controllerEndpoints is where this node's controller is reached.
+func (n *node) controllerEndpoints() []metadata.Endpoint {
+	var endpoints []metadata.Endpoint
+	for _, b := range n.bound {
+		if b.Control {
+			endpoints = append(endpoints, endpointOf(b, n.listeners.Advertised))
+		}
+	}
+	return endpoints
+}
+
+// serve opens the listeners for requests.
+func (n *node) serve() {
+	shared := listener.NewShared()
+	for _, b := range n.bound {
+		s := listener.Serve(listener.Config{
+			Name: b.Name, Control: b.Control, Protocol: protocolOf(b.Listener), Listener: b.net, Shared: shared,
+			Limits: func() listener.Limits { return n.settings.now().limits }, Handler: n.handlers.Handle, Logger: n.Logger, Observe: n.observe(b.Name),
+		})
+		n.onClose("listener "+b.Name, func() error { s.Close(); return nil })
+	}
+}
