@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -108,44 +107,4 @@ func (d *lz4Decoder) release() {
 	d.in.Reset(nil)
 	d.zr.Reset(&d.in)
 	decoders[LZ4].Put(d)
-}
-
-// maxZstdWindow is what zstd's own decoder, and so Kafka's, accepts without being told otherwise. A decoder holds one window.
-const maxZstdWindow = 128 << 20
-
-// maxKeptWindow is above the windows of zstd's levels up to 19.
-const maxKeptWindow = 8 << 20
-
-type zstdDecoder struct {
-	zr    *zstd.Decoder
-	in    bytes.Reader
-	large bool // holds a window that is not worth keeping
-}
-
-func newZstdDecoder() *zstdDecoder {
-	// With a concurrency of 1 the decoder has no goroutine that someone would have to end.
-	zr, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
-	if err != nil {
-		panic(err) // the options are constants
-	}
-	return &zstdDecoder{zr: zr}
-}
-
-func (d *zstdDecoder) reset(src []byte) error {
-	var h zstd.Header
-	if h.Decode(src) == nil { // if not, reading tells why
-		d.large = max(h.WindowSize, h.FrameContentSize) > maxKeptWindow
-	}
-	d.in.Reset(src)
-	return d.zr.Reset(&d.in)
-}
-
-func (d *zstdDecoder) Read(p []byte) (int, error) { return d.zr.Read(p) }
-
-func (d *zstdDecoder) release() {
-	d.in.Reset(nil)
-	_ = d.zr.Reset(nil) // only fails for a closed decoder
-	if !d.large {
-		decoders[Zstd].Put(d)
-	}
 }

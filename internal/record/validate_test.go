@@ -1,15 +1,18 @@
 package record
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 )
 
 // build encodes records, and fails the test if that does not work.
@@ -277,6 +280,63 @@ func TestDecompressionIsBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// A frame may claim a window of 128 MiB and hold a few bytes, or hold more than it is worth to decode at once.
+func TestZstdWindowsCostWhatTheyHold(t *testing.T) {
+	batch := goldenBatch(t, "few-zstd-22")
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	bytesBefore := stats.TotalAlloc
+	for range 10 {
+		if _, err := batch.Validate(Rules{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&stats)
+	if perBatch := (stats.TotalAlloc - bytesBefore) / 10; perBatch > 1<<20 {
+		t.Errorf("a batch of %d bytes costs %d", len(batch), perBatch)
+	}
+	zw, err := zstd.NewWriter(nil, zstd.WithWindowSize(64<<20), zstd.WithEncoderConcurrency(1), zstd.WithSingleSegment(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros := make([]byte, 20<<20)
+	packed := zw.EncodeAll(zeros, nil)
+	got, err := Decompress(nil, packed, Zstd, 0)
+	if err != nil || !bytes.Equal(got, zeros) {
+		t.Fatalf("%d bytes, %v", len(got), err)
+	}
+	if _, err := Decompress(nil, packed, Zstd, 1<<20); !errors.Is(err, ErrTooLarge) {
+		t.Fatalf("over the limit: %v", err)
+	}
+	if _, err := Decompress(nil, packed[:len(packed)/2], Zstd, 0); !errors.Is(err, ErrInvalidRecord) {
+		t.Fatalf("cut: %v", err)
+	}
+}
+
+func TestZstdStreamsWhatIsTooLargeAsAWhole(t *testing.T) {
+	var packed bytes.Buffer
+	zw, err := zstd.NewWriter(&packed, zstd.WithWindowSize(16<<20), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 136 {
+		if _, err := zw.Write(make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := zw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := openDecoder(Zstd, packed.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.release()
+	if n, err := io.Copy(io.Discard, d); n != 136<<20 || err != nil {
+		t.Fatalf("%d bytes, %v", n, err)
 	}
 }
 
