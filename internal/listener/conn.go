@@ -87,7 +87,7 @@ func (c *conn) readAll() error {
 // readLength reads and checks the length of the next frame. io.EOF means that the client is done.
 func (c *conn) readLength(limits *Limits) (int, error) {
 	n, err := c.readFull(c.length[:], limits, true)
-	if err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, fmt.Errorf("the client went away after %d of 4 length bytes", n)
 	}
 	if err != nil {
@@ -134,7 +134,7 @@ func (c *conn) readBody(r *Request, size int, limits *Limits) error {
 	for have := 0; ; {
 		n, err := c.readFull(r.buffer.B[have:], limits, false)
 		have += n
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return fmt.Errorf("the client went away after %d of %d bytes of a request", have, size)
 		}
 		if err != nil {
@@ -174,7 +174,7 @@ func (c *conn) readFull(p []byte, limits *Limits, between bool) (int, error) {
 			}
 			return n, fmt.Errorf("no byte of the rest of a request for %v (connections.max.idle.ms)", limits.MaxIdle)
 		}
-		if n > 0 && err == io.EOF {
+		if n > 0 && errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return n, err
@@ -188,7 +188,7 @@ func (c *conn) arm(limits *Limits) {
 	if limits.MaxIdle <= 0 {
 		if !c.armed.IsZero() {
 			c.armed = time.Time{}
-			c.nc.SetReadDeadline(time.Time{})
+			_ = c.nc.SetReadDeadline(time.Time{}) // fails on a closed connection only, and then reading tells
 		}
 		return
 	}
@@ -198,7 +198,7 @@ func (c *conn) arm(limits *Limits) {
 			due = now.Add(limits.MaxIdle)
 		}
 		c.armed = due
-		c.nc.SetReadDeadline(due)
+		_ = c.nc.SetReadDeadline(due)
 	}
 }
 

@@ -74,11 +74,11 @@ func (s *sender) try(files bool) (done bool, err error) {
 func (s *sender) finish(timeout time.Duration) error {
 	defer s.rewind()
 	if timeout > 0 {
-		defer s.nc.SetWriteDeadline(time.Time{})
+		defer func() { _ = s.nc.SetWriteDeadline(time.Time{}) }() // fails on a closed connection only
 	}
 	for s.skipWritten() {
 		if timeout > 0 {
-			s.nc.SetWriteDeadline(time.Now().Add(timeout))
+			_ = s.nc.SetWriteDeadline(time.Now().Add(timeout))
 		}
 		if _, err := s.step(true, true); err != nil {
 			return err

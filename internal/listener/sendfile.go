@@ -3,6 +3,7 @@
 package listener
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -24,10 +25,10 @@ func (s *sender) writeBytesTo(fd uintptr) bool {
 		} else {
 			n, err = unix.Writev(int(fd), s.pieces)
 		}
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		if err == unix.EAGAIN {
+		if errors.Is(err, unix.EAGAIN) {
 			return !s.wait
 		}
 		s.result, s.err = max(n, 0), err
@@ -40,10 +41,10 @@ func (s *sender) sendFileTo(fd uintptr) bool {
 	for {
 		pos := s.filePos // explicit, because the file is shared
 		n, err := unix.Sendfile(int(fd), s.file, &pos, int(min(s.fileLen, sendPiece)))
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		if err == unix.EAGAIN && n <= 0 {
+		if errors.Is(err, unix.EAGAIN) && n <= 0 {
 			return !s.wait
 		}
 		if n == 0 && err == nil {

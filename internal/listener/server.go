@@ -158,12 +158,13 @@ func (s *Server) admit(nc net.Conn) {
 	go s.run(c)
 }
 
+// setBuffers asks the system for the configured sizes. It may give less, and an error changes nothing that a client notices.
 func setBuffers(tcp *net.TCPConn, limits *Limits) {
 	if limits.SendBuffer > 0 {
-		tcp.SetWriteBuffer(limits.SendBuffer)
+		_ = tcp.SetWriteBuffer(limits.SendBuffer)
 	}
 	if limits.RecvBuffer > 0 {
-		tcp.SetReadBuffer(limits.RecvBuffer)
+		_ = tcp.SetReadBuffer(limits.RecvBuffer)
 	}
 }
 

@@ -26,10 +26,10 @@ func (c *conn) sniff() error {
 // answerHTTP tells an HTTP client in words, and reads what it still sends, because closing with unread bytes would reset the connection
 // before the answer is read.
 func (c *conn) answerHTTP() {
-	c.nc.SetDeadline(time.Now().Add(time.Second))
+	_ = c.nc.SetDeadline(time.Now().Add(time.Second))
 	if tcp, ok := c.nc.(*net.TCPConn); ok {
 		fmt.Fprintf(c.nc, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(httpAnswer), httpAnswer)
-		tcp.CloseWrite()
-		io.CopyN(io.Discard, c.nc, 64<<10)
+		_ = tcp.CloseWrite()
+		_, _ = io.CopyN(io.Discard, c.nc, 64<<10)
 	}
 }
