@@ -17,6 +17,8 @@ const (
 	// is what a frame claims, not what it holds; so a frame that claims more is first tried as a whole, into a buffer that
 	// grows with what really comes out.
 	maxStreamedWindow = 8 << 20
+
+	maxZstdBlock = 128 << 10 // of the format, decompressed
 )
 
 type zstdDecoder struct {
@@ -73,10 +75,15 @@ var wholeZstdReaders = sync.Pool{New: func() any { return newZstdReader(zstd.Wit
 func decodeWholeZstd(src []byte) (whole []byte, ok bool, err error) {
 	zr := wholeZstdReaders.Get().(*zstd.Decoder)
 	defer wholeZstdReaders.Put(zr)
-	for size := max(windowSize, 8*len(src)); size <= maxZstdWindow; size *= 2 {
+	for size := max(2*maxZstdBlock, 8*len(src)); size <= maxZstdWindow; size *= 2 {
 		whole, err = zr.DecodeAll(src, make([]byte, 0, size))
-		if !errors.Is(err, zstd.ErrDecoderSizeExceeded) {
-			return whole, err == nil, err
+		if err == nil {
+			return whole, true, nil
+		}
+		// The library has several errors for a full buffer, some of which also mean broken input. So what tells them apart is
+		// whether another block would still have fitted.
+		if !errors.Is(err, zstd.ErrDecoderSizeExceeded) && len(whole)+maxZstdBlock < size {
+			return nil, false, err
 		}
 	}
 	return nil, false, nil
