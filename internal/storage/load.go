@@ -124,6 +124,9 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 // loadEmpty starts a log without files.
 func (l *Log) loadEmpty(spec loadSpec) error {
 	base := max(spec.logStart, 0)
+	if spec.recoveryPoint > base {
+		l.logger.Warn("log has no segments, begins anew", "topic", l.tp.Topic, "partition", l.tp.Partition, "dir", l.path, "recovery_point", spec.recoveryPoint)
+	}
 	seg, err := l.startSegment(base, l.cfg.Load(), time.Now())
 	if err != nil {
 		return err
@@ -220,6 +223,10 @@ func (l *Log) loadMarks(spec loadSpec, recovered int64) error {
 	if l.logStart > l.logEnd {
 		l.logger.Warn("log ends before its start offset, emptied", "topic", l.tp.Topic, "partition", l.tp.Partition, "log_end", l.logEnd, "log_start", l.logStart)
 		return l.restart(l.logStart)
+	}
+	if l.logEnd < spec.recoveryPoint {
+		return fmt.Errorf("open %s: %s: the log ends at offset %d, but was synced up to %d (recovery point): records are missing; "+
+			"if another replica is in sync, delete this directory and it is copied again: %w", l.tp, l.active().file.path, l.logEnd, spec.recoveryPoint, ErrCorrupt)
 	}
 	l.epochs.truncateEnd(l.logEnd)
 	l.epochs.truncateStart(l.logStart)

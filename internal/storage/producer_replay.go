@@ -81,6 +81,9 @@ func (l *Log) loadSnapshot(limit int64) (producerTable, int64, error) {
 // replaySegment applies the batches of one segment from offset on.
 func (l *Log) replaySegment(seg *segment, offset int64, table *producerTable, aborted func(*segment, abortedTxn)) error {
 	from, err := seg.resolve(l.fsys, seg.viewOffset(offset), offset-seg.base, keyRelativeOffset)
+	if errors.Is(err, errIndex) {
+		from, err = 0, nil // slower, and right
+	}
 	if err != nil {
 		return fmt.Errorf("open %s: %w", l.tp, seg.corrupt(err))
 	}

@@ -62,7 +62,7 @@ func (l *Log) Read(offset int64, maxBytes int, iso Isolation, minOne bool) (Slic
 			offset = p.nextBase // the segment ends with a gap that compaction left
 			continue
 		}
-		if l.moved(&p) && attempt < 3 {
+		if attempt < 3 && (l.moved(&p) || l.healed(p.seg, err)) {
 			continue
 		}
 		return Slice{}, l.readError(&p, err)

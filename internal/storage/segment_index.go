@@ -32,7 +32,8 @@ func (s *segment) viewPosition(position int64) indexView {
 	return indexView{found: s.offsets.onDisk == 0, onDisk: s.offsets.onDisk}
 }
 
-// resolve finishes the lookup of a view: the position from which to scan the log.
+// resolve finishes the lookup of a view: the position from which to scan the log. An entry from disk is held against the log, lest
+// a wrong one make a reader skip records; errIndex if they do not fit.
 func (s *segment) resolve(fsys fs.FS, v indexView, target int64, key indexKey) (int64, error) {
 	if v.found {
 		return v.position, nil
@@ -42,7 +43,26 @@ func (s *segment) resolve(fsys fs.FS, v indexView, target int64, key indexKey) (
 	if err != nil || !ok {
 		return 0, err
 	}
-	return keyPosition(entry[:]), nil
+	return keyPosition(entry[:]), s.checkEntry(entry[:])
+}
+
+// checkEntry makes sure that the batch which an index entry points to is the one it names.
+func (s *segment) checkEntry(entry []byte) error {
+	f, err := s.file.acquire()
+	if err != nil {
+		return err
+	}
+	defer s.file.release()
+	position, offset := keyPosition(entry), s.base+keyRelativeOffset(entry)
+	if position >= 0 {
+		sc := newScanner(f, position, position+1<<31)
+		defer sc.done()
+		h, _, err := sc.next()
+		if err == nil && h.lastOffset == offset {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: the entry of offset %d points to position %d, where no batch ends with it: %w", s.path(indexSuffix), offset, position, errIndex)
 }
 
 // floorInFile opens an index file for one lookup.

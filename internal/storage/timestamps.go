@@ -114,6 +114,9 @@ func (v *segmentView) load(fsys fs.FS) (err error) {
 // decompressed.
 func (l *Log) searchSegment(v *segmentView, ts, logStart int64) (TimestampOffset, error) {
 	from, err := v.startOf(l.fsys, ts)
+	if errors.Is(err, errIndex) {
+		from, err = 0, nil // slower, and right
+	}
 	if err != nil {
 		return noTimestamp, v.seg.corrupt(err)
 	}

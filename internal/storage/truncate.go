@@ -82,6 +82,9 @@ func (l *Log) truncate(offset int64) error {
 // cutPoint finds the position of the first batch that reaches offset, and where the log ends without it.
 func (l *Log) cutPoint(seg *segment, offset int64) (position, end int64, err error) {
 	from, err := seg.resolve(l.fsys, seg.viewOffset(offset), offset-seg.base, keyRelativeOffset)
+	if errors.Is(err, errIndex) {
+		from, err = 0, nil // slower, and right
+	}
 	if err != nil {
 		return 0, 0, err
 	}
