@@ -32,7 +32,7 @@ func (s *story) life() {
 		if err := driver.Create(s.ctx, s.Bootstrap, topic, partitions); err != nil {
 			return err
 		}
-		return awaitPartitions(s.ctx, s.Bootstrap, topic, partitions)
+		return AwaitPartitions(s.ctx, s.Bootstrap, topic, partitions)
 	})
 	send := func(sent *record.Sent, each int) error {
 		var records []record.Record

@@ -14,8 +14,8 @@ import (
 	"leat/interop/record"
 )
 
-// awaitPartitions waits until a topic has its partitions and each has a leader.
-func awaitPartitions(ctx context.Context, bootstrap, topic string, want int) error {
+// AwaitPartitions waits until a topic has its partitions and each has a leader.
+func AwaitPartitions(ctx context.Context, bootstrap, topic string, want int) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
 	if err != nil {
 		return err
