@@ -52,9 +52,13 @@ func (n *groupNode) stop() {
 }
 
 // Do is the controller.
-func (n *groupNode) Do(_ context.Context, _ security.Principal, rq kmsg.Request) (kmsg.Response, error) {
+func (n *groupNode) Do(ctx context.Context, who security.Principal, rq kmsg.Request) (kmsg.Response, error) {
+	create, ok := rq.(*kmsg.CreateTopicsRequest)
+	if !ok {
+		return n.node.Do(ctx, who, rq)
+	}
 	resp := kmsg.NewPtrCreateTopicsResponse()
-	for _, topic := range rq.(*kmsg.CreateTopicsRequest).Topics {
+	for _, topic := range create.Topics {
 		n.created = append(n.created, topic)
 		n.makeTopic(topic.Topic, int(topic.NumPartitions), "cleanup.policy", "compact")
 		n.groups.Publish(n.newest(), nil)
