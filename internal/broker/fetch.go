@@ -107,7 +107,7 @@ func (f *fetchCall) readPart(p *fetchPart, left int, minOne bool) (wire.FetchPar
 	bound, err := f.readLog(p, tp, &answer, left, minOne)
 	if err != nil {
 		answer.ErrorCode = f.h.partitionCode(err, tp)
-		answer.HighWatermark, answer.LastStableOffset, answer.LogStartOffset = -1, -1, -1
+		answer.HighWatermark, answer.LastStableOffset, answer.LogStartOffset, answer.AbortedNull = -1, -1, -1, true
 		f.hintLeader(tp, &answer)
 	}
 	return answer, bound

@@ -38,9 +38,13 @@ func (f *fetchCall) open() int16 {
 		return kerr.FetchSessionTopicIDError.Code
 	}
 	f.update(s)
-	if len(s.parts) == 0 { // nothing left to follow: the session ends
+	switch n := len(s.parts); {
+	case n == 0: // nothing left to follow: the session ends
 		f.h.sessions.remove(id)
 		return 0
+	case n > f.sessionLimit():
+		f.h.sessions.remove(id)
+		return kerr.FetchSessionIDNotFound.Code
 	}
 	f.h.sessions.used(s, len(s.parts), time.Now())
 	s.epoch = nextSessionEpoch(s.epoch)
@@ -48,6 +52,10 @@ func (f *fetchCall) open() int16 {
 	f.takeSession(s)
 	return 0
 }
+
+// sessionLimit is how many partitions a session may have: all there are, and some that may come. Whoever asks for more is answered, but nothing of it
+// is remembered, so that the memory of sessions is bounded by what the cluster has and not by what clients make up.
+func (f *fetchCall) sessionLimit() int { return f.c.Image.PartitionCount() + 1000 }
 
 // takeAll takes the partitions of the request itself.
 func (f *fetchCall) takeAll() {
@@ -122,8 +130,11 @@ func (f *fetchCall) closing(now time.Time) {
 	}
 }
 
-// newSession makes a session of a full fetch and what it was answered; 0 if the cache has no place for it.
+// newSession makes a session of a full fetch and what it was answered; 0 if there is no place for it.
 func (f *fetchCall) newSession(now time.Time) int32 {
+	if len(f.parts) > f.sessionLimit() {
+		return 0
+	}
 	s := &fetchSession{privileged: f.follower(), byID: f.c.Header.Version >= 13, epoch: firstIncremental,
 		parts: make(map[sessionKey]*sessionPart, len(f.parts))}
 	for i := range f.parts {

@@ -213,6 +213,34 @@ func TestNoSessionsWithoutSlots(t *testing.T) {
 	}
 }
 
+func TestMadeUpPartitionsGetNoSession(t *testing.T) {
+	n := newNode(t)
+	defer n.stop()
+	n.makeTopic("orders", 1)
+	c := n.dial()
+	defer c.close()
+	ask := func(id, epoch int32, partitions int) *kmsg.FetchResponse {
+		rq := sessionFetch(id, epoch)
+		addFetch(rq, "orders", 0, 0)
+		for i := 1; i < partitions; i++ {
+			p := rq.Topics[0].Partitions[0]
+			p.Partition = int32(i)
+			rq.Topics[0].Partitions = append(rq.Topics[0].Partitions, p)
+		}
+		return c.fetch(12, rq)
+	}
+	if resp := ask(0, 0, 1002); resp.SessionID != 0 || len(resp.Topics[0].Partitions) != 1002 {
+		t.Errorf("1002 partitions: session %d, %d answers", resp.SessionID, len(resp.Topics[0].Partitions))
+	}
+	resp := ask(0, 0, 1001)
+	if resp.SessionID == 0 {
+		t.Fatal("1001 partitions: no session")
+	}
+	if resp := ask(resp.SessionID, 1, 1002); resp.ErrorCode != kerr.FetchSessionIDNotFound.Code || n.h.sessions.Len() != 0 {
+		t.Errorf("one more: %v, %d cached", kerr.ErrorForCode(resp.ErrorCode), n.h.sessions.Len())
+	}
+}
+
 func TestSessionEpochWraps(t *testing.T) {
 	if got := nextSessionEpoch(1<<31 - 1); got != 1 {
 		t.Fatalf("after the greatest epoch comes %d, want 1", got)

@@ -3,12 +3,14 @@ package replication
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"leat/internal/metadata"
 	"leat/internal/record"
@@ -240,6 +242,43 @@ func TestReadCommittedWaitsBehindAnOpenTransaction(t *testing.T) {
 	g.lastStable = 20
 	if got := g.readableTo(e); got != 100 {
 		t.Fatalf("%d readable with no transaction open, want 100", got)
+	}
+}
+
+func TestWaitingCostsNoGoroutine(t *testing.T) {
+	w := newWorld(t)
+	defer w.stop()
+	w.publish(topic("orders", 1, 1, self, 2)...)
+	p := w.leader("orders", 0)
+	info := w.append(p, 1)
+	before := runtime.NumGoroutine()
+	for range 1000 {
+		w.fetchWait(1, time.Hour, storage.ReadUncommitted, p)
+		p.WhenCommitted(info.LogEnd, time.Now().Add(time.Hour), func(error) {})
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Fatalf("%d goroutines with 2000 waits, %d without", after, before)
+	}
+	if fetches, produces := w.node.Waiting(); fetches != 1000 || produces != 1000 {
+		t.Fatalf("%d fetches and %d produces wait", fetches, produces)
+	}
+}
+
+func TestBudgets(t *testing.T) {
+	if size := unsafe.Sizeof(Partition{}); size > 512 {
+		t.Errorf("an idle partition takes %d bytes, more than 512", size)
+	}
+	w := newWorld(t)
+	defer w.stop()
+	w.publish(topic("orders", 1, 1, self)...)
+	p := w.leader("orders", 0)
+	data := batch(8)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := p.Append(data, -1, storage.FromClient, true); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 1 {
+		t.Errorf("an append makes %.0f allocations, more than 1", n)
 	}
 }
 
