@@ -56,16 +56,13 @@ func (l *Log) Retain(now time.Time) (int, error) {
 
 // expiredSegments counts how many segments from the beginning may go. A segment stays if it reaches above the high watermark.
 func (l *Log) expiredSegments(cfg *LogConfig, now time.Time) (int, error) {
-	total := int64(0)
-	for _, seg := range l.segments {
-		total += seg.size
-	}
+	total, highWatermark := l.Size(), l.Offsets().HighWatermark
 	for n, seg := range l.segments {
 		end := l.logEnd
 		if n+1 < len(l.segments) {
 			end = l.segments[n+1].base
 		}
-		if end > l.highWater || seg.size == 0 {
+		if end > highWatermark || seg.size == 0 {
 			return n, nil
 		}
 		last := n+1 == len(l.segments)
