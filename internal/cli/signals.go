@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// onSignals turns the process's signals into a context that ends on the first SIGTERM or SIGINT and a channel that SIGHUP is passed to. A
+// second SIGTERM or SIGINT ends the process at once. stop gives the signals back and waits for the goroutine behind this.
+func (p *program) onSignals(logger *slog.Logger) (ctx context.Context, reload <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals, hangups := make(chan os.Signal, 4), make(chan struct{}, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	finished, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case s := <-signals:
+				p.onSignal(s, logger, cancel, ctx, hangups)
+			case <-finished:
+				return
+			}
+		}
+	}()
+	return ctx, hangups, func() {
+		signal.Stop(signals)
+		close(finished)
+		<-ended
+		cancel()
+	}
+}
+
+func (p *program) onSignal(s os.Signal, logger *slog.Logger, cancel func(), ctx context.Context, hangups chan<- struct{}) {
+	switch {
+	case s == syscall.SIGHUP:
+		select {
+		case hangups <- struct{}{}:
+		default: // one reload is waiting already
+		}
+	case ctx.Err() == nil:
+		logger.Info("stopping", "signal", s.String())
+		cancel()
+	default:
+		fmt.Fprintf(p.stderr, "leat server: %v again: stopping at once\n", s)
+		p.exit(failed)
+	}
+}
