@@ -23,7 +23,7 @@ func (h *Handlers) apiVersions(c *Call) {
 		return
 	}
 	if rq.Version >= 3 {
-		c.Conn.SoftwareName, c.Conn.SoftwareVersion = rq.ClientSoftwareName, rq.ClientSoftwareVersion
+		c.Conn.SetSoftware(rq.ClientSoftwareName, rq.ClientSoftwareVersion)
 	}
 	resp.ApiKeys = servedKeys(c.Conn)
 	resp.SupportedFeatures = supportedFeatures(rq.Version)

@@ -3,9 +3,6 @@ package broker
 import (
 	"fmt"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"leat/internal/listener"
 	"leat/internal/wire"
 )
@@ -50,7 +47,7 @@ func (h *Handlers) Handle(rq *listener.Request) {
 	}
 	if v := rq.Header.Version; v < api.Min || v > api.Max {
 		if rq.Header.Key == keyApiVersions {
-			h.refuseApiVersions(rq)
+			rq.Reply(wire.UnsupportedVersion(rq.Header))
 			return
 		}
 		rq.Hangup(fmt.Sprintf("%s version %d is not supported, only %d to %d", api.Name, v, api.Min, api.Max))
@@ -92,14 +89,4 @@ func servedOn(api *wire.API, conn *listener.Conn) bool {
 		return api.Controller
 	}
 	return api.Broker
-}
-
-// refuseApiVersions answers an ApiVersions request of an unknown version in version 0, which every client reads (KIP-35, KIP-511).
-func (h *Handlers) refuseApiVersions(rq *listener.Request) {
-	resp := kmsg.NewPtrApiVersionsResponse()
-	resp.ErrorCode = kerr.UnsupportedVersion.Code
-	resp.ApiKeys = servedKeys(rq.Conn)
-	head := rq.Header
-	head.Version = 0
-	rq.Reply(wire.EncodeResponse(head, resp))
 }
