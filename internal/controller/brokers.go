@@ -150,6 +150,9 @@ func (m *Machine) brokerHeartbeat(now time.Time, r *kmsg.BrokerHeartbeatRequest)
 			s.leaving = m.nextOffset + int64(len(records))
 		}
 	}
+	if next == shutdownNow {
+		s.heard = false // it takes its leave, so its next incarnation need not wait for the session to run out
+	}
 	resp.IsCaughtUp = r.CurrentMetadataOffset >= s.registered
 	resp.IsFenced = next == fenced || next == shutdownNow
 	resp.ShouldShutdown = next == shutdownNow

@@ -23,6 +23,7 @@ import (
 //	ids 1 [epoch=N]
 //	features NAME LEVEL [kind=N] | ...
 //	wait DURATION
+//	reload (another controller takes over)
 func (s *story) request(words []string) kmsg.Request {
 	validate := words[len(words)-1] == "validate"
 	if validate {

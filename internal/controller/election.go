@@ -150,12 +150,15 @@ func (m *Machine) eachPartition(matters func(*metadata.Partition) bool, prepare 
 	var records []Record
 	elrOn := m.elrEnabled()
 	for t := range m.image().Topics("") {
+		minISR, anyLeader := 0, false // of the topic, once a partition of it matters
 		for i, p := range t.Partitions {
 			if !matters(p) {
 				continue
 			}
-			c := &partitionChange{was: p, isr: p.ISR, unclean: -1, elrOn: elrOn,
-				minISR: m.minISR(t.Name), anyLeader: m.topicBool(t.Name, "unclean.leader.election.enable")}
+			if minISR == 0 {
+				minISR, anyLeader = m.minISR(t.Name), m.topicBool(t.Name, "unclean.leader.election.enable")
+			}
+			c := &partitionChange{was: p, isr: p.ISR, unclean: -1, elrOn: elrOn, minISR: minISR, anyLeader: anyLeader}
 			prepare(c)
 			if r := metadata.NewPartitionChange(t.ID, int32(i)); c.build(r) {
 				records = append(records, r)

@@ -128,14 +128,17 @@ func (s *story) command(out *strings.Builder, line string) {
 	s.t.Helper()
 	words := strings.Fields(line)
 	var effects []machine.Effect
-	if words[0] == "wait" {
+	switch words[0] {
+	case "reload":
+		s.driver.Reload()
+	case "wait":
 		d, err := time.ParseDuration(words[1])
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		s.now = s.now.Add(d)
 		effects = s.driver.Tick(s.now)
-	} else {
+	default:
 		r := s.request(words)
 		effects = s.driver.Step(s.now, func(t machine.Ticket) Event { return Event{Ticket: t, Request: r} })
 	}

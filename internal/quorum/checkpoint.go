@@ -187,7 +187,7 @@ func formatCheckpoint(image *metadata.Image, now time.Time) ([]byte, error) {
 		if len(group) == 0 {
 			return nil
 		}
-		data, err = enc.batch(data, at, group)
+		data, err = enc.batches(data, at, group)
 		at.offset += int64(len(group))
 		group = group[:0]
 		return err

@@ -19,6 +19,9 @@ import (
 	"leat/internal/security"
 )
 
+// fixed is the time written into files made by tests.
+var fixed = time.UnixMilli(7)
+
 const clusterID = "AAAAAAAAQACAAAAAAAAAAQ"
 
 func values(t testing.TB) *config.Values {
@@ -36,8 +39,27 @@ func values(t testing.TB) *config.Values {
 // open starts a quorum with the real controller in it.
 func open(t testing.TB, fsys fs.FS, dir string, log quorum.LogSettings) *quorum.Quorum {
 	t.Helper()
+	return openWith(t, fsys, dir, log, func(err error) { t.Errorf("metadata log failed: %v", err) })
+}
+
+func openWith(t testing.TB, fsys fs.FS, dir string, log quorum.LogSettings, failed func(error)) *quorum.Quorum {
+	t.Helper()
+	q, err := quorum.Open(context.Background(), configWith(t, fsys, dir, log, failed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func tryOpen(t testing.TB, fsys fs.FS, dir string) (*quorum.Quorum, error) {
+	t.Helper()
+	return quorum.Open(context.Background(), configWith(t, fsys, dir, quorum.LogSettings{}, nil))
+}
+
+func configWith(t testing.TB, fsys fs.FS, dir string, log quorum.LogSettings, failed func(error)) quorum.Config {
+	t.Helper()
 	v := values(t)
-	q, err := quorum.Open(context.Background(), quorum.Config{
+	return quorum.Config{
 		FS: fsys, Dir: dir, NodeID: 1, Log: log,
 		Bootstrap: func(found []metadata.Record) []metadata.Record {
 			return controller.Bootstrap(found, fmt.Sprint(v.Int("min.insync.replicas")))
@@ -47,12 +69,8 @@ func open(t testing.TB, fsys fs.FS, dir string, log quorum.LogSettings) *quorum.
 				NextOffset: l.NextOffset, Now: l.Now, Rand: rand.New(rand.NewSource(1))})
 			return controller.Run(m, l.Log, l.Failed)
 		},
-		Failed: func(err error) { t.Errorf("metadata log failed: %v", err) },
-	})
-	if err != nil {
-		t.Fatal(err)
+		Failed: failed,
 	}
-	return q
 }
 
 func do[T kmsg.Response](t testing.TB, q *quorum.Quorum, request kmsg.Request) T {
@@ -257,7 +275,7 @@ func TestBootstrapLeftByFormattingIsUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 		formatted := replay(t, &metadata.FeatureLevelRecord{Name: "metadata.version", FeatureLevel: 31})
-		data, err := quorum.FormatCheckpoint(formatted, time.UnixMilli(7))
+		data, err := quorum.FormatCheckpoint(formatted, fixed)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,16 @@ import (
 	"leat/internal/record"
 )
 
-// encoder writes metadata records as batches, each at the version that the cluster's metadata.version allows at that point of the log.
+const (
+	// maxBatchBytes is the largest batch that Kafka's raft writes or reads.
+	maxBatchBytes = 8 << 20
+	// groupBytes is what the records of one batch may add up to, each counted with the most that its encoding adds.
+	groupBytes     = maxBatchBytes - 1<<10
+	recordOverhead = 32
+)
+
+// encoder writes metadata records as batches, each record at the version that the cluster's metadata.version allows at that point of the
+// log.
 type encoder struct {
 	level   int16
 	values  []byte
@@ -13,8 +22,29 @@ type encoder struct {
 	records []record.Record
 }
 
-// batch appends one batch with the records.
-func (e *encoder) batch(dst []byte, at position, records []metadata.Record) ([]byte, error) {
+// batches appends the records as one batch, or as several if they are too many bytes for one: fencing a broker with hundreds of
+// thousands of partitions is. Offsets are dense over all of them.
+func (e *encoder) batches(dst []byte, at position, records []metadata.Record) ([]byte, error) {
+	e.encode(at, records)
+	for rest := e.records; len(rest) > 0; {
+		n, size := 0, 0
+		for n < len(rest) && (n == 0 || size+len(rest[n].Value)+recordOverhead <= groupBytes) {
+			size += len(rest[n].Value) + recordOverhead
+			n++
+		}
+		spec := record.NewSpec()
+		spec.BaseOffset, spec.LeaderEpoch = rest[0].Offset, at.epoch
+		var err error
+		if dst, err = record.AppendBatch(dst, spec, rest[:n]); err != nil {
+			return dst, err
+		}
+		rest = rest[n:]
+	}
+	return dst, nil
+}
+
+// encode fills e.records.
+func (e *encoder) encode(at position, records []metadata.Record) {
 	e.values, e.ends, e.records = e.values[:0], e.ends[:0], e.records[:0]
 	for _, r := range records {
 		if f, ok := r.(*metadata.FeatureLevelRecord); ok && f.Name == metadata.FeatureMetadataVersion {
@@ -28,7 +58,11 @@ func (e *encoder) batch(dst []byte, at position, records []metadata.Record) ([]b
 		e.records = append(e.records, record.Record{Offset: at.offset + int64(i), Timestamp: at.timestamp, Value: e.values[from:to:to]})
 		from = to
 	}
-	spec := record.NewSpec()
-	spec.BaseOffset, spec.LeaderEpoch = at.offset, at.epoch
-	return record.AppendBatch(dst, spec, e.records)
+}
+
+// shrink lets go of the buffers after a large request.
+func (e *encoder) shrink() {
+	if cap(e.values) > 1<<20 {
+		e.values, e.ends, e.records = nil, nil, nil
+	}
 }

@@ -1,7 +1,6 @@
 package quorum
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -10,9 +9,6 @@ import (
 	"leat/internal/record"
 	"leat/internal/storage"
 )
-
-// maxBatchBytes is the largest batch that Kafka's raft writes or reads.
-const maxBatchBytes = 8 << 20
 
 // written is one batch on its way to subscribers.
 type written struct {
@@ -70,7 +66,7 @@ func (w *writer) leaderChange(now time.Time, nodeID int32) error {
 // abort ends the metadata transaction that an earlier leader left open. The image does not know of it any more.
 func (w *writer) abort(now time.Time) error {
 	at := position{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
-	batch, err := w.enc.batch(w.buf[:0], at, []metadata.Record{&metadata.AbortTransactionRecord{Reason: new("leader changed")}})
+	batch, err := w.enc.batches(w.buf[:0], at, []metadata.Record{&metadata.AbortTransactionRecord{Reason: new("leader changed")}})
 	if err != nil {
 		return err
 	}
@@ -80,21 +76,18 @@ func (w *writer) abort(now time.Time) error {
 	return err
 }
 
-// Append implements machine.Log. The records must not be modified afterwards; the slice may be.
+// Append implements machine.Log. The records become one batch unless they are more than a batch may hold. They not be modified afterwards; the slice may be.
 func (w *writer) Append(now time.Time, records []metadata.Record, _ *machine.Producer) (baseOffset, nextOffset int64, err error) {
 	at := position{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
-	if w.buf, err = w.enc.batch(w.buf[:0], at, records); err != nil {
+	if w.buf, err = w.enc.batches(w.buf[:0], at, records); err != nil {
 		return 0, 0, err
-	}
-	if len(w.buf) > maxBatchBytes {
-		return 0, 0, fmt.Errorf("%w: %w: %d metadata records of %d bytes, %d are the most: ask for less at once",
-			machine.ErrRefused, machine.ErrTooLarge, len(records), len(w.buf), maxBatchBytes)
 	}
 	info, err := w.log.AppendFetched(w.buf)
 	if err != nil {
 		return 0, 0, err
 	}
 	w.note(written{append([]metadata.Record(nil), records...), info.LastOffset, at.timestamp, len(w.buf)})
+	w.enc.shrink()
 	if cap(w.buf) > 1<<20 {
 		w.buf = nil
 	}
