@@ -13,11 +13,19 @@ import (
 	"leat/internal/record"
 )
 
+// plain takes batches as they are. franz-go's own decompressor makes a zstd decoder which it leaves to the garbage collector, and that must
+// not close what was made in a bubble.
+type plain struct{}
+
+func (plain) Decompress(src []byte, _ kgo.CompressionCodecType) ([]byte, error) { return src, nil }
+
 // franz makes a franz-go client that reaches the node in memory.
 func (n *groupNode) franz(opts ...kgo.Opt) *kgo.Client {
 	n.t.Helper()
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers("one:9092"),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.WithDecompressor(plain{}),
 		kgo.Dialer(func(context.Context, string, string) (net.Conn, error) {
 			ours, theirs := net.Pipe()
 			select {
