@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -39,6 +40,7 @@ type liveGroup struct {
 	stateTimestamp int64  // ms, -1: unknown
 
 	members  []*member // in the order in which they came
+	byID     map[string]*member
 	statics  map[string]string
 	pending  map[string]*timer // ids given out, not yet joined with
 	unsynced map[string]bool   // members that have not asked for their assignment
@@ -138,14 +140,7 @@ func (m *Machine) prune(g *liveGroup) {
 }
 
 // member finds a member.
-func (g *liveGroup) member(id string) *member {
-	for _, p := range g.members {
-		if p.id == id {
-			return p
-		}
-	}
-	return nil
-}
+func (g *liveGroup) member(id string) *member { return g.byID[id] }
 
 // insert adds a member; it leads if nobody does.
 func (g *liveGroup) insert(p *member) {
@@ -153,6 +148,10 @@ func (g *liveGroup) insert(p *member) {
 		g.leader = p.id
 	}
 	g.members = append(g.members, p)
+	if g.byID == nil {
+		g.byID = make(map[string]*member)
+	}
+	g.byID[p.id] = p
 	g.count(p, 1)
 	if p.joining != 0 {
 		g.awaitingJoin++
@@ -181,11 +180,9 @@ func (g *liveGroup) count(p *member, n int) {
 
 // remove takes a member, or an id that was given out, off the group. If it led, the longest member leads.
 func (g *liveGroup) remove(id string) {
-	for i, p := range g.members {
-		if p.id != id {
-			continue
-		}
-		g.members = append(g.members[:i:i], g.members[i+1:]...)
+	if p := g.byID[id]; p != nil {
+		delete(g.byID, id)
+		g.members = slices.DeleteFunc(g.members, func(q *member) bool { return q == p })
 		g.count(p, -1)
 		if p.joining != 0 {
 			g.awaitingJoin--
@@ -194,7 +191,6 @@ func (g *liveGroup) remove(id string) {
 			delete(g.statics, *p.instanceID)
 		}
 		p.session.stop()
-		break
 	}
 	if g.leader == id {
 		g.leader = ""

@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"slices"
 )
 
 // rebalance starts a rebalance, or goes on with the one under way.
@@ -69,7 +70,7 @@ func (m *Machine) completeIfAllJoined(g *liveGroup) {
 func (m *Machine) completeJoin(g *liveGroup) {
 	g.joinTimer.stop()
 	g.joinTimer = nil
-	for _, p := range append([]*member(nil), g.members...) {
+	for _, p := range slices.Clone(g.members) {
 		if p.joining == 0 && p.instanceID == nil {
 			g.remove(p.id)
 			m.note(Notice{Message: "removed member that did not join", Group: g.id, Member: p.id, Generation: g.generation})

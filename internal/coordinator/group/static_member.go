@@ -40,7 +40,9 @@ func (m *Machine) rename(g *liveGroup, oldID, newID string) *member {
 	m.endJoin(g, p, fenced)
 	m.answerSync(p, syncError(codeFenced))
 	p.session.stop()
+	delete(g.byID, oldID)
 	p.id, p.isNew = newID, false
+	g.byID[newID] = p
 	g.statics[*p.instanceID] = newID
 	if g.leader == oldID {
 		g.leader = newID
