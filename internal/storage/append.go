@@ -23,7 +23,7 @@ const (
 type AppendOptions struct {
 	LeaderEpoch int32
 	Origin      Origin
-	Now         time.Time
+	Now         time.Time // zero: the clock's
 	// TransactionVersion is that of the transaction which an appended marker ends (WriteTxnMarkers); 0 and 1 are alike.
 	TransactionVersion int16
 }
@@ -47,6 +47,9 @@ const replicated Origin = -1
 // demands one. All or nothing.
 func (l *Log) Append(batches []byte, opts AppendOptions) (AppendInfo, error) {
 	cfg := l.cfg.Load()
+	if opts.Now.IsZero() {
+		opts.Now = time.Now()
+	}
 	batches, err := l.prepare(batches, cfg, opts)
 	if err != nil {
 		return AppendInfo{}, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"iter"
 	"path/filepath"
 
 	"leat/internal/fs"
@@ -45,6 +46,19 @@ func (d *logDir) readCheckpoints() (b loadBase, err error) {
 	return b, nil
 }
 
+// all yields every partition that one of the files names.
+func (b loadBase) all() iter.Seq[record.TopicPartition] {
+	return func(yield func(record.TopicPartition) bool) {
+		for _, file := range []map[record.TopicPartition]int64{b.recoveryPoints, b.logStarts, b.highWatermarks} {
+			for tp := range file {
+				if !yield(tp) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (b loadBase) spec(tp record.TopicPartition, path string) loadSpec {
 	start, known := b.logStarts[tp]
 	if !known {
@@ -75,6 +89,7 @@ func (d *logDir) checkpointAll(list []*Log) error {
 			return err
 		}
 	}
+	d.stale = nil
 	return nil
 }
 

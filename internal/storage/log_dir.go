@@ -32,6 +32,29 @@ type logDir struct {
 	checkpointMu sync.Mutex // one writer of the checkpoint files at a time; held over writing them
 	written      map[string]uint64
 	unloaded     map[record.TopicPartition]int64 // recovery points of logs that could not be opened, kept for another try
+	stale        map[record.TopicPartition]bool  // logs that are gone but may still stand in the checkpoint files
+}
+
+// forget notes that the checkpoint files may speak of a log that is gone.
+func (d *logDir) forget(tp record.TopicPartition) {
+	d.checkpointMu.Lock()
+	defer d.checkpointMu.Unlock()
+	if d.stale == nil {
+		d.stale = make(map[record.TopicPartition]bool)
+	}
+	d.stale[tp] = true
+}
+
+// purge makes sure that the checkpoint files say nothing about a partition that is about to be made anew: the offsets of its
+// predecessor would be taken for its own after a crash.
+func (d *logDir) purge(tp record.TopicPartition) error {
+	d.checkpointMu.Lock()
+	stale := d.stale[tp]
+	d.checkpointMu.Unlock()
+	if !stale {
+		return nil
+	}
+	return d.checkpointAll(d.mine())
 }
 
 // open locks the directory and reads whose it is.
@@ -145,6 +168,11 @@ func (d *logDir) load(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	for tp := range base.all() {
+		if _, ok := d.store.Log(tp); !ok && d.store.Broken(tp) == nil {
+			d.forget(tp)
+		}
+	}
 	if err := removeCleanShutdown(d.store.cfg.FS, d.path); err != nil {
 		d.failed(fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk))
 	}
@@ -208,6 +236,9 @@ func (d *logDir) create(tp record.TopicPartition, topicID record.UUID) (*Log, er
 	path := filepath.Join(d.path, tp.String())
 	l := newLog(tp, path, s.cfg.FS, s.files, d, s.logConfig(tp.Topic), s.logger)
 	l.topicID = topicID
+	if err := d.purge(tp); err != nil {
+		return nil, l.diskError("create", err)
+	}
 	if err := s.cfg.FS.MkdirAll(path, 0o755); err != nil {
 		return nil, l.diskError("create", err)
 	}

@@ -86,7 +86,7 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	seg.offsets = sparseIndex{width: indexEntrySize}
 	seg.times = sparseIndex{width: timeIndexEntrySize}
 	seg.segmentTail = emptyTail(seg.base)
-	walk := recoveryWalk{r: f, size: seg.size, next: seg.base, verifyFrom: recoveryPoint}
+	walk := recoveryWalk{r: f, size: seg.size, base: seg.base, next: seg.base, verifyFrom: recoveryPoint}
 	interval := l.cfg.Load().IndexIntervalBytes
 	var bad error
 	for bad == nil {
@@ -143,6 +143,7 @@ type recoveryWalk struct {
 	r          io.ReaderAt
 	size       int64
 	position   int64
+	base       int64 // of the segment
 	next       int64 // offset expected at least
 	verifyFrom int64
 	buf        []byte
@@ -189,6 +190,9 @@ func (w *recoveryWalk) batch() (batchHeader, int64, error) {
 	}
 	if h.size > left {
 		return h, w.position, fmt.Errorf("batch of %d bytes, %d are left: %w", h.size, left, io.ErrUnexpectedEOF)
+	}
+	if h.lastOffset-w.base > 1<<31-1 {
+		return h, w.position, fmt.Errorf("offset %d is too far from the segment's base %d: %w", h.lastOffset, w.base, errBadHeader)
 	}
 	if h.lastOffset < w.next {
 		return h, w.position, fmt.Errorf("offset %d, expected at least %d: %w", h.lastOffset, w.next, errBadHeader)

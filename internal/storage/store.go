@@ -288,6 +288,7 @@ func (s *Store) Delete(tp record.TopicPartition) error {
 	}
 	l.abandon()
 	d := l.host.(*logDir)
+	d.forget(tp)
 	renamed := filepath.Join(d.path, deletedDirName(tp, newUUID()))
 	if err := s.cfg.FS.Rename(l.path, renamed); err != nil {
 		return l.diskError("delete", err)

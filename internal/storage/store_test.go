@@ -99,3 +99,64 @@ func TestStoreRefusesLockedAndForeignDirectories(t *testing.T) {
 		t.Errorf("no clean shutdown marker after refusals: %v", err)
 	}
 }
+
+func TestAPartitionMadeAnewIsNotTakenForItsPredecessor(t *testing.T) {
+	for name, forget := range map[string]func(t *testing.T, mem *fs.Mem, cfg StoreConfig, s *Store) *Store{
+		"deleted": func(t *testing.T, mem *fs.Mem, cfg StoreConfig, s *Store) *Store {
+			if err := s.Delete(testTP); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		},
+		"directory removed by hand": func(t *testing.T, mem *fs.Mem, cfg StoreConfig, s *Store) *Store {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := mem.RemoveAll("/data/orders-3"); err != nil {
+				t.Fatal(err)
+			}
+			return openTestStore(t, cfg)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mem := fs.NewMem()
+			cfg := testStoreConfig(t, mem, "/data")
+			s := openTestStore(t, cfg)
+			l, err := s.Create(testTP, newUUID(), record.UUID{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 10 {
+				mustAppend(t, l, batchOf(t, 1, "old"))
+			}
+			l.SetHighWatermark(10)
+			if err := l.AdvanceLogStart(5); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.dirs[0].checkpointAll(s.dirs[0].mine()); err != nil {
+				t.Fatal(err)
+			}
+			s = forget(t, mem, cfg, s)
+			if l, err = s.Create(testTP, newUUID(), record.UUID{}); err != nil {
+				t.Fatal(err)
+			}
+			mustAppend(t, l, batchOf(t, 1, "new"))
+			cfg.FS = mem.Kill()
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = openTestStore(t, cfg)
+			defer s.Close()
+			l, ok := s.Log(testTP)
+			if !ok {
+				t.Fatal(s.Broken(testTP))
+			}
+			if got := l.Offsets(); got != (Offsets{0, 0, 0, 1}) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
