@@ -71,7 +71,7 @@ func TestJoinsAndLeaves(t *testing.T) {
 			}
 			t.Logf("open %v, ready after %v", opened, time.Since(begin))
 			b, ok := q.Image().Broker(1)
-			if !ok || b.Fenced || b.Epoch != u.Epoch() || !u.Ready() || u.LastHeard().IsZero() {
+			if !ok || b.Fenced || b.Epoch != u.Epoch() || !u.Ready() {
 				t.Errorf("broker %+v, epoch %d, ready %v", b, u.Epoch(), u.Ready())
 			}
 			createTopic(t, q)
@@ -81,6 +81,9 @@ func TestJoinsAndLeaves(t *testing.T) {
 			topic, _ := q.Image().Topic("orders")
 			if p := topic.Partitions[0]; p.Leader != -1 {
 				t.Errorf("orders-0 is led by %d after the broker left, want none", p.Leader)
+			}
+			if u.LastHeard().Before(begin) {
+				t.Errorf("the controller was last heard of at %v", u.LastHeard())
 			}
 			u.Close()
 			if err := q.Close(); err != nil {
