@@ -38,7 +38,8 @@ type Rooms struct {
 	// Await waits until the published image satisfies the condition, or the context ends.
 	Await func(ctx context.Context, until func(*metadata.Image) bool) error
 	// Quorum tells the state of the metadata log.
-	Quorum func() quorum.Description
+	Quorum  func() quorum.Description
+	Metrics *telemetry.Broker
 	// ControllerEndpoints is where this node's controller is reached.
 	ControllerEndpoints func() []metadata.Endpoint
 	Logger              *slog.Logger

@@ -22,6 +22,9 @@ func TestCodeOf(t *testing.T) {
 		{fmt.Errorf("append: %w: %w", storage.ErrDisk, errors.New("no space")), 56},
 		{&storage.RecordErrors{Kind: storage.ErrInvalidTimestamp, Message: "too late"}, 32},
 		{fmt.Errorf("delete: %w", kerr.PolicyViolation), 44},
+		{fmt.Errorf("orders-0: %w", replication.ErrNotEnoughReplicas), 19},
+		{afterAppend(fmt.Errorf("orders-0: %w", replication.ErrNotEnoughReplicas)), 20},
+		{afterAppend(fmt.Errorf("orders-0: %w", replication.ErrTimedOut)), 7},
 		{errors.New("nobody expected this"), -1},
 	} {
 		if got := codeOf(tc.err); got != tc.want {

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/replication"
 	"leat/internal/storage"
@@ -38,8 +39,16 @@ type fetchCall struct {
 type fetchPart struct {
 	key    sessionKey
 	ask    fetchAsk
-	topic  string       // "" if the id is unknown
-	cached *sessionPart // in an incremental fetch
+	topic  *metadata.Topic // nil if there is none
+	cached *sessionPart    // in an incremental fetch
+}
+
+// fetchByID is the first version that names topics by id.
+const fetchByID = 13
+
+// exists reports whether there is such a partition.
+func (p *fetchPart) exists() bool {
+	return p.topic != nil && p.key.partition >= 0 && int(p.key.partition) < len(p.topic.Partitions)
 }
 
 var fetchCalls = sync.Pool{New: func() any { return new(fetchCall) }}
@@ -80,10 +89,16 @@ func (f *fetchCall) follower() bool {
 
 // read asks every partition and reports whether that is enough for an answer: enough bytes, or something the client must know.
 func (f *fetchCall) read() bool {
-	left, got, news := f.maxBytes, 0, false
+	left, got, news, exist := f.maxBytes, 0, false, false
 	f.waits = f.waits[:0]
 	for i := range f.parts {
-		answer, bound := f.readPart(&f.parts[i], left, got == 0)
+		p := &f.parts[i]
+		if !p.exists() {
+			f.answers = append(f.answers, f.noSuchPartition(p))
+			continue
+		}
+		exist = true
+		answer, bound := f.readPart(p, left, got == 0)
 		if answer.Records != nil {
 			n := answer.Records.Len()
 			got += n
@@ -96,14 +111,26 @@ func (f *fetchCall) read() bool {
 		}
 	}
 	f.minBytes -= got
-	return news || f.minBytes <= 0
+	return news || !exist || f.minBytes <= 0
+}
+
+// noSuchPartition is the answer for what is not in the image. It does not end the wait for the others, or a client that holds on to a deleted topic would ask
+// without pause.
+func (f *fetchCall) noSuchPartition(p *fetchPart) wire.FetchPartition {
+	answer := wire.NewFetchPartition(p.key.partition)
+	answer.AbortedNull = true
+	answer.ErrorCode = kerr.UnknownTopicOrPartition.Code
+	if p.topic == nil && f.c.Header.Version >= fetchByID {
+		answer.ErrorCode = kerr.UnknownTopicID.Code
+	}
+	return answer
 }
 
 // readPart reads one partition, at most left bytes but with minOne at least a batch. The second result says from where on new bytes would count.
 func (f *fetchCall) readPart(p *fetchPart, left int, minOne bool) (wire.FetchPartition, replication.WaitPart) {
 	answer := wire.NewFetchPartition(p.key.partition)
 	answer.AbortedNull = true
-	tp := record.TopicPartition{Topic: p.topic, Partition: p.key.partition}
+	tp := record.TopicPartition{Topic: p.topic.Name, Partition: p.key.partition}
 	bound, err := f.readLog(p, tp, &answer, left, minOne)
 	if err != nil {
 		answer.ErrorCode = f.h.partitionCode(err, tp)
@@ -116,9 +143,6 @@ func (f *fetchCall) readPart(p *fetchPart, left int, minOne bool) (wire.FetchPar
 // readLog does the work of readPart; with an error, answer's offsets mean nothing.
 func (f *fetchCall) readLog(p *fetchPart, tp record.TopicPartition, answer *wire.FetchPartition, left int, minOne bool) (replication.WaitPart, error) {
 	var none replication.WaitPart
-	if p.topic == "" && f.c.Header.Version >= 13 {
-		return none, replication.ErrUnknownTopicID
-	}
 	if f.follower() { // no partition here has a replica elsewhere
 		return none, replication.ErrNotLeader
 	}
@@ -199,7 +223,7 @@ func (f *fetchCall) wait() {
 	registered := make(chan *replication.Wait, 1)
 	f.unwatch = context.AfterFunc(f.c.Gone, func() {
 		if w := <-registered; w.Cancel() {
-			f.c.Hangup("client left a waiting fetch")
+			f.c.Hangup("") // the client has gone: nothing to tell
 			f.free()
 		}
 	})
@@ -243,6 +267,7 @@ func (f *fetchCall) respond() {
 
 // include adds an answer to the response; neighbours of one topic are grouped.
 func (f *fetchCall) include(i int) {
+	f.count(i)
 	key := &f.parts[i].key
 	topics := f.resp.Topics
 	n := len(topics)
@@ -258,6 +283,20 @@ func (f *fetchCall) include(i int) {
 	}
 	topics[n-1].Partitions = append(topics[n-1].Partitions, f.answers[i])
 	f.resp.Topics = topics
+}
+
+// count adds an answer to the metrics of its topic. What nobody knows has no topic.
+func (f *fetchCall) count(i int) {
+	if f.parts[i].topic == nil {
+		return
+	}
+	counters := f.h.Metrics.Topic(f.parts[i].topic.Name)
+	switch records := f.answers[i].Records; {
+	case f.answers[i].ErrorCode != 0:
+		counters.FetchFailed()
+	case records != nil:
+		counters.Fetched(int64(records.Len()))
+	}
 }
 
 // pooledParts bounds what a pooled call keeps.

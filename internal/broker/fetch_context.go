@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/wire"
 )
@@ -34,7 +35,7 @@ func (f *fetchCall) open() int16 {
 	switch {
 	case s.epoch != epoch:
 		return kerr.InvalidFetchSessionEpoch.Code
-	case s.byID != (version >= 13):
+	case s.byID != (version >= fetchByID):
 		return kerr.FetchSessionTopicIDError.Code
 	}
 	f.update(s)
@@ -61,7 +62,7 @@ func (f *fetchCall) sessionLimit() int { return f.c.Image.PartitionCount() + 100
 func (f *fetchCall) takeAll() {
 	for i := range f.rq.Topics {
 		t := &f.rq.Topics[i]
-		topic := f.topicName(t.TopicID, t.Topic)
+		topic := f.topic(t.TopicID, t.Topic)
 		for j := range t.Partitions {
 			key, ask := f.asked(i, j)
 			f.parts = append(f.parts, fetchPart{key: key, ask: ask, topic: topic})
@@ -77,15 +78,15 @@ func (f *fetchCall) asked(topic, partition int) (sessionKey, fetchAsk) {
 		fetchAsk{p.FetchOffset, p.PartitionMaxBytes, p.CurrentLeaderEpoch, p.LastFetchedEpoch}
 }
 
-// topicName is the name of a topic that is asked for by name or, from version 13 on, by id; "" if the id is unknown.
-func (f *fetchCall) topicName(id record.UUID, name string) string {
-	if f.c.Header.Version < 13 {
-		return name
+// topic finds a topic that is asked for by name or, from version 13 on, by id; nil if there is none.
+func (f *fetchCall) topic(id record.UUID, name string) *metadata.Topic {
+	var t *metadata.Topic
+	if f.c.Header.Version < fetchByID {
+		t, _ = f.c.Image.Topic(name)
+	} else {
+		t, _ = f.c.Image.TopicByID(id)
 	}
-	if t, ok := f.c.Image.TopicByID(id); ok {
-		return t.Name
-	}
-	return ""
+	return t
 }
 
 // update changes the session as the request says. Called with the session's lock held.
@@ -105,12 +106,10 @@ func (f *fetchCall) update(s *fetchSession) {
 
 // takeSession takes the session's partitions in its order. Called with the session's lock held.
 func (f *fetchCall) takeSession(s *fetchSession) {
-	var id record.UUID
-	var name, topic string
+	var topic *metadata.Topic
 	for p := s.first; p != nil; p = p.next {
-		if topic == "" || p.key.topicID != id || p.key.topic != name {
-			id, name = p.key.topicID, p.key.topic
-			topic = f.topicName(id, name)
+		if p == s.first || p.key.topicID != p.prev.key.topicID || p.key.topic != p.prev.key.topic {
+			topic = f.topic(p.key.topicID, p.key.topic)
 		}
 		f.parts = append(f.parts, fetchPart{key: p.key, ask: p.ask, topic: topic, cached: p})
 	}
@@ -135,7 +134,7 @@ func (f *fetchCall) newSession(now time.Time) int32 {
 	if len(f.parts) > f.sessionLimit() {
 		return 0
 	}
-	s := &fetchSession{privileged: f.follower(), byID: f.c.Header.Version >= 13, epoch: firstIncremental,
+	s := &fetchSession{privileged: f.follower(), byID: f.c.Header.Version >= fetchByID, epoch: firstIncremental,
 		parts: make(map[sessionKey]*sessionPart, len(f.parts))}
 	for i := range f.parts {
 		p := s.put(f.parts[i].key, f.parts[i].ask)

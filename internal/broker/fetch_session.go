@@ -117,13 +117,10 @@ func (s *fetchSession) unlink(p *sessionPart) {
 	p.prev, p.next = nil, nil
 }
 
-// told notes what a response says of a partition, and reports whether it says anything new. An error is new each time.
+// told notes what a response says of a partition, and reports whether it says anything new. An error is new each time; it tells no high watermark, so
+// that the next answer without an error is news, too.
 func (p *sessionPart) told(errorCode int16, highWatermark, logStart int64, records, more bool) bool {
-	changed := records || more || highWatermark != p.highWatermark || logStart != p.logStart
+	changed := errorCode != 0 || records || more || highWatermark != p.highWatermark || logStart != p.logStart
 	p.highWatermark, p.logStart = highWatermark, logStart
-	if errorCode != 0 {
-		p.highWatermark = -1 // the next answer without an error is news, whatever it says
-		changed = true
-	}
 	return changed
 }

@@ -169,6 +169,24 @@ func TestFetchWaitsForMinBytes(t *testing.T) {
 	})
 }
 
+func TestFetchOfADeletedTopicStillWaitsForTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		defer n.stop()
+		n.makeTopic("orders", 1)
+		c := n.dial()
+		defer c.close()
+		rq := fetchRequest("orders", 0)
+		addFetch(rq, "nowhere", 0, 0)
+		rq.MaxWaitMillis = 500
+		started := time.Now()
+		got := answered(t, c.fetch(13, rq))
+		if diff := cmp.Diff([]string{"0", "0 UNKNOWN_TOPIC_ID"}, got); diff != "" || time.Since(started) != 500*time.Millisecond {
+			t.Fatalf("after %v: %s", time.Since(started), diff)
+		}
+	})
+}
+
 func TestFetchAnswersWithNothingAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t)

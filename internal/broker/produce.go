@@ -75,30 +75,46 @@ func (p *produceCall) append(part wire.ProducePartition, index int) wire.Produce
 	if !exists(p.c.Image, tp) {
 		return refused(kerr.UnknownTopicOrPartition)
 	}
+	counters := p.h.Metrics.Topic(tp.Topic)
+	result, records := p.write(tp, part, index)
+	if result.ErrorCode != 0 {
+		counters.ProduceFailed()
+	} else {
+		counters.Produced(records, int64(len(part.Records)))
+	}
+	return result
+}
+
+// write appends to a partition that exists; records says how many were written.
+func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition, index int) (result wire.ProduceResult, records int64) {
 	if err := p.checkRecords(part.Records); err != nil {
-		return refused(err)
+		return refused(err), 0
 	}
 	if p.rq.Acks < -1 || p.rq.Acks > 1 {
-		return refused(kerr.InvalidRequiredAcks)
+		return refused(kerr.InvalidRequiredAcks), 0
 	}
 	if isInternal(tp.Topic) && p.c.Header.ClientID != adminClient {
-		return refused(kerr.InvalidTopicException)
+		return refused(kerr.InvalidTopicException), 0
 	}
 	partition, err := p.h.Replicas.Leader(tp, -1)
 	if err == nil && p.c.Header.Version >= 13 && partition.TopicID() != part.TopicID {
 		err = replication.ErrUnknownTopicID
 	}
 	if err != nil {
-		return p.failed(tp, nil, err)
+		return p.failed(tp, nil, err), 0
 	}
 	info, err := partition.Append(part.Records, -1, storage.FromClient, p.rq.Acks == -1)
 	if err == nil && p.rq.Acks == -1 {
 		err = p.committed(partition, info.LastOffset+1, index)
 	}
 	if err != nil {
-		return p.failed(tp, partition, err)
+		return p.failed(tp, partition, err), 0
 	}
-	return wire.ProduceResult{BaseOffset: info.BaseOffset, LogAppendTimeMs: info.LogAppendTime, LogStartOffset: info.LogStart, LeaderID: -1, LeaderEpoch: -1}
+	records = info.LastOffset - info.BaseOffset + 1
+	if info.Duplicate {
+		records = 0
+	}
+	return wire.ProduceResult{BaseOffset: info.BaseOffset, LogAppendTimeMs: info.LogAppendTime, LogStartOffset: info.LogStart, LeaderID: -1, LeaderEpoch: -1}, records
 }
 
 // committed looks whether what was appended is replicated already, and remembers the partition if it is not.

@@ -125,14 +125,13 @@ func TestProduceRefusals(t *testing.T) {
 
 	flipped := plainBatch("x")
 	flipped[len(flipped)-1] ^= 1
-	zstd, future, transactional := record.NewSpec(), plainBatch("x"), record.NewSpec()
+	zstd, transactional := record.NewSpec(), record.NewSpec()
 	zstd.Codec = record.Zstd
 	transactional.Transactional, transactional.ProducerID, transactional.ProducerEpoch, transactional.BaseSequence = true, 5, 0, 0
 	late, err := record.AppendBatch(nil, record.NewSpec(), []record.Record{{Timestamp: time.Now().Add(48 * time.Hour).UnixMilli(), Value: []byte("x")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = future
 	for _, tc := range []struct {
 		name    string
 		version int16
@@ -261,6 +260,25 @@ func TestProduceWaitsForReplicasUntilItsTimeout(t *testing.T) {
 			t.Fatalf("after the in-sync set shrank: %+v", p)
 		}
 	})
+}
+
+func TestProduceNeedsEnoughReplicas(t *testing.T) {
+	n := newNode(t)
+	defer n.stop()
+	n.makeTopicOn("orders", 1, []int32{self, 2}, "min.insync.replicas", "2")
+	n.publish(&metadata.PartitionChangeRecord{TopicID: topicID("orders"), ISR: []int32{self}, Leader: metadata.NoLeaderChange, LeaderRecoveryState: -1})
+	n.makeTopic("single", 1, "min.insync.replicas", "2") // more than there are replicas: one is enough
+	c := n.dial()
+	defer c.close()
+	if p := c.produce(9, produceRequest("orders", -1, plainBatch("x"))); p.ErrorCode != kerr.NotEnoughReplicas.Code {
+		t.Errorf("acks=all: %v", kerr.ErrorForCode(p.ErrorCode))
+	}
+	if p := c.produce(9, produceRequest("orders", 1, plainBatch("x"))); p.ErrorCode != 0 {
+		t.Errorf("acks=1: %v", kerr.ErrorForCode(p.ErrorCode))
+	}
+	if p := c.produce(9, produceRequest("single", -1, plainBatch("x"))); p.ErrorCode != 0 {
+		t.Errorf("one replica: %v", kerr.ErrorForCode(p.ErrorCode))
+	}
 }
 
 func TestFullDiskIsAStorageError(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 	"leat/internal/replication"
 	"leat/internal/security"
 	"leat/internal/storage"
+	"leat/internal/telemetry"
 )
 
 // node is one broker with a real store (in memory), real replicas and a real listener, and a controller that only knows producer ids.
@@ -65,8 +66,8 @@ func newNode(t testing.TB, settings ...string) *node {
 		t.Fatal(err)
 	}
 	n.replicas = replication.New(replication.Config{NodeID: self, Store: n.store, LogConfig: testLogConfig,
-		MinISR: func(string, map[string]string) int { return 1 }, Logger: slog.New(slog.DiscardHandler)})
-	n.h = &Handlers{Rooms: Rooms{NodeID: self, Image: n.newest, Config: func() *config.Values { return n.values },
+		MinISR: func(_ string, overrides map[string]string) int { return minISR(overrides) }, Logger: slog.New(slog.DiscardHandler)})
+	n.h = &Handlers{Rooms: Rooms{NodeID: self, Metrics: telemetry.NewBroker(10), Image: n.newest, Config: func() *config.Values { return n.values },
 		Replicas: n.replicas, Store: n.store, Controller: n, Logger: slog.New(slog.DiscardHandler)}}
 	n.h.open()
 	n.server = listener.Serve(listener.Config{
@@ -119,6 +120,11 @@ func testSettings() storage.Settings {
 		InitialTaskDelay: never, RecoveryThreadsPerDir: 1, ProducerIDExpiration: never, TransactionMaxTimeout: never,
 		MaxDecompressedBatchBytes: 1 << 20, MaxOpenFiles: 100,
 	}
+}
+
+func minISR(overrides map[string]string) int {
+	n, _ := strconv.Atoi(overrides["min.insync.replicas"])
+	return max(1, n)
 }
 
 func testLogConfig(_ string, overrides map[string]string) storage.LogConfig {

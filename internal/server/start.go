@@ -105,7 +105,8 @@ func (n *node) openHandlers() {
 		Image:    n.images.image,
 		Config:   func() *config.Values { return n.settings.now().values },
 		Replicas: n.replicas, Store: n.store, Controller: n.quorum, Groups: n.groups,
-		Await: n.images.await, Quorum: n.describeQuorum, ControllerEndpoints: n.controllerEndpoints, Logger: n.Logger,
+		Await: n.images.await, Quorum: n.describeQuorum, ControllerEndpoints: n.controllerEndpoints,
+		Metrics: n.ops.metrics, Logger: n.Logger,
 	})
 }
 
