@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,10 +35,12 @@ type program struct {
 	serve          func(context.Context, server.Config) error
 	exit           func(status int) // at once
 	limitMemory    func() (int64, error)
+	sameSignal     time.Duration // see onSignals
 }
 
 func newProgram(stdout, stderr io.Writer) *program {
-	return &program{stdout: stdout, stderr: stderr, serve: server.Run, exit: os.Exit, limitMemory: limitMemory}
+	return &program{stdout: stdout, stderr: stderr, serve: server.Run, exit: os.Exit, limitMemory: limitMemory,
+		sameSignal: 500 * time.Millisecond}
 }
 
 func (p *program) main(args []string) int {

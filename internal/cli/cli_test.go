@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"leat/internal/server"
 )
@@ -177,6 +178,7 @@ func TestFirstSignalStopsSecondEndsAtOnceHangupReloads(t *testing.T) {
 		return ctx.Err()
 	})
 	f.exit = func(status int) { ended <- status }
+	f.sameSignal = 0
 	if status := f.main([]string{"server"}); status != 0 {
 		t.Errorf("status after an orderly stop is %d: %s", status, f.err.String())
 	}
@@ -185,6 +187,21 @@ func TestFirstSignalStopsSecondEndsAtOnceHangupReloads(t *testing.T) {
 	}
 	if !strings.Contains(f.err.String(), "leat server: interrupt again: stopping at once\n") {
 		t.Errorf("standard error is %q", f.err.String())
+	}
+}
+
+func TestOneWishToldTwiceIsOneSignal(t *testing.T) {
+	f := newFake(t, func(ctx context.Context, cfg server.Config) error {
+		raise(t, syscall.SIGTERM)
+		<-ctx.Done()
+		raise(t, syscall.SIGTERM)
+		raise(t, syscall.SIGHUP)
+		<-cfg.Reload
+		return nil
+	})
+	f.sameSignal = time.Hour
+	if status := f.main([]string{"server"}); status != 0 {
+		t.Errorf("status %d: %s", status, f.err.String())
 	}
 }
 
