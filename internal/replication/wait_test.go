@@ -49,6 +49,20 @@ func TestFetchWaitEndsWhenEnoughBytesCame(t *testing.T) {
 	}
 }
 
+func TestFetchWaitCountsEachByteOnce(t *testing.T) {
+	w := newWorld(t)
+	defer w.stop()
+	w.publish(topic("orders", 1, 1, self)...)
+	p := w.leader("orders", 0)
+	_, calls := w.fetchWait(3*len(batch(1)), time.Hour, storage.ReadUncommitted, p)
+	for i, want := range []int32{0, 0, 1, 1} {
+		w.append(p, 1)
+		if calls.Load() != want {
+			t.Fatalf("called %d times after %d of 3 batches", calls.Load(), i+1)
+		}
+	}
+}
+
 func TestFetchWaitThatMissedAnAppendIsCalledAtOnce(t *testing.T) {
 	w := newWorld(t)
 	defer w.stop()
