@@ -65,6 +65,13 @@ func (q *Quorum) nameTopic() error {
 	if _, err := q.cfg.FS.Stat(name); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	// The first start: the directory itself, and the log directory it lies in, may be as new as their first file.
+	for dir := q.path; dir != filepath.Dir(q.cfg.Dir); {
+		dir = filepath.Dir(dir)
+		if err := q.cfg.FS.SyncDir(dir); err != nil {
+			return err
+		}
+	}
 	return fs.WriteFile(q.cfg.FS, name, fmt.Appendf(nil, "version: 0\ntopic_id: %s", TopicID), 0o644)
 }
 
