@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"leat/internal/invariant"
 	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/replication/progress"
@@ -180,6 +181,11 @@ func (p *Partition) advanced(moved bool, ready *wakeups) {
 	}
 	p.grown.committed(p.progress.HighWatermark())
 	p.readable(ready)
+	if invariant.Enabled {
+		if err := p.progress.Check(); err != nil {
+			invariant.Check(false, "%s: %v", p.tp, err)
+		}
+	}
 }
 
 // assign takes up what a new image says of the partition, and tells the node's owner about leadership.
