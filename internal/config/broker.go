@@ -32,6 +32,9 @@ func ParseBroker(layers ...map[string]string) (v *Values, warnings []string, err
 		}
 		static.entries[name] = entry{trim(texts[name]), parsed}
 	}
+	if id, ok := static.entries["node.id"]; ok && static.entries["broker.id"].parsed == nil {
+		static.entries["broker.id"] = id // as Kafka does, so that DescribeConfigs tells it under both names
+	}
 	v = &Values{scope: Broker, layers: []layer{static}}
 	v.layers = append(v.layers, newLayer(Broker, FromDefault, defaultsFor(static.entries), keepAll))
 	if len(wrongs) == 0 { // what contradicts a value that is wrong itself would only confuse
@@ -124,9 +127,11 @@ func (v *Values) HasRole(role string) bool { return slices.Contains(v.List("proc
 func (v *Values) NotBuilt() []string {
 	var names []string
 	for _, k := range Keys(v.scope) {
-		if e, set := v.resolve(k); set && !k.Built && (k.NoDefault || e.text != k.Default) {
-			names = append(names, k.Name)
+		e, set := v.resolve(k)
+		if !set || k.Built || !k.NoDefault && e.text == k.Default || k.Name == "controller.quorum.voters" && len(v.Voters()) == 1 {
+			continue // a quorum of one works
 		}
+		names = append(names, k.Name)
 	}
 	return names
 }

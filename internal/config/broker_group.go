@@ -24,7 +24,7 @@ var brokerGroupKeys = []Key{
 		Doc: "Longest text that a consumer may store with a committed offset."},
 	{Name: "offsets.commit.timeout.ms", Type: Int, Default: "5000", Valid: atLeast(1), Importance: "HIGH", Built: true,
 		Doc: "How long a commit may wait until its replicas have it."},
-	{Name: "offsets.load.buffer.size", Type: Int, Default: "5242880", Valid: atLeast(1), Importance: "HIGH",
+	{Name: "offsets.load.buffer.size", Type: Int, Default: "5242880", Valid: atLeast(1), Importance: "HIGH", Built: true,
 		Doc: "Bytes read at once while committed offsets are loaded."},
 	{Name: "offsets.retention.check.interval.ms", Type: Long, Default: "600000", Valid: atLeast(1), Importance: "HIGH", Built: true,
 		Doc: "Time between two looks for committed offsets that nobody needs."},

@@ -36,7 +36,7 @@ var brokerNetworkKeys = []Key{
 		Doc: "Bytes of requests that may be under way at once; -1 is without bound."},
 	{Name: "queued.max.requests", Type: Int, Default: "500", Valid: atLeast(1), Importance: "HIGH",
 		Doc: "Requests that may wait before connections are no longer read."},
-	{Name: "request.timeout.ms", Type: Int, Default: "30000", Importance: "HIGH", Built: true,
+	{Name: "request.timeout.ms", Type: Int, Default: "30000", Importance: "HIGH",
 		Doc: "How long a request to another node may take."},
 	{Name: "socket.connection.setup.timeout.max.ms", Type: Long, Default: "30000", Importance: "MEDIUM",
 		Doc: "Longest time that connecting to another node may take after failures."},

@@ -4,7 +4,7 @@ package config
 var clientMetricsKeys = []Key{
 	{Name: "interval.ms", Type: Int, Default: "300000", Mode: PerSubscription, Importance: "MEDIUM",
 		Doc: "Time between two reports of a client."},
-	{Name: "match", Type: List, Mode: PerSubscription, Importance: "MEDIUM",
+	{Name: "match", Type: List, Valid: clientMatch, Mode: PerSubscription, Importance: "MEDIUM",
 		Doc: "Which clients report, as name=pattern pairs that must all match."},
 	{Name: "metrics", Type: List, Mode: PerSubscription, Importance: "MEDIUM",
 		Doc: "Prefixes of the names of the metrics to report; empty reports none, * all."},

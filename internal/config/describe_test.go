@@ -37,7 +37,6 @@ func row(resource string, e Entry) string {
 // describeDiffers are the rows in which leat differs from the recorded broker, and why.
 var describeDiffers = map[string]string{
 	"BROKER/1\tlog.retention.hours": "Kafka forgets the static hours once log.retention.ms is set at run time; leat shows them",
-	"BROKER/1\tbroker.id":           "Kafka writes node.id into it; leat only reads it",
 }
 
 // TestDescribeIsKafkas compares with what a real Kafka 4.4 broker answered to DescribeConfigs with the same static and dynamic values.

@@ -39,6 +39,7 @@ func TestErrorsSayWhatWouldBeRight(t *testing.T) {
 		{Group, "share.auto.offset.reset", "by_duration:1h",
 			"share.auto.offset.reset=by_duration:1h: not one of latest, earliest, by_duration: a duration of an hour and a half is by_duration:PT1H30M"},
 		{Broker, "controller.quorum.voters", "h:9093", `controller.quorum.voters=h:9093: "h:9093" is not id@host:port: write for instance 1@controller1:9093`},
+		{ClientMetrics, "match", "a", `match=a: "a" is not name=pattern with a name of client_instance_id, client_id, client_software_name, client_software_version, client_source_address, client_source_port`},
 		{Topic, "retention.m", "1", "retention.m: no such key: did you mean retention.ms"},
 		{Topic, "qqqqqqq", "1", "qqqqqqq: no such key"},
 	} {

@@ -162,6 +162,23 @@ var offsetReset Rule = described{"[latest, earliest, by_duration:PnDTnHnMn.nS]",
 
 var isoDuration = regexp.MustCompile(`^p(?:[0-9]+d)?(?:t(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+(?:\.[0-9]{1,9})?s)?)?$`)
 
+// clientMatch is name=pattern pairs about clients (KIP-714).
+var clientMatch Rule = described{"name=pattern,...", func(value any) error {
+	for _, item := range value.([]string) {
+		name, pattern, ok := strings.Cut(item, "=")
+		if !ok || !slices.Contains(clientProperties, trim(name)) {
+			return fmt.Errorf("%q is not name=pattern with a name of %s", item, strings.Join(clientProperties, ", "))
+		}
+		if _, err := regexp.Compile(trim(pattern)); err != nil {
+			return fmt.Errorf("%q has a pattern that is not a regular expression: %w", item, err)
+		}
+	}
+	return nil
+}}
+
+var clientProperties = []string{"client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address",
+	"client_source_port"}
+
 // addressLimits are exceptions for single addresses: host:number, separated by commas.
 var addressLimits Rule = described{"host:number,...", func(value any) error {
 	_, err := ParseAddressLimits(value.(string))

@@ -104,7 +104,7 @@ func tableDefault(k *Key) string {
 
 // tableRule writes a rule as the recorded tables do. Kafka does not describe the rules that a list has an item and that limits parse.
 func tableRule(k *Key) string {
-	if k.Valid == nil || k.Valid.String() == filledList.String() && !strings.HasPrefix(k.Name, "controller.quorum.") || k.Valid.String() == addressLimits.String() {
+	if k.Valid == nil || k.Name == "match" || k.Valid.String() == filledList.String() && !strings.HasPrefix(k.Name, "controller.quorum.") || k.Valid.String() == addressLimits.String() {
 		return ""
 	}
 	return k.Valid.String()
