@@ -17,21 +17,24 @@ type loaded struct {
 	foreign map[string]int // records that were read over, by kind
 }
 
+// firstBuffer is the size of the first read of a log.
+const firstBuffer = 32 << 10
+
 // load reads a log into a machine, from its start to what is its end now. stop is asked between reads.
 func load(l Leader, m machine.Machine[group.Event, group.Record], bufferSize int, stop func() bool) (loaded, error) {
 	start, end := l.Bounds()
 	out := loaded{next: end, foreign: make(map[string]int)}
-	buf := make([]byte, bufferSize)
+	var buf []byte
 	for offset := start; offset < end; {
+		if len(buf) < bufferSize { // small logs need no large buffer
+			buf = make([]byte, min(max(2*len(buf), firstBuffer), bufferSize))
+		}
 		if stop() {
 			return out, ErrNotCoordinator
 		}
 		b, err := l.Read(buf, offset)
 		if err != nil {
 			return out, err
-		}
-		if cap(b) > cap(buf) {
-			buf = b[:cap(b)]
 		}
 		next, err := loadBatches(b, offset, m, &out)
 		if err != nil {

@@ -83,3 +83,51 @@ func TestLoadStopsWhenTold(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func BenchmarkLoad(b *testing.B) {
+	const batches, each = 1000, 100
+	l := &chunkLeader{}
+	for range batches {
+		spec := record.NewSpec()
+		spec.BaseOffset = l.end
+		var records []record.Record
+		for p := range int32(each) {
+			r := group.OffsetRecord{Group: fmt.Sprint("group-", l.end%1000), Topic: "orders", Partition: p, Offset: &group.Offset{Offset: l.end, ExpireTimestamp: -1}}
+			key, value := r.Encode()
+			records = append(records, record.Record{Timestamp: 1, Key: key, Value: value})
+		}
+		batch, err := record.AppendBatch(nil, spec, records)
+		if err != nil {
+			b.Fatal(err)
+		}
+		l.batches = append(l.batches, batch)
+		l.end += each
+	}
+	for b.Loop() {
+		m := group.New(group.Config{})
+		if got, err := load(l, m, 5<<20, func() bool { return false }); err != nil || got.records != batches*each {
+			b.Fatal(got, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batches*each), "ns/record")
+}
+
+// chunkLeader finds batches by number: all hold as many records.
+type chunkLeader struct {
+	Leader
+	batches [][]byte
+	end     int64
+}
+
+func (l *chunkLeader) Bounds() (start, end int64) { return 0, l.end }
+
+func (l *chunkLeader) Read(buf []byte, offset int64) ([]byte, error) {
+	out := buf[:0]
+	for _, b := range l.batches[int(offset)*len(l.batches)/int(l.end):] {
+		if len(out)+len(b) > len(buf) {
+			break
+		}
+		out = append(out, b...)
+	}
+	return out, nil
+}

@@ -3,6 +3,7 @@ package machine_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -323,6 +324,25 @@ func TestForeignAppendFailsABatchingRunner(t *testing.T) {
 		l.end++
 		g.add(add{amount: 1})
 		g.expect(t, "adder: batch was appended at offset 2, not at 1: somebody else writes to this log")
+	})
+}
+
+func TestIdleRunnersHoldNoGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := runtime.NumGoroutine()
+		var rigs []*rig
+		for range 1000 {
+			g := newRig(&memLog{atOnce: true}, nil)
+			g.add(add{amount: 1, wait: time.Hour})
+			rigs = append(rigs, g)
+		}
+		synctest.Wait()
+		if after := runtime.NumGoroutine(); after != before {
+			t.Errorf("%d goroutines for 1000 idle runners", after-before)
+		}
+		for _, g := range rigs {
+			g.Close()
+		}
 	})
 }
 

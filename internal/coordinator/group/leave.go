@@ -23,8 +23,9 @@ func (m *Machine) leave(rq *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupResponse {
 	for i := range members {
 		one := kmsg.NewLeaveGroupResponseMember()
 		one.MemberID, one.InstanceID = members[i].MemberID, members[i].InstanceID
-		if one.ErrorCode = m.leaveOne(g, &members[i]); one.ErrorCode == 0 {
-			left = append(left, one.MemberID)
+		var id string
+		if id, one.ErrorCode = m.leaveOne(g, &members[i]); one.ErrorCode == 0 {
+			left = append(left, id)
 		}
 		resp.Members = append(resp.Members, one)
 	}
@@ -38,31 +39,31 @@ func (m *Machine) leave(rq *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupResponse {
 	return resp
 }
 
-// leaveOne removes one member. g is nil for a group without members.
-func (m *Machine) leaveOne(g *liveGroup, who *kmsg.LeaveGroupRequestMember) int16 {
+// leaveOne removes one member and returns its id. g is nil for a group without members.
+func (m *Machine) leaveOne(g *liveGroup, who *kmsg.LeaveGroupRequestMember) (string, int16) {
 	if g == nil {
-		return codeUnknownMember
+		return "", codeUnknownMember
 	}
 	id := who.MemberID
 	if id == "" { // an administrator names static members by their instance id
 		static, ok := g.statics[text(who.InstanceID)]
 		if who.InstanceID == nil || !ok {
-			return codeUnknownMember
+			return "", codeUnknownMember
 		}
 		id = static
 	} else if _, ok := g.pending[id]; ok {
 		g.remove(id)
-		return 0
+		return id, 0
 	}
 	p, code := g.validate(id, who.InstanceID)
 	if code != 0 {
-		return code
+		return "", code
 	}
 	m.endJoin(g, p, joinError("", codeUnknownMember))
 	m.answerSync(p, syncError(codeUnknownMember))
 	g.remove(id)
 	m.note(Notice{Message: "member left group", Group: g.id, Member: id, Generation: g.generation, Reason: text(who.Reason)})
-	return 0
+	return id, 0
 }
 
 // afterLeave goes on without those who left.
