@@ -175,7 +175,7 @@ func (c *checkpointReader) control(b record.Batch) error {
 
 // formatCheckpoint is the content of the checkpoint of an image.
 func formatCheckpoint(image *metadata.Image, now time.Time) ([]byte, error) {
-	at := position{0, image.Epoch, now.UnixMilli()}
+	at := stamp{0, image.Epoch, now.UnixMilli()}
 	data, err := appendControl(nil, at, record.ControlSnapshotHeader, snapshotHeader(image.Timestamp))
 	if err != nil {
 		return nil, err

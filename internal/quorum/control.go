@@ -33,14 +33,14 @@ func snapshotHeader(lastTimestamp int64) []byte {
 var snapshotFooter = []byte{0, 0, 0}
 
 // appendControl appends a batch with one control record.
-func appendControl(dst []byte, at position, t record.ControlType, value []byte) ([]byte, error) {
+func appendControl(dst []byte, at stamp, t record.ControlType, value []byte) ([]byte, error) {
 	spec := record.NewSpec()
 	spec.BaseOffset, spec.LeaderEpoch, spec.Control = at.offset, at.epoch, true
 	return record.AppendBatch(dst, spec, []record.Record{{Offset: at.offset, Timestamp: at.timestamp, Key: controlKey(t), Value: value}})
 }
 
-// position is where and when a batch is written.
-type position struct {
+// stamp is what a batch is written with: the offset of its first record, the leader epoch, and the time of its records.
+type stamp struct {
 	offset    int64
 	epoch     int32
 	timestamp int64 // ms

@@ -24,7 +24,7 @@ type encoder struct {
 
 // batches appends the records as one batch, or as several if they are too many bytes for one: fencing a broker with hundreds of
 // thousands of partitions is. Offsets are dense over all of them.
-func (e *encoder) batches(dst []byte, at position, records []metadata.Record) ([]byte, error) {
+func (e *encoder) batches(dst []byte, at stamp, records []metadata.Record) ([]byte, error) {
 	e.encode(at, records)
 	for rest := e.records; len(rest) > 0; {
 		n, size := 0, 0
@@ -44,7 +44,7 @@ func (e *encoder) batches(dst []byte, at position, records []metadata.Record) ([
 }
 
 // encode fills e.records.
-func (e *encoder) encode(at position, records []metadata.Record) {
+func (e *encoder) encode(at stamp, records []metadata.Record) {
 	e.values, e.ends, e.records = e.values[:0], e.ends[:0], e.records[:0]
 	for _, r := range records {
 		if f, ok := r.(*metadata.FeatureLevelRecord); ok && f.Name == metadata.FeatureMetadataVersion {

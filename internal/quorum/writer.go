@@ -51,7 +51,7 @@ func newWriter(log *storage.Log, epoch int32, level int16) *writer {
 
 // leaderChange writes the control record that begins an epoch.
 func (w *writer) leaderChange(now time.Time, nodeID int32) error {
-	at := position{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
+	at := stamp{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
 	batch, err := appendControl(w.buf[:0], at, record.ControlLeaderChange, leaderChange(nodeID, []int32{nodeID}))
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func (w *writer) leaderChange(now time.Time, nodeID int32) error {
 
 // abort ends the metadata transaction that an earlier leader left open. The image does not know of it any more.
 func (w *writer) abort(now time.Time) error {
-	at := position{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
+	at := stamp{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
 	batch, err := w.enc.batches(w.buf[:0], at, []metadata.Record{&metadata.AbortTransactionRecord{Reason: new("leader changed")}})
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (w *writer) abort(now time.Time) error {
 
 // Append implements machine.Log. The records become one batch unless they are more than a batch may hold. They not be modified afterwards; the slice may be.
 func (w *writer) Append(now time.Time, records []metadata.Record, _ *machine.Producer) (baseOffset, nextOffset int64, err error) {
-	at := position{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
+	at := stamp{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
 	if w.buf, err = w.enc.batches(w.buf[:0], at, records); err != nil {
 		return 0, 0, err
 	}
