@@ -36,10 +36,8 @@ func (l *Log) settle() error {
 		if err := seg.writeIndexes(l.fsys, true); err != nil {
 			return l.diskError("close", err)
 		}
-		for _, suffix := range [...]string{indexSuffix, timeIndexSuffix} {
-			if err := syncFile(l, seg.path(suffix)); err != nil {
-				return l.diskError("close", err)
-			}
+		if err := l.syncIndexes(seg); err != nil {
+			return l.diskError("close", err)
 		}
 		l.mu.Lock()
 		seg.offsets.pendingWritten()
@@ -50,7 +48,8 @@ func (l *Log) settle() error {
 	if err := l.writeSnapshot(l.logEnd, true); err != nil {
 		return l.diskError("close", err)
 	}
-	if err := l.syncNames(l.newFiles, l.newMeta, l.newDir); err != nil {
+	// The directory's own name is synced with the checkpoints beside it.
+	if err := l.syncNames(l.newFiles, l.newMeta, false); err != nil {
 		return l.diskError("close", err)
 	}
 	l.newFiles, l.newMeta, l.newDir = false, false, false

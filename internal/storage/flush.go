@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -36,6 +37,8 @@ func (l *Log) flushLocked(target int64) error {
 	}
 	newFiles, newMeta, newDir := l.newFiles, l.newMeta, l.newDir
 	l.newFiles, l.newMeta, l.newDir = false, false, false
+	rolled := l.rolled
+	l.rolled = nil
 	end, truncates := l.logEnd, l.truncates
 	unsynced := append([]*segment(nil), l.segments[l.segmentOf(min(l.recovery, end)):]...)
 	l.mu.Unlock()
@@ -54,6 +57,11 @@ func (l *Log) flushLocked(target int64) error {
 			return l.diskError("flush", err)
 		}
 	}
+	for _, seg := range rolled {
+		if err := l.syncIndexes(seg); err != nil && !errors.Is(err, os.ErrNotExist) { // it may be deleted meanwhile
+			return l.diskError("flush", err)
+		}
+	}
 	if err := l.syncNames(newFiles, newMeta, newDir); err != nil {
 		return l.diskError("flush", err)
 	}
@@ -63,6 +71,24 @@ func (l *Log) flushLocked(target int64) error {
 	}
 	l.lastFlush = time.Now().UnixMilli()
 	l.mu.Unlock()
+	return nil
+}
+
+// syncIndexes syncs the index files of a closed segment. Recovery does not look at segments below the recovery point, so their
+// indexes have to be as durable as their records.
+func (l *Log) syncIndexes(seg *segment) error {
+	l.mu.RLock()
+	aborted := seg.aborted
+	l.mu.RUnlock()
+	suffixes := segmentSuffixes[1:]
+	if aborted == 0 {
+		suffixes = suffixes[:2]
+	}
+	for _, suffix := range suffixes {
+		if err := syncFile(l, seg.path(suffix)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -53,6 +53,9 @@ func (l *Log) reindex(seg *segment) error {
 	if err := fresh.writeIndexes(l.fsys, true); err != nil {
 		return err
 	}
+	if err := l.syncIndexes(seg); err != nil {
+		return err
+	}
 	fresh.offsets.pendingWritten()
 	fresh.times.pendingWritten()
 	l.mu.Lock()

@@ -118,7 +118,7 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 	if err != nil {
 		return err
 	}
-	return l.loadMarks(spec, recovered)
+	return l.loadMarks(spec, l.firstUnknownAborted(recovered))
 }
 
 // loadEmpty starts a log without files.
@@ -192,11 +192,25 @@ func (l *Log) loadIndexes(seg *segment, ls listing) error {
 		}
 	}
 	size := ls.sizes[offsetName(seg.base, txnIndexSuffix)]
-	if size%txnEntrySize != 0 {
-		return fmt.Errorf("%s: length %d is no multiple of %d: %w", seg.path(txnIndexSuffix), size, txnEntrySize, errIndex)
-	}
 	seg.aborted = int(size / txnEntrySize)
+	if size%txnEntrySize != 0 {
+		seg.aborted = unknownAborted
+	}
 	return nil
+}
+
+// unknownAborted marks a transaction index that does not hold whole entries; loading writes it anew.
+const unknownAborted = -1
+
+// firstUnknownAborted is the base of the first segment with such an index, or recovered if that comes first.
+func (l *Log) firstUnknownAborted(recovered int64) int64 {
+	for _, seg := range l.segments {
+		if seg.aborted == unknownAborted && (recovered < 0 || seg.base < recovered) {
+			l.logger.Warn("transaction index does not hold whole entries, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path)
+			return seg.base
+		}
+	}
+	return recovered
 }
 
 // unpaddedEntries counts the entries before the zeros at the end of an index file.

@@ -46,10 +46,11 @@ type Log struct {
 	producers  producerTable
 	truncates  int64 // how often bytes that a reader may have looked up went away
 	closed     bool
-	newFiles   bool  // names in the directory may not be durable yet
-	newMeta    bool  // nor the content of partition.metadata
-	newDir     bool  // nor the directory's own name
-	checkpoint int64 // recovery point in the directory's checkpoint file
+	rolled     []*segment // closed segments whose indexes are not synced yet
+	newFiles   bool       // names in the directory may not be durable yet
+	newMeta    bool       // nor the content of partition.metadata
+	newDir     bool       // nor the directory's own name
+	checkpoint int64      // recovery point in the directory's checkpoint file
 }
 
 // host is what a log needs of whoever owns it.

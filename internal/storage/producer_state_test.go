@@ -156,8 +156,21 @@ func TestTransactionsHoldBackTheLastStableOffset(t *testing.T) {
 		defer s.Release()
 		return fmt.Sprint(s.Aborted)
 	}
-	for _, stop := range []string{"none", "kill", "close"} {
+	for _, stop := range []string{"none", "kill", "close", "torn index"} {
 		switch stop {
+		case "torn index":
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for _, seg := range l.segments {
+				if seg.aborted > 0 {
+					if err := writeUnsynced(l.fsys, seg.path(txnIndexSuffix), make([]byte, 20)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			l = openTestLog(t, l.fsys, "/log", LogConfig{SegmentBytes: 700})
+			l.SetHighWatermark(8)
 		case "kill":
 			l = openTestLog(t, mem.Kill(), "/log", LogConfig{SegmentBytes: 700})
 			l.SetHighWatermark(8)

@@ -38,6 +38,7 @@ func (l *Log) recoverFrom(ctx context.Context, first int, recoveryPoint int64) (
 			return -1, l.diskError("recover", err)
 		}
 	}
+	l.rolled = append(l.rolled, l.segments[first:len(l.segments)-1]...)
 	return recovered, nil
 }
 
@@ -55,8 +56,13 @@ func (l *Log) adoptIndexes(ctx context.Context, seg *segment, recoveryPoint int6
 	err := l.loadIndexes(seg, listing{sizes: sizes})
 	if errors.Is(err, errIndex) || errors.Is(err, os.ErrNotExist) {
 		l.logger.Warn("index does not fit its log, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
-		_, err = l.recoverSegment(ctx, seg, recoveryPoint)
-		return err
+		if _, err := l.recoverSegment(ctx, seg, recoveryPoint); err != nil {
+			return err
+		}
+		if err := l.syncIndexes(seg); err != nil {
+			return l.diskError("open", err)
+		}
+		return nil
 	}
 	if err != nil {
 		return l.diskError("open", err)

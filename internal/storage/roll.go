@@ -101,11 +101,20 @@ func (l *Log) roll(base int64, cfg *LogConfig, now time.Time) error {
 	if err := l.writeSnapshot(l.logEnd, false); err != nil {
 		return l.diskError("roll", err)
 	}
+	synced := l.recoveryPoint() >= l.logEnd
+	if synced { // no flush will look at this segment again
+		if err := l.syncIndexes(old); err != nil {
+			return l.diskError("roll", err)
+		}
+	}
 	fresh, err := l.startSegment(base, cfg, now)
 	if err != nil {
 		return err
 	}
 	l.mu.Lock()
+	if !synced {
+		l.rolled = append(l.rolled, old)
+	}
 	old.offsets.pendingWritten()
 	old.times.pendingWritten()
 	l.segments = append(l.segments, fresh)
@@ -155,12 +164,16 @@ func (l *Log) writeSnapshot(offset int64, sync bool) error {
 	l.mu.RLock()
 	b := l.producers.formatSnapshot()
 	l.mu.RUnlock()
+	if err := writeUnsynced(l.fsys, path, b); err != nil {
+		return err
+	}
 	if sync {
-		if err := fs.WriteFile(l.fsys, path, b, 0o644); err != nil {
+		if err := syncFile(l, path); err != nil {
 			return err
 		}
-	} else if err := writeUnsynced(l.fsys, path, b); err != nil {
-		return err
+		l.mu.Lock()
+		l.newFiles = true
+		l.mu.Unlock()
 	}
 	l.snapshot = append(l.snapshot, offset)
 	return nil
