@@ -59,11 +59,16 @@ type Call struct {
 	*listener.Request
 	Image *metadata.Image
 	Body  kmsg.Request // nil for Produce
+
+	metrics *telemetry.Broker
 }
 
 // Respond answers the call with a message whose version Respond sets.
 func (c *Call) Respond(resp kmsg.Response) {
 	resp.SetVersion(c.Header.Version)
+	if c.metrics != nil {
+		c.metrics.Error(c.Header.Key, topLevelError(resp))
+	}
 	c.Reply(wire.EncodeResponse(c.Header, resp))
 }
 

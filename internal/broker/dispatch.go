@@ -53,7 +53,7 @@ func (h *Handlers) Handle(rq *listener.Request) {
 		rq.Hangup(fmt.Sprintf("%s version %d is not supported, only %d to %d", api.Name, v, api.Min, api.Max))
 		return
 	}
-	c := &Call{Request: rq, Image: h.Image()}
+	c := &Call{Request: rq, Image: h.Image(), metrics: h.Metrics}
 	if rq.Header.Key != keyProduce {
 		body, err := wire.Decode(rq.Header, rq.Body)
 		if err != nil {

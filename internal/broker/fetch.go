@@ -287,6 +287,7 @@ func (f *fetchCall) include(i int) {
 
 // count adds an answer to the metrics of its topic. What nobody knows has no topic.
 func (f *fetchCall) count(i int) {
+	f.h.Metrics.Error(keyFetch, f.answers[i].ErrorCode)
 	if f.parts[i].topic == nil {
 		return
 	}

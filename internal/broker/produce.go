@@ -206,6 +206,9 @@ func (p *produceCall) ended(w produceWait, err error) {
 }
 
 func (p *produceCall) respond() {
+	for i := range p.results {
+		p.h.Metrics.Error(keyProduce, p.results[i].ErrorCode)
+	}
 	p.c.Reply(wire.EncodeProduce(p.c.Header, &p.rq, p.results, p.nodes, 0))
 	p.free()
 }

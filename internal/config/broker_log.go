@@ -68,7 +68,7 @@ var brokerLogKeys = []Key{
 		Doc: "Size at which a segment is closed."},
 	{Name: "log.segment.delete.delay.ms", Type: Long, Default: "60000", Valid: atLeast(0), Mode: ClusterWide, Importance: "HIGH", Built: true,
 		Doc: "How long a deleted segment or log stays on disk under another name."},
-	{Name: "max.decompressed.message.bytes", Type: Int, Default: "2147483639", Valid: between(1, 2147483639), Mode: ClusterWide, Importance: "MEDIUM",
+	{Name: "max.decompressed.message.bytes", Type: Int, Default: "2147483639", Valid: between(1, 2147483639), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
 		Doc: "Bytes that one batch may decompress to."},
 	{Name: "message.max.bytes", Type: Int, Default: "1048588", Valid: atLeast(0), Mode: ClusterWide, Importance: "HIGH", Built: true,
 		Doc: "Largest batch that a producer may send, as it is on disk."},

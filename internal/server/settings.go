@@ -1,10 +1,8 @@
 package server
 
 import (
-	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 
 	"leat/internal/config"
@@ -103,7 +101,7 @@ func storageSettings(v *config.Values) storage.Settings {
 		RecoveryThreadsPerDir:     v.Int("num.recovery.threads.per.data.dir"),
 		ProducerIDExpiration:      v.Millis("producer.id.expiration.ms"),
 		TransactionMaxTimeout:     v.Millis("transaction.max.timeout.ms"),
-		MaxDecompressedBatchBytes: math.MaxInt32,
+		MaxDecompressedBatchBytes: v.Int("max.decompressed.message.bytes"),
 		MaxOpenFiles:              openFiles(),
 	}
 }
@@ -124,23 +122,13 @@ func limits(v *config.Values) listener.Limits {
 	}
 }
 
-// perIP reads "host:count,host:count", which config has checked.
+// perIP reads the overrides, which config has checked.
 func perIP(text string) map[string]int {
-	overrides := make(map[string]int)
-	for _, pair := range strings.Split(text, ",") {
-		host, count, ok := cutLast(strings.TrimSpace(pair), ':')
-		if n, err := strconv.Atoi(strings.TrimSpace(count)); ok && err == nil {
-			overrides[host] = n
-		}
+	overrides, err := config.ParseAddressLimits(text)
+	if err != nil {
+		return nil
 	}
 	return overrides
-}
-
-func cutLast(s string, sep byte) (before, after string, found bool) {
-	if i := strings.LastIndexByte(s, sep); i >= 0 {
-		return s[:i], s[i+1:], true
-	}
-	return s, "", false
 }
 
 // coordinatorSettings are those of the shell around group machines.

@@ -12,6 +12,7 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/storage"
+	"leat/internal/telemetry"
 )
 
 // start opens the rooms in order. What it opened before an error is closed by the caller.
@@ -106,7 +107,7 @@ func (n *node) openHandlers() {
 		Config:   func() *config.Values { return n.settings.now().values },
 		Replicas: n.replicas, Store: n.store, Controller: n.quorum, Groups: n.groups,
 		Await: n.images.await, Quorum: n.describeQuorum, ControllerEndpoints: n.controllerEndpoints,
-		Metrics: n.ops.metrics, Logger: n.Logger,
+		Metrics: n.ops.metrics, Logger: n.Logger, LogLevels: telemetry.LevelsOf(n.Logger),
 	})
 }
 
