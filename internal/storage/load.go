@@ -154,7 +154,7 @@ func (l *Log) loadSegments(ctx context.Context, spec loadSpec, ls listing) (reco
 		case err == nil:
 		case errors.Is(err, errIndex) || errors.Is(err, os.ErrNotExist):
 			l.logger.Warn("index does not fit its log, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
-			if err := l.rebuildIndexes(ctx, i, spec.recoveryPoint); err != nil {
+			if err := l.recoverSegment(ctx, seg, allSynced); err != nil {
 				return -1, err
 			}
 		default:

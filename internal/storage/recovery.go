@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"leat/internal/fs"
 	"leat/internal/record"
@@ -15,35 +16,65 @@ import (
 // before the first thing that is no valid batch, which can only be where nothing was synced yet.
 func (l *Log) recoverFrom(ctx context.Context, first int, recoveryPoint int64) (recovered int64, err error) {
 	for _, seg := range l.segments[:first] {
-		if err := l.adoptIndexes(ctx, seg, recoveryPoint); err != nil {
+		if err := l.adoptIndexes(ctx, seg); err != nil {
 			return -1, err
 		}
 	}
 	recovered = l.segments[first].base
 	for i := first; i < len(l.segments); i++ {
-		seg := l.segments[i]
-		whole, err := l.recoverSegment(ctx, seg, recoveryPoint)
-		if err != nil {
+		if i > first {
+			if err := l.checkContinues(i); err != nil {
+				return -1, err
+			}
+			if i == len(l.segments) {
+				break
+			}
+		}
+		if err := l.recoverSegment(ctx, l.segments[i], recoveryPoint); err != nil {
 			return -1, err
-		}
-		if whole {
-			continue
-		}
-		rest := l.segments[i+1:]
-		l.segments = l.segments[:i+1]
-		for _, dropped := range rest {
-			l.logger.Warn("segment behind a torn one, removed", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", dropped.file.path)
-		}
-		if err := l.removeSegments(rest, 0); err != nil {
-			return -1, l.diskError("recover", err)
 		}
 	}
 	l.rolled = append(l.rolled, l.segments[first:len(l.segments)-1]...)
 	return recovered, nil
 }
 
+// checkContinues looks at how the segment with index i follows what was recovered before it. When the machine stops, the end of an
+// unsynced segment may be lost while the next one survives; what follows such a hole is no continuation and goes. Only compaction
+// leaves holes on purpose. An empty segment that begins too early is a roll that failed.
+func (l *Log) checkContinues(i int) error {
+	seg := l.segments[i]
+	switch {
+	case seg.base < l.logEnd && seg.size > 0:
+		return fmt.Errorf("open %s: %s begins at offset %d, the segment before it ends at %d: %w", l.tp, seg.file.path, seg.base, l.logEnd, ErrCorrupt)
+	case seg.base < l.logEnd, seg.base > l.logEnd && !l.cfg.Load().Compact:
+		return l.dropFrom(i)
+	}
+	return nil
+}
+
+// dropFrom removes the segments from index i on, the last one first, so that what a crash leaves of this is a shorter log and not
+// one with a hole.
+func (l *Log) dropFrom(i int) error {
+	rest := slices.Clone(l.segments[i:])
+	if len(rest) == 0 {
+		return nil
+	}
+	l.segments = l.segments[:i:i]
+	slices.Reverse(rest)
+	for _, seg := range rest {
+		l.logger.Warn("segment behind a torn one, removed", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "offset", l.logEnd)
+	}
+	if err := l.removeSegments(rest, 0); err != nil {
+		return l.diskError("recover", err)
+	}
+	if err := l.fsys.SyncDir(l.path); err != nil {
+		return l.diskError("recover", err)
+	}
+	return nil
+}
+
 // adoptIndexes takes over the indexes of a segment below the recovery point.
-func (l *Log) adoptIndexes(ctx context.Context, seg *segment, recoveryPoint int64) error {
+func (l *Log) adoptIndexes(ctx context.Context, seg *segment) error {
 	sizes := make(map[string]int64)
 	for _, suffix := range segmentSuffixes[1:] {
 		info, err := l.fsys.Stat(seg.path(suffix))
@@ -56,7 +87,7 @@ func (l *Log) adoptIndexes(ctx context.Context, seg *segment, recoveryPoint int6
 	err := l.loadIndexes(seg, listing{sizes: sizes})
 	if errors.Is(err, errIndex) || errors.Is(err, os.ErrNotExist) {
 		l.logger.Warn("index does not fit its log, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
-		if _, err := l.recoverSegment(ctx, seg, recoveryPoint); err != nil {
+		if err := l.recoverSegment(ctx, seg, allSynced); err != nil {
 			return err
 		}
 		if err := l.syncIndexes(seg); err != nil {
@@ -70,23 +101,16 @@ func (l *Log) adoptIndexes(ctx context.Context, seg *segment, recoveryPoint int6
 	return nil
 }
 
-// rebuildIndexes recovers one segment of a log that was stopped cleanly. Nothing in it may be torn.
-func (l *Log) rebuildIndexes(ctx context.Context, i int, recoveryPoint int64) error {
-	seg := l.segments[i]
-	whole, err := l.recoverSegment(ctx, seg, recoveryPoint)
-	if err == nil && !whole && i < len(l.segments)-1 {
-		err = fmt.Errorf("open %s: %s ends within a batch, and segments follow: %w", l.tp, seg.file.path, ErrCorrupt)
-	}
-	return err
-}
+// allSynced is the recovery point for segments in which nothing may be torn.
+const allSynced = 1<<63 - 1
 
-// recoverSegment reads all batches of a segment, checks the CRC of those at or above the recovery point, and builds its indexes. It
-// reports false if it had to cut the segment. What is broken below the recovery point was synced once: that is not torn but
-// damaged, and an error.
-func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint int64) (whole bool, err error) {
+// recoverSegment reads all batches of a segment, checks the CRC of those at or above the recovery point, and builds its indexes. At
+// something torn it ends the log. What is broken below the recovery point was synced once: that is not torn but damaged, and an
+// error.
+func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint int64) error {
 	f, err := seg.file.acquire()
 	if err != nil {
-		return false, l.diskError("recover", err)
+		return l.diskError("recover", err)
 	}
 	defer seg.file.release()
 	seg.offsets = sparseIndex{width: indexEntrySize}
@@ -97,7 +121,7 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	var bad error
 	for bad == nil {
 		if err := ctx.Err(); err != nil {
-			return false, err
+			return err
 		}
 		h, at, err := walk.batch()
 		if err == io.EOF {
@@ -112,31 +136,34 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	}
 	if bad != nil {
 		if err := l.cutTorn(seg, f, &walk, bad); err != nil {
-			return false, err
+			return err
 		}
 	}
 	l.logEnd = walk.next
 	seg.noteTime()
 	if err := seg.writeIndexes(l.fsys, true); err != nil {
-		return false, l.diskError("recover", err)
+		return l.diskError("recover", err)
 	}
 	seg.offsets.pendingWritten()
 	seg.times.pendingWritten()
-	return bad == nil, nil
+	return nil
 }
 
-// cutTorn ends a segment at the last whole valid batch.
+// cutTorn ends the log at the last whole valid batch of a segment.
 func (l *Log) cutTorn(seg *segment, f truncater, walk *recoveryWalk, bad error) error {
 	if !errors.Is(bad, errBadHeader) && !errors.Is(bad, io.ErrUnexpectedEOF) {
 		return l.diskError("recover", bad)
 	}
 	if walk.next < walk.verifyFrom {
-		return fmt.Errorf("open %s: %s: position %d: %w: offset %d was synced (recovery point %d), so this is damage, not a torn write; "+
+		return fmt.Errorf("open %s: %s: position %d: %w: offset %d was synced, so this is damage, not a torn write; "+
 			"if another replica is in sync, delete this directory and it is copied again: %w",
-			l.tp, seg.file.path, walk.position, bad, walk.next, walk.verifyFrom, ErrCorrupt)
+			l.tp, seg.file.path, walk.position, bad, walk.next, ErrCorrupt)
 	}
 	l.logger.Warn("torn log cut", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "position", walk.position,
 		"bytes", seg.size-walk.position, "offset", walk.next, "err", bad)
+	if err := l.dropFrom(slices.Index(l.segments, seg) + 1); err != nil {
+		return err
+	}
 	if err := f.Truncate(walk.position); err != nil {
 		return l.diskError("recover", err)
 	}

@@ -137,6 +137,7 @@ func (l *Log) startSegment(base int64, cfg *LogConfig, now time.Time) (*segment,
 		}
 	}
 	if err := seg.create(l.fsys); err != nil {
+		_ = l.fsys.Remove(seg.file.path) // the next attempt, or recovery, replaces what is left
 		return nil, l.diskError("roll", err)
 	}
 	l.mu.Lock()

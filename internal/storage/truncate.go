@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -62,12 +63,7 @@ func (l *Log) truncate(offset int64) error {
 	if err := l.host.recoveryLowered(l); err != nil {
 		return l.diskError("truncate", err)
 	}
-	dropped := l.detach(i+1, end)
-	if err := l.cutSegment(seg, position, end); err != nil {
-		l.broken = l.diskError("truncate", err)
-		return l.broken
-	}
-	if err := l.removeSegments(dropped, 0); err != nil {
+	if err := l.cutAt(i, position, end); err != nil {
 		l.broken = l.diskError("truncate", err)
 		return l.broken
 	}
@@ -77,6 +73,23 @@ func (l *Log) truncate(offset int64) error {
 	l.broken = nil
 	l.logger.Info("log truncated", "topic", l.tp.Topic, "partition", l.tp.Partition, "offset", end)
 	return nil
+}
+
+// cutAt takes away all segments behind the one with index i, and what lies in that one behind position. The last segment goes first,
+// and durably before the next step, so that what a crash leaves is a shorter log and not one with a hole.
+func (l *Log) cutAt(i int, position, end int64) error {
+	seg := l.segments[i]
+	dropped := l.detach(i+1, end)
+	slices.Reverse(dropped)
+	if err := l.removeSegments(dropped, 0); err != nil {
+		return err
+	}
+	if len(dropped) > 0 {
+		if err := l.fsys.SyncDir(l.path); err != nil {
+			return err
+		}
+	}
+	return l.cutSegment(seg, position, end)
 }
 
 // cutPoint finds the position of the first batch that reaches offset, and where the log ends without it.
