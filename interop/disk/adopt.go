@@ -81,9 +81,16 @@ func (a *adoption) found(node *target.Node, seed uint64) error {
 // reign is one broker's time with a directory that another one left behind.
 func (a *adoption) reign(node *target.Node) bool {
 	who := string(node.Kind())
-	if !a.check(who+" opens the directory", func() error {
-		_, err := node.Start(a.ctx)
-		return err
+	if !a.check(who+" opens the directory and leads every partition", func() error {
+		if _, err := node.Start(a.ctx); err != nil {
+			return err
+		}
+		for _, w := range a.writers {
+			if err := suite.AwaitPartitions(a.ctx, node.Bootstrap(), w.topic, partitions); err != nil {
+				return err
+			}
+		}
+		return nil
 	}) {
 		return false
 	}

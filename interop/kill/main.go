@@ -1,13 +1,14 @@
 // Command kill kills a broker with SIGKILL at random moments while producers write to it, starts it again, and checks that
 // every acknowledged record is still there, and that none of an idempotent producer is there twice.
 //
+// Now and then the end of a segment is torn as well, as it is when the machine stops; leat must say that it cut it.
+//
 // The producers live on over the kill: what was under way is sent again to the restarted broker, which must know from its
 // own disk what it has already.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -80,6 +81,7 @@ type game struct {
 	idempotent, plain *producer
 	sessions          int
 	slowest           time.Duration
+	torn              int
 	notices           notices
 }
 
@@ -103,8 +105,13 @@ func (g *game) close() {
 func (g *game) round(ctx context.Context, round int) error {
 	if round > 0 && round%5 == 0 {
 		// A new session now and then: its producer ids are new, those of the old one stay in the broker's memory.
-		if err := errors.Join(g.idempotent.reopen(ctx), g.plain.reopen(ctx)); err != nil {
-			return err
+		for _, p := range []*producer{g.idempotent, g.plain} {
+			if err := p.reopen(); err != nil {
+				return err
+			}
+			if err := p.prime(ctx, round); err != nil {
+				return err
+			}
 		}
 		g.sessions++
 	}
@@ -118,6 +125,12 @@ func (g *game) round(ctx context.Context, round int) error {
 	wait := time.Duration(20+g.rng.IntN(500)) * time.Millisecond
 	time.Sleep(wait)
 	g.node.Kill()
+	torn, err := "", error(nil)
+	if g.rng.IntN(3) == 0 {
+		if torn, err = tear(g.rng, g.node, "kill-idempotent"); err != nil {
+			return err
+		}
+	}
 	took, err := g.node.Start(ctx)
 	if err != nil {
 		return err
@@ -132,8 +145,15 @@ func (g *game) round(ctx context.Context, round int) error {
 			return err
 		}
 	}
+	cut := g.notices.cut
 	if err := g.notices.read(g.node.LogFile()); err != nil {
 		return err
+	}
+	if torn != "" {
+		g.torn++
+		if g.node.Kind() == target.Leat && g.notices.cut == cut {
+			return fmt.Errorf("%s had a torn end, and the log does not say that it was cut", torn)
+		}
 	}
 	for _, p := range []*producer{g.idempotent, g.plain} {
 		if err := p.verify(ctx, p.verified); err != nil {
@@ -159,7 +179,7 @@ func (g *game) end(ctx context.Context) error {
 	}
 	fmt.Printf("%s  %d kills: %d records acknowledged, 0 lost; idempotent: 0 of %d twice, %d sessions; plain: %d of %d twice (allowed)\n",
 		g.node.Kind(), g.rounds, g.idempotent.acked()+g.plain.acked(), g.idempotent.acked(), g.sessions, g.plain.repeated, g.plain.acked())
-	fmt.Printf("%s  slowest start %d ms; log after the kills: %d lines about recovery, %d about something cut\n",
-		g.node.Kind(), g.slowest.Milliseconds(), g.notices.recovered, g.notices.cut)
+	fmt.Printf("%s  slowest start %d ms; %d ends torn on purpose, %d lines in the log about something cut\n",
+		g.node.Kind(), g.slowest.Milliseconds(), g.torn, g.notices.cut)
 	return nil
 }

@@ -33,15 +33,17 @@ type producer struct {
 
 func newProducer(ctx context.Context, bootstrap, topic string, idempotent bool) (*producer, error) {
 	p := &producer{bootstrap: bootstrap, topic: topic, idempotent: idempotent, verified: map[int32]int64{}, places: map[string]place{}}
-	if err := p.reopen(ctx); err != nil {
+	if err := p.reopen(); err != nil {
 		return nil, err
 	}
-	_, err := kadm.NewClient(p.client).CreateTopic(ctx, partitions, 1, nil, topic)
-	return p, err
+	if _, err := kadm.NewClient(p.client).CreateTopic(ctx, partitions, 1, nil, topic); err != nil {
+		return nil, err
+	}
+	return p, p.prime(ctx, 0)
 }
 
 // reopen begins a new session: another client, and so another producer id.
-func (p *producer) reopen(context.Context) error {
+func (p *producer) reopen() error {
 	if p.client != nil {
 		p.client.Close()
 	}
@@ -53,6 +55,7 @@ func (p *producer) reopen(context.Context) error {
 		kgo.ProducerBatchMaxBytes(64 << 10),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.MaxBufferedRecords(2000),
+		kgo.MetadataMinAge(50 * time.Millisecond),
 	}
 	if !p.idempotent {
 		opts = append(opts, kgo.DisableIdempotentWrite())
@@ -60,6 +63,15 @@ func (p *producer) reopen(context.Context) error {
 	var err error
 	p.client, err = kgo.NewClient(opts...)
 	return err
+}
+
+// prime sends a first record. A client whose very first request for a producer id is cut off takes the broker for one that
+// wants to be spoken to in another way, and gives up.
+func (p *producer) prime(ctx context.Context, round int) error {
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	p.produce(round, "first")
+	return p.send(ended, round, 0)
 }
 
 func (p *producer) close() { p.client.Close() }
@@ -74,17 +86,7 @@ func (p *producer) acked() int {
 func (p *producer) send(ctx context.Context, round, size int) error {
 	padding := strings.Repeat("w", size)
 	for ctx.Err() == nil {
-		value := fmt.Sprintf("%d/%d/%s", round, p.next, padding)
-		p.next++
-		p.client.Produce(context.Background(), kgo.StringRecord(value), func(r *kgo.Record, err error) {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			if err != nil {
-				p.failed = fmt.Errorf("%s: produce: %w", p.topic, err)
-				return
-			}
-			p.places[number(value)] = place{r.Partition, r.Offset}
-		})
+		p.produce(round, padding)
 		// A steady stream; what matters is that something is always under way.
 		if p.next%20 == 0 {
 			time.Sleep(time.Millisecond)
@@ -98,6 +100,21 @@ func (p *producer) send(ctx context.Context, round, size int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.failed
+}
+
+// produce sends one record and remembers where it was acknowledged.
+func (p *producer) produce(round int, padding string) {
+	value := fmt.Sprintf("%d/%d/%s", round, p.next, padding)
+	p.next++
+	p.client.Produce(context.Background(), kgo.StringRecord(value), func(r *kgo.Record, err error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if err != nil {
+			p.failed = fmt.Errorf("%s: produce: %w", p.topic, err)
+			return
+		}
+		p.places[number(value)] = place{r.Partition, r.Offset}
+	})
 }
 
 // number is what tells records apart: round and number, without the padding.

@@ -25,6 +25,7 @@ type Check struct {
 type Outcome struct {
 	Client, Language, Version string
 	Checks                    []Check
+	LeftOut                   []string
 }
 
 // Passed counts the checks that passed.

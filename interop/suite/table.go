@@ -14,7 +14,7 @@ import (
 type remembered struct {
 	Client, Language, Version string
 	Passed, Checks            int
-	Failures                  []string
+	Failures, LeftOut         []string
 }
 
 func memory(name string) (string, error) {
@@ -26,7 +26,7 @@ func memory(name string) (string, error) {
 func Remember(name string, outcomes []Outcome) error {
 	rows := make([]remembered, len(outcomes))
 	for i, o := range outcomes {
-		rows[i] = remembered{Client: o.Client, Language: o.Language, Version: o.Version, Passed: o.Passed(), Checks: len(o.Checks)}
+		rows[i] = remembered{Client: o.Client, Language: o.Language, Version: o.Version, Passed: o.Passed(), Checks: len(o.Checks), LeftOut: o.LeftOut}
 		for _, c := range o.Checks {
 			if c.Err != nil {
 				rows[i].Failures = append(rows[i].Failures, c.Name)
@@ -107,6 +107,9 @@ func cell(rows map[string]remembered, client string) string {
 	text := fmt.Sprintf("%d of %d", row.Passed, row.Checks)
 	if len(row.Failures) > 0 {
 		text += ", not: " + strings.Join(row.Failures, "; ")
+	}
+	if len(row.LeftOut) > 0 {
+		text += ", left out: " + strings.Join(row.LeftOut, "; ")
 	}
 	return text
 }

@@ -18,6 +18,7 @@ type toolRun struct {
 	args  []string
 	says  []string
 	never []string
+	later string // why leat cannot do this yet; it is not asked then, and the table says so
 }
 
 // Tools runs Kafka's administration and performance tools.
@@ -33,6 +34,12 @@ func (s *Suite) Tools(ctx context.Context) Outcome {
 	defer os.Remove(elections)
 	for i, run := range toolRuns("tools-"+s.Run, "tools-group-"+s.Run, deletion, elections) {
 		run.args = append([]string{"--bootstrap-server", s.Bootstrap}, run.args...)
+		if run.later != "" && s.Target == string(target.Leat) {
+			name := strings.TrimPrefix(run.name, "kafka-")
+			fmt.Fprintf(s.Out, "%s  kafka tools      %s is left out: %s\n", s.Target, name, run.later)
+			st.outcome.LeftOut = append(st.outcome.LeftOut, name+" ("+run.later+")")
+			continue
+		}
 		st.alone(fmt.Sprintf("%d %s %s", i+1, strings.TrimPrefix(run.name, "kafka-"), verb(run.args)), func() error { return st.tool(run) })
 	}
 	return st.outcome
@@ -62,7 +69,7 @@ func toolRuns(topic, group, deletion, elections string) []toolRun {
 		{name: "kafka-get-offsets", args: words("--time -2 --topic " + topic), says: []string{topic + ":0:10"}},
 		{name: "kafka-log-dirs", args: words("--describe --topic-list " + topic), says: []string{`"partition":"` + topic + "-2"}},
 		{name: "kafka-leader-election", args: words("--election-type preferred --path-to-json-file " + elections),
-			says: []string{topic}},
+			says: []string{topic}, later: "ElectLeaders comes with replicas on several nodes"},
 		{name: "kafka-topics", args: words("--delete --topic " + topic)},
 	}
 }

@@ -1,0 +1,94 @@
+package target
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// clusterID is the one that every Kafka node of the suite is formatted with: any 16 bytes in Kafka's base64 form.
+const clusterID = "bGVhdC1pbnRlcm9wLTAwMQ"
+
+// toolClasses names Kafka's commands as its users know them.
+var toolClasses = map[string]string{
+	"kafka-broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
+	"kafka-configs":             "kafka.admin.ConfigCommand",
+	"kafka-console-consumer":    "org.apache.kafka.tools.consumer.ConsoleConsumer",
+	"kafka-console-producer":    "org.apache.kafka.tools.ConsoleProducer",
+	"kafka-consumer-groups":     "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+	"kafka-consumer-perf-test":  "org.apache.kafka.tools.ConsumerPerformance",
+	"kafka-delete-records":      "org.apache.kafka.tools.DeleteRecordsCommand",
+	"kafka-dump-log":            "org.apache.kafka.tools.DumpLogSegments",
+	"kafka-e2e-latency":         "org.apache.kafka.tools.EndToEndLatency",
+	"kafka-get-offsets":         "org.apache.kafka.tools.GetOffsetShell",
+	"kafka-groups":              "org.apache.kafka.tools.GroupsCommand",
+	"kafka-leader-election":     "org.apache.kafka.tools.LeaderElectionCommand",
+	"kafka-log-dirs":            "org.apache.kafka.tools.LogDirsCommand",
+	"kafka-metadata-quorum":     "org.apache.kafka.tools.MetadataQuorumCommand",
+	"kafka-producer-perf-test":  "org.apache.kafka.tools.ProducerPerformance",
+	"kafka-storage":             "kafka.tools.StorageTool",
+	"kafka-topics":              "org.apache.kafka.tools.TopicCommand",
+}
+
+// Tool is one of Kafka's own command-line tools, ready to run.
+func Tool(name string, args ...string) (*exec.Cmd, error) {
+	class, ok := toolClasses[name]
+	if !ok {
+		return nil, fmt.Errorf("%s: not a known Kafka tool", name)
+	}
+	folders := []string{"kafka-tools"}
+	if name == "kafka-storage" {
+		folders = []string{"kafka"}
+	}
+	// The tools are short programs: the first compiler alone halves the time until they answer.
+	argv, err := java(folders, append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1", class}, args...))
+	if err != nil {
+		return nil, err
+	}
+	return exec.Command(argv[0], argv[1:]...), nil
+}
+
+// kafkaArgv is a java command with the broker's jars; what follows are options of the JVM, the class, and its arguments.
+func kafkaArgv(rest ...string) ([]string, error) {
+	return java([]string{"kafka"}, rest)
+}
+
+// java is a java command with the jars of some folders of the cache, earlier ones first.
+func java(folders, rest []string) ([]string, error) {
+	cache, err := Cache()
+	if err != nil {
+		return nil, err
+	}
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	var path []string
+	for _, folder := range folders {
+		jars := filepath.Join(cache, folder)
+		if _, err := os.Stat(jars); err != nil {
+			return nil, fmt.Errorf("%s: no Apache Kafka there: run interop/setup.sh kafka", jars)
+		}
+		path = append(path, filepath.Join(jars, "*"))
+	}
+	argv := []string{"java", "-cp", strings.Join(path, ":"),
+		"-Dlog4j2.configurationFile=" + filepath.Join(root, "interop", "kafka", "log4j2.properties")}
+	return append(argv, rest...), nil
+}
+
+// format does what kafka-storage format does for a fresh directory.
+func (n *Node) format() error {
+	if _, err := os.Stat(filepath.Join(n.DataDir(), "meta.properties")); err == nil {
+		return nil
+	}
+	cmd, err := Tool("kafka-storage", "format", "--standalone", "--cluster-id", clusterID, "--config", n.PropertiesFile())
+	if err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("kafka-storage format: %w\n%s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
