@@ -6,11 +6,25 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/metrics"
 	"testing"
 )
 
 // fuzzLimit keeps a fuzzer's bombs small.
 const fuzzLimit = 1 << 20
+
+// fuzzCost is what a batch may cost at most: what it may decompress to, the largest window or block that a decoder keeps (pools may have
+// let go of theirs), and what other goroutines of the fuzzing engine allocate meanwhile.
+const fuzzCost = fuzzLimit + 32<<20
+
+func allocated(do func()) uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	before := sample[0].Value.Uint64()
+	do()
+	metrics.Read(sample)
+	return sample[0].Value.Uint64() - before
+}
 
 func seeds(f *testing.F, add func([]byte)) {
 	files, err := filepath.Glob(filepath.Join("testdata", "kafka", "*.batch"))
@@ -70,7 +84,11 @@ func FuzzRecords(f *testing.F) {
 		}
 		records, err := collect(batch, fuzzLimit)
 		known(t, err)
-		_, validateErr := batch.Validate(Rules{MaxBytes: fuzzLimit})
+		var validateErr error
+		cost := allocated(func() { _, validateErr = batch.Validate(Rules{MaxBytes: fuzzLimit}) })
+		if cost > fuzzCost {
+			t.Fatalf("%d bytes allocated for a batch of %d", cost, len(b))
+		}
 		known(t, validateErr)
 		if validateErr == nil && err != nil {
 			t.Fatalf("Validate takes what Records refuses: %v", err)
