@@ -307,3 +307,68 @@ func TestACrashAfterTruncationLeavesNoHole(t *testing.T) {
 		}
 	}
 }
+
+func TestOneUnusableDirectoryDoesNotStopTheNode(t *testing.T) {
+	mem := fs.NewMem()
+	cfg := testStoreConfig(t, mem, "/a", "/b")
+	told := make(chan string, 2)
+	cfg.DirFailed = func(dir string, _ error) { told <- dir }
+	mem.Inject(func(_ fs.Op, name string) error {
+		if strings.HasPrefix(name, "/a/") {
+			return syscall.EACCES
+		}
+		return nil
+	})
+	s := openTestStore(t, cfg)
+	defer s.Close()
+	if got := <-told; got != "/a" {
+		t.Errorf("told of %s", got)
+	}
+	if dirs := s.Dirs(); !errors.Is(dirs[0].Offline, syscall.EACCES) || dirs[1].Offline != nil {
+		t.Errorf("%+v", dirs)
+	}
+	l, err := s.Create(testTP, newUUID(), [16]byte{})
+	if err != nil || l.Dir() != s.Dirs()[1].ID {
+		t.Fatalf("create: %v", err)
+	}
+	mem.Inject(func(fs.Op, string) error { return syscall.EACCES })
+	cfg.Dirs = []string{"/c"}
+	if _, err := Open(context.Background(), cfg); !errors.Is(err, ErrDisk) || !strings.Contains(err.Error(), "/c") {
+		t.Errorf("no directory usable: %v", err)
+	}
+	mem.Inject(nil)
+}
+
+func TestEveryFaultOfATruncationLeavesALogThatOpens(t *testing.T) {
+	cfg := LogConfig{SegmentBytes: 300, IndexIntervalBytes: 100}
+	for n := 1; ; n++ {
+		mem := fs.NewMem()
+		l := openTestLog(t, mem, "/log", cfg)
+		for i := range 20 {
+			mustAppend(t, l, batchOf(t, day0.UnixMilli(), fmt.Sprint("v", i)))
+		}
+		failed := failNth(mem, n, syscall.EIO)
+		err := l.TruncateTo(5)
+		if !failed() {
+			if err != nil || n < 10 {
+				t.Fatalf("%d operations, then %v", n, err)
+			}
+			break
+		}
+		mem.Inject(nil)
+		if err == nil && l.Offsets().LogEnd != 5 {
+			t.Errorf("operation %d failed, and yet no error: %+v", n, l.Offsets())
+		}
+		l = openTestLog(t, mem.Kill(), "/log", cfg)
+		got := readAll(t, l, 0, 1<<20, ReadLogEnd)
+		if len(got) < 5 || len(got) > 20 || fmt.Sprint(got) != fmt.Sprint(values(20)[:len(got)]) {
+			t.Errorf("operation %d failed, now the log holds %v", n, got)
+		}
+		if err := l.TruncateTo(5); err != nil {
+			t.Errorf("operation %d failed, the next truncation: %v", n, err)
+		}
+		if info := mustAppend(t, l, batchOf(t, 1, "new")); info.BaseOffset != 5 {
+			t.Errorf("operation %d failed, goes on at %+v", n, info)
+		}
+	}
+}
