@@ -19,20 +19,30 @@ const (
 	maxStreamedWindow = 8 << 20
 
 	maxZstdBlock = 128 << 10 // of the format, decompressed
+	minZstdBlock = 4         // of the format, compressed: a header of three bytes and one that is repeated
+
+	// largeWindows is how many frames with a larger window are streamed at once over the whole process: their memory is what
+	// somebody claimed, so it must have a bound.
+	largeWindows = 2
 )
 
+// zstdDecoder reads a stream of frames. Only the first may claim a window above maxStreamedWindow: clients write a batch as one frame.
 type zstdDecoder struct {
 	zr    *zstd.Decoder
 	in    bytes.Reader
-	large bool      // zr holds a window that is not worth keeping
-	from  io.Reader // zr, or what was decoded as a whole
+	large *zstd.Decoder // in use for this batch; holds one of largeSlots
+	from  io.Reader     // zr, large, or what was decoded as a whole
 }
 
-func newZstdDecoder() *zstdDecoder { return &zstdDecoder{zr: newZstdReader()} }
+var largeSlots = make(chan struct{}, largeWindows)
+
+func newZstdDecoder() *zstdDecoder {
+	return &zstdDecoder{zr: newZstdReader(zstd.WithDecoderMaxWindow(maxStreamedWindow))}
+}
 
 func newZstdReader(options ...zstd.DOption) *zstd.Decoder {
 	// With a concurrency of 1 the decoder has no goroutine that someone would have to end.
-	options = append(options, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
+	options = append(options, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	zr, err := zstd.NewReader(nil, options...)
 	if err != nil {
 		panic(err) // the options are constants
@@ -41,41 +51,63 @@ func newZstdReader(options ...zstd.DOption) *zstd.Decoder {
 }
 
 func (d *zstdDecoder) reset(src []byte) error {
-	d.from = d.zr
 	var h zstd.Header
-	if h.Decode(src) == nil && max(h.WindowSize, h.FrameContentSize) > maxStreamedWindow { // an error comes again when reading
-		whole, ok, err := decodeWholeZstd(src)
-		if err != nil {
-			return err
-		}
-		if ok {
-			d.in.Reset(whole)
-			d.from = &d.in
-			return nil
-		}
-		d.large = true
+	if h.Decode(src) != nil || max(h.WindowSize, h.FrameContentSize) <= maxStreamedWindow { // an error comes again when reading
+		d.in.Reset(src)
+		d.from = d.zr
+		return d.zr.Reset(&d.in)
 	}
+	whole, ok, err := decodeWholeZstd(src, h)
+	if err != nil {
+		return err
+	}
+	if ok {
+		d.in.Reset(whole)
+		d.from = &d.in
+		return nil
+	}
+	largeSlots <- struct{}{}
+	d.large = newZstdReader(zstd.WithDecoderMaxWindow(maxZstdWindow))
+	d.from = d.large
 	d.in.Reset(src)
-	return d.zr.Reset(&d.in)
+	return d.large.Reset(&d.in)
 }
 
 func (d *zstdDecoder) Read(p []byte) (int, error) { return d.from.Read(p) }
 
 func (d *zstdDecoder) release() {
 	d.in.Reset(nil)
-	_ = d.zr.Reset(nil) // only fails for a closed decoder
-	if !d.large {
-		decoders[Zstd].Put(d)
+	d.from = nil
+	if d.large != nil {
+		d.large.Close()
+		d.large = nil
+		<-largeSlots
 	}
+	_ = d.zr.Reset(nil) // only fails for a closed decoder
+	decoders[Zstd].Put(d)
 }
 
-var wholeZstdReaders = sync.Pool{New: func() any { return newZstdReader(zstd.WithDecodeAllCapLimit(true)) }}
+var wholeZstdReaders = sync.Pool{New: func() any {
+	return newZstdReader(zstd.WithDecoderMaxWindow(maxZstdWindow), zstd.WithDecodeAllCapLimit(true))
+}}
 
-// decodeWholeZstd decodes src unless it holds more than a stream's window would take; ok is false then.
-func decodeWholeZstd(src []byte) (whole []byte, ok bool, err error) {
+var errZstdClaim = errors.New("zstd frame claims more content than its bytes can hold")
+
+// decodeWholeZstd decodes src, which begins with the header h, unless it holds more than a stream's window would take; ok is false then.
+func decodeWholeZstd(src []byte, h zstd.Header) (whole []byte, ok bool, err error) {
+	most := (len(src)/minZstdBlock + 1) * maxZstdBlock
+	if h.HasFCS && h.FrameContentSize > uint64(most) {
+		return nil, false, errZstdClaim
+	}
 	zr := wholeZstdReaders.Get().(*zstd.Decoder)
 	defer wholeZstdReaders.Put(zr)
-	for size := max(2*maxZstdBlock, 8*len(src)); size <= maxZstdWindow; size *= 2 {
+	most = min(most, maxZstdWindow)
+	size := max(2*maxZstdBlock, 8*len(src))
+	if h.HasFCS {
+		size = max(size, int(min(h.FrameContentSize, maxZstdWindow)))
+	}
+	for ; ; size *= 2 {
+		size = min(size, most)
 		whole, err = zr.DecodeAll(src, make([]byte, 0, size))
 		if err == nil {
 			return whole, true, nil
@@ -85,6 +117,11 @@ func decodeWholeZstd(src []byte) (whole []byte, ok bool, err error) {
 		if !errors.Is(err, zstd.ErrDecoderSizeExceeded) && len(whole)+maxZstdBlock < size {
 			return nil, false, err
 		}
+		switch size {
+		case maxZstdWindow:
+			return nil, false, nil
+		case most: // what is there cannot hold more, so it is broken
+			return nil, false, err
+		}
 	}
-	return nil, false, nil
 }
