@@ -23,6 +23,7 @@ type options struct {
 	runs   int
 	window time.Duration
 	rate   int
+	load   string // what else the machine did before
 }
 
 func main() {
@@ -38,6 +39,7 @@ func main() {
 	if *short {
 		o.runs, o.window = 1, time.Second
 	}
+	o.load = loadAverage()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {

@@ -37,7 +37,7 @@ func (r *results) table() string {
 		l, k := r.values[target.Leat][name], r.values[target.Kafka][name]
 		ratio := ""
 		if len(l) > 0 && len(k) > 0 && median(k) > 0 {
-			ratio = fmt.Sprintf("%.2f", median(l)/median(k))
+			ratio = fmt.Sprintf("%.2g", median(l)/median(k))
 		}
 		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n", name, cell(l), cell(k), ratio)
 	}
@@ -93,10 +93,21 @@ above it more.
   due to be sent until the consumer has it.
 - Processor seconds: user and kernel time of the broker's process during the load, per GB of record values.
 - kafka-producer-perf-test is Kafka's own tool, with its Java client.
+- Load average of the machine when the run began: %[11]s. More than the brokers and their clients shows in wide brackets.
 - The whole run took %[10]s.
 
 Repeat it with %[1]s; %[1]s --short is a smoke test of a minute.
-`, "`bench/compare.sh`", o.runs, table, processor(), runtime.NumCPU(), total(), kernel(), partitions, o.window, took.Round(time.Second))
+`, "`bench/compare.sh`", o.runs, table, processor(), runtime.NumCPU(), total(), kernel(), partitions, o.window, took.Round(time.Second), o.load)
+}
+
+// loadAverage is that of the last minute.
+func loadAverage() string {
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	load, _, _ := strings.Cut(string(data), " ")
+	return load
 }
 
 func processor() string {

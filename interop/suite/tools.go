@@ -47,7 +47,7 @@ func (s *Suite) Tools(ctx context.Context) Outcome {
 
 func toolRuns(topic, group, deletion, elections string) []toolRun {
 	return []toolRun{
-		{name: "kafka-broker-api-versions", says: []string{"Produce(0):", "Fetch(1):", "JoinGroup(11):"}, never: []string{"ERROR"}},
+		{name: "kafka-broker-api-versions", says: []string{"Produce(0): 0 to 13", "Fetch(1):", "JoinGroup(11):"}, never: []string{"ERROR"}},
 		{name: "kafka-topics", args: words("--create --partitions 2 --replication-factor 1 --config segment.bytes=1048576 --topic " + topic),
 			says: []string{"Created topic " + topic}},
 		{name: "kafka-topics", args: words("--describe --topic " + topic), says: []string{"PartitionCount: 2", "segment.bytes=1048576", "Leader: 1"}},
