@@ -132,9 +132,6 @@ func TestRestartKeepsRecordsAndSetsStraysAside(t *testing.T) {
 	if o := w.leader("orders", 0).Log().Offsets(); o.HighWatermark != 4 || o.LogEnd != 4 {
 		t.Fatalf("offsets after the restart %+v", o)
 	}
-	if _, ok := any(w.store).(asider); !ok {
-		t.Skip("the store cannot set logs aside")
-	}
 	entries, err := w.fs.ReadDir("/data")
 	if err != nil {
 		t.Fatal(err)

@@ -4,14 +4,8 @@ import (
 	"slices"
 
 	"leat/internal/metadata"
-	"leat/internal/record"
 	"leat/internal/storage"
 )
-
-// asider is a store that can rename a log's directory away (with Kafka's suffix -stray) and forget it.
-type asider interface {
-	SetAside(tp record.TopicPartition) error
-}
 
 // setStraysAside looks for logs on disk that no registration in the image explains: the topic id is not known, or this node is not among the replicas. They
 // may be all that is left of somebody's data (a restored directory, a lost metadata log), so they are renamed as Kafka does, never deleted here.
@@ -26,12 +20,7 @@ func (n *Node) setStraysAside(image *metadata.Image) {
 	for _, log := range strays {
 		tp := log.TopicPartition()
 		logger := n.cfg.Logger.With("topic", tp.Topic, "partition", tp.Partition, "topic_id", log.TopicID().String())
-		store, ok := any(n.cfg.Store).(asider)
-		if !ok {
-			logger.Warn("stray log found and left where it is")
-			continue
-		}
-		if err := store.SetAside(tp); err != nil {
+		if err := n.cfg.Store.SetAside(tp); err != nil {
 			logger.Error("stray log could not be set aside", "err", err)
 			continue
 		}

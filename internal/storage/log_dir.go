@@ -28,6 +28,7 @@ type logDir struct {
 	cause atomic.Pointer[error] // why it is offline
 
 	movedHW atomic.Bool // a high watermark moved since the last checkpoint
+	logs    int         // how many of the open logs lie here; guarded by Store.mu
 
 	checkpointMu sync.Mutex // one writer of the checkpoint files at a time; held over writing them
 	written      map[string]uint64
@@ -159,7 +160,9 @@ func (d *logDir) load(ctx context.Context) error {
 		switch {
 		case strings.HasSuffix(name, deleteDirSuffix):
 			d.store.tasks.removeLater(0, filepath.Join(d.path, name))
-		case !ok || strings.HasSuffix(name, futureDirSuffix) || strings.HasSuffix(name, strayDirSuffix):
+		case strings.HasSuffix(name, strayDirSuffix):
+			d.store.logger.Info("stray log left alone", "dir", filepath.Join(d.path, name))
+		case !ok || strings.HasSuffix(name, futureDirSuffix):
 			d.store.logger.Warn("directory is no partition, left alone", "dir", filepath.Join(d.path, name))
 		default:
 			g.Go(func() error { return d.loadLog(ctx, tp, base.spec(tp, filepath.Join(d.path, name))) })
@@ -193,7 +196,7 @@ func (d *logDir) loadLog(ctx context.Context, tp record.TopicPartition, spec loa
 		defer l.abandon()
 	}
 	if err == nil {
-		s.logs[tp] = l
+		s.enterLocked(l, d)
 		return nil
 	}
 	if d.offline() == nil {

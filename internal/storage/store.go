@@ -8,7 +8,6 @@ import (
 	"iter"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"leat/internal/fs"
@@ -223,9 +222,15 @@ func (s *Store) Create(tp record.TopicPartition, topicID record.UUID, dir record
 		return nil, err
 	}
 	s.mu.Lock()
-	s.logs[tp] = l
+	s.enterLocked(l, d)
 	s.mu.Unlock()
 	return l, nil
+}
+
+// enterLocked makes a log of a directory known.
+func (s *Store) enterLocked(l *Log, d *logDir) {
+	s.logs[l.tp] = l
+	d.logs++
 }
 
 // adopt checks the topic id of an existing log, or gives it one.
@@ -249,12 +254,8 @@ func (s *Store) adopt(l *Log, topicID record.UUID) error {
 
 // choose finds the directory for a new log.
 func (s *Store) choose(id record.UUID) (*logDir, error) {
-	counts := make(map[*logDir]int, len(s.dirs))
-	for _, l := range s.list() {
-		if d, ok := l.host.(*logDir); ok {
-			counts[d]++
-		}
-	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	var best *logDir
 	var reason error
 	for _, d := range s.dirs {
@@ -265,7 +266,7 @@ func (s *Store) choose(id record.UUID) (*logDir, error) {
 			reason = err
 			continue
 		}
-		if best == nil || counts[d] < counts[best] {
+		if best == nil || d.logs < best.logs {
 			best = d
 		}
 	}
@@ -273,31 +274,6 @@ func (s *Store) choose(id record.UUID) (*logDir, error) {
 		return nil, cmp.Or(reason, fmt.Errorf("no log directory has id %s: %w", id, ErrDisk))
 	}
 	return best, nil
-}
-
-// Delete renames the log's directory away at once and removes it after file.delete.delay.ms.
-func (s *Store) Delete(tp record.TopicPartition) error {
-	s.changeMu.Lock()
-	defer s.changeMu.Unlock()
-	s.mu.Lock()
-	l, ok := s.logs[tp]
-	delete(s.logs, tp)
-	s.mu.Unlock()
-	if !ok {
-		return fmt.Errorf("delete %s: no such log: %w", tp, os.ErrNotExist)
-	}
-	l.abandon()
-	d := l.host.(*logDir)
-	d.forget(tp)
-	renamed := filepath.Join(d.path, deletedDirName(tp, newUUID()))
-	if err := s.cfg.FS.Rename(l.path, renamed); err != nil {
-		return l.diskError("delete", err)
-	}
-	if err := s.cfg.FS.SyncDir(d.path); err != nil {
-		return l.diskError("delete", err)
-	}
-	s.tasks.removeLater(l.Config().FileDeleteDelay, renamed)
-	return nil
 }
 
 // Close flushes everything, writes checkpoints, producer snapshots and clean-shutdown markers, and unlocks.
