@@ -136,5 +136,6 @@ func kernel() string {
 	if err != nil {
 		return "unknown"
 	}
-	return strings.TrimSpace(string(data))
+	release, _, _ := strings.Cut(strings.TrimSpace(string(data)), "-")
+	return release
 }
