@@ -22,7 +22,9 @@ import (
 //	replace TYPE NAME KEY=VALUE... | ...
 //	ids 1 [epoch=N]
 //	features NAME LEVEL [kind=N] | ...
+//	elect preferred|unclean|KIND all | TOPIC PARTITION... | ...
 //	wait DURATION
+//	in-sync TOPIC PARTITION ID... (the log says so)
 //	reload (another controller takes over)
 func (s *story) request(words []string) kmsg.Request {
 	validate := words[len(words)-1] == "validate"
@@ -56,6 +58,8 @@ func (s *story) request(words []string) kmsg.Request {
 		return r
 	case "features":
 		return featuresRequest(items, validate)
+	case "elect":
+		return electRequest(items)
 	}
 	s.t.Fatalf("no command %q", words[0])
 	return nil
@@ -310,6 +314,26 @@ func featuresRequest(items [][]string, validate bool) kmsg.Request {
 			u.UpgradeType = int8(number(v))
 		}
 		r.FeatureUpdates = append(r.FeatureUpdates, u)
+	}
+	return r
+}
+
+func electRequest(items [][]string) kmsg.Request {
+	r := kmsg.NewPtrElectLeadersRequest()
+	r.Version = 2
+	kinds := map[string]int8{"preferred": 0, "unclean": 1, "what": 9}
+	r.ElectionType = kinds[items[0][0]]
+	items[0] = items[0][1:]
+	if items[0][0] == "all" {
+		return r
+	}
+	for _, words := range items {
+		t := kmsg.NewElectLeadersRequestTopic()
+		t.Topic = words[0]
+		for _, w := range words[1:] {
+			t.Partitions = append(t.Partitions, number(w))
+		}
+		r.Topics = append(r.Topics, t)
 	}
 	return r
 }

@@ -27,6 +27,7 @@ type partitionChange struct {
 	minISR    int
 	elrOn     bool
 	anyLeader bool // unclean.leader.election.enable
+	preferred bool // the first replica comes before the leader that there is
 	alive     func(int32) bool
 }
 
@@ -34,6 +35,9 @@ type partitionChange struct {
 func (c *partitionChange) elect() (leader int32, unclean bool) {
 	mayLead := func(id int32) bool {
 		return c.alive(id) && (slices.Contains(c.isr, id) || len(c.isr) == 0 && slices.Contains(c.elr, id))
+	}
+	if first := c.was.Replicas[0]; c.preferred && mayLead(first) {
+		return first, false
 	}
 	if c.was.Leader >= 0 && mayLead(c.was.Leader) {
 		return c.was.Leader, false

@@ -18,7 +18,7 @@ const (
 
 func (m *Machine) updateFeatures(r *kmsg.UpdateFeaturesRequest) answer {
 	resp := r.ResponseKind().(*kmsg.UpdateFeaturesResponse)
-	var records []Record
+	var records, safety []Record
 	for _, u := range r.FeatureUpdates {
 		record, problem := m.updateFeature(r.Version, u)
 		if problem != nil {
@@ -26,15 +26,35 @@ func (m *Machine) updateFeatures(r *kmsg.UpdateFeaturesRequest) answer {
 		}
 		if record != nil {
 			records = append(records, record)
+			if u.Feature == metadata.FeatureELRVersion && u.MaxVersionLevel > 0 {
+				safety = m.elrSafety()
+			}
 		}
 		result := kmsg.NewUpdateFeaturesResponseResult()
 		result.Feature = u.Feature
 		resp.Results = append(resp.Results, result)
 	}
 	if r.ValidateOnly {
-		records = nil
+		return answer{response: resp}
 	}
-	return answer{resp, records}
+	return answer{resp, append(safety, records...)}
+}
+
+// elrSafety makes min.insync.replicas the same for the whole cluster, before eligible leader replicas begin to count on it: a cluster-wide
+// value is set if there is none, and brokers lose their own.
+func (m *Machine) elrSafety() []Record {
+	const key = "min.insync.replicas"
+	var records []Record
+	if _, ok := m.image().Config(metadata.BrokerResource, "")[key]; !ok {
+		value, _, _ := m.cfg.Broker.Lookup(key)
+		records = append(records, &metadata.ConfigRecord{ResourceType: int8(metadata.BrokerResource), Name: key, Value: &value})
+	}
+	for _, broker := range m.image().ConfigNames(metadata.BrokerResource) {
+		if _, ok := m.image().Config(metadata.BrokerResource, broker)[key]; ok && broker != "" {
+			records = append(records, &metadata.ConfigRecord{ResourceType: int8(metadata.BrokerResource), ResourceName: broker, Name: key})
+		}
+	}
+	return records
 }
 
 // failFeatures refuses the whole request because of one feature: all change or none.
@@ -79,15 +99,23 @@ func (m *Machine) updateFeature(version int16, u kmsg.UpdateFeaturesRequestFeatu
 	}
 	current := m.image().Feature(u.Feature)
 	switch {
+	case u.Feature == metadata.FeatureKRaftVersion && level < current:
+		return nil, invalid("Can't downgrade the version of this feature.")
 	case level < current && kind == upgrade:
 		return nil, invalid("Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")
 	case level > current && kind != upgrade:
 		return nil, invalid("Can't downgrade to a newer version.")
 	case level == current:
 		return nil, nil
+	case u.Feature == metadata.FeatureKRaftVersion: // it is the quorum's own control record, not the image's
+		return nil, invalid("This controller cannot change the version of its quorum.")
 	case level < current && u.Feature == metadata.FeatureMetadataVersion:
 		// Below the current level, records that are in the log already could not be read by the nodes that the downgrade is for.
-		return nil, invalid("Unsafe metadata downgrade is not supported in this version.")
+		why := "Refusing to perform the requested downgrade because it might delete metadata information."
+		if kind == unsafeDowngrade {
+			why = "Unsafe metadata downgrade is not supported in this version."
+		}
+		return nil, refuse(kerr.InvalidUpdateVersion, "Unsupported metadata.version downgrade from %d to %d. %s", current, level, why)
 	}
 	return &metadata.FeatureLevelRecord{Name: u.Feature, FeatureLevel: level}, nil
 }

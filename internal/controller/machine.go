@@ -133,6 +133,8 @@ func (m *Machine) answer(now time.Time, request kmsg.Request) answer {
 		return m.allocateProducerIDs(r)
 	case *kmsg.UpdateFeaturesRequest:
 		return m.updateFeatures(r)
+	case *kmsg.ElectLeadersRequest:
+		return m.electLeaders(r)
 	default:
 		return answer{response: fmt.Errorf("controller: request %T is not one that it answers", request)}
 	}

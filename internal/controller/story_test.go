@@ -131,6 +131,14 @@ func (s *story) command(out *strings.Builder, line string) {
 	switch words[0] {
 	case "reload":
 		s.driver.Reload()
+	case "in-sync":
+		topic, _ := s.driver.Machine.(*Machine).image().Topic(words[1])
+		change := metadata.NewPartitionChange(topic.ID, number(words[2]))
+		for _, id := range words[3:] {
+			change.ISR = append(change.ISR, number(id))
+		}
+		s.driver.Entries = append(s.driver.Entries, machine.Entry[Record]{Offset: int64(len(s.driver.Entries)), Record: change})
+		s.driver.Reload()
 	case "wait":
 		d, err := time.ParseDuration(words[1])
 		if err != nil {
@@ -258,6 +266,13 @@ func (s *story) reply(response any) []string {
 	case *kmsg.AlterConfigsResponse:
 		for _, x := range r.Resources {
 			add(strconv.Quote(x.ResourceName), x.ErrorCode, x.ErrorMessage, "")
+		}
+	case *kmsg.ElectLeadersResponse:
+		add("all", r.ErrorCode, nil, "")
+		for _, t := range r.Topics {
+			for _, p := range t.Partitions {
+				add(fmt.Sprintf("%s-%d", t.Topic, p.Partition), p.ErrorCode, p.ErrorMessage, "")
+			}
 		}
 	case *kmsg.UpdateFeaturesResponse:
 		add("all", r.ErrorCode, r.ErrorMessage, "")
