@@ -20,7 +20,7 @@ func (n *node) openUplink() {
 	n.uplink = uplink.New(uplink.Config{
 		NodeID: n.id, ClusterID: n.clusterID, Rack: rack, Endpoints: n.endpoints,
 		DirIDs: n.dirIDs(online), OfflineDirs: func() []record.UUID { return n.dirIDs(offline) },
-		PreviousBrokerEpoch: -1,
+		PreviousBrokerEpoch: n.store.PreviousBrokerEpoch(),
 		HeartbeatInterval:   v.Millis("broker.heartbeat.interval.ms"),
 		RegistrationTimeout: v.Millis("initial.broker.registration.timeout.ms"),
 		Controller:          n.quorum,
@@ -34,6 +34,7 @@ func (n *node) register(ctx context.Context) error {
 	if err := n.uplink.Join(ctx); err != nil {
 		return err
 	}
+	n.store.SetBrokerEpoch(n.uplink.Epoch())
 	n.onClose("membership", n.leave)
 	n.ops.state.Store(stateRunning)
 	return nil

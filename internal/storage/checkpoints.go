@@ -14,6 +14,7 @@ import (
 // loadBase is what the checkpoint files of a directory say about its logs.
 type loadBase struct {
 	clean          bool
+	brokerEpoch    int64 // at the clean stop; -1 if unknown
 	recoveryPoints map[record.TopicPartition]int64
 	logStarts      map[record.TopicPartition]int64
 	highWatermarks map[record.TopicPartition]int64
@@ -23,7 +24,7 @@ type loadBase struct {
 // start offsets: without them deleted records would come back.
 func (d *logDir) readCheckpoints() (b loadBase, err error) {
 	fsys := d.store.cfg.FS
-	if b.clean, err = hasCleanShutdown(fsys, d.path); err != nil {
+	if b.clean, b.brokerEpoch, err = readCleanShutdown(fsys, d.path); err != nil {
 		return b, fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
 	}
 	if b.logStarts, err = readOffsets(fsys, filepath.Join(d.path, logStartFile)); err != nil {
@@ -31,7 +32,7 @@ func (d *logDir) readCheckpoints() (b loadBase, err error) {
 	}
 	if b.recoveryPoints, err = readOffsets(fsys, filepath.Join(d.path, recoveryPointFile)); errors.Is(err, ErrCorrupt) {
 		d.store.logger.Warn("recovery points not readable, all logs are checked from the beginning", "dir", d.path, "err", err)
-		b.recoveryPoints, b.clean, err = nil, false, nil
+		b.recoveryPoints, b.clean, b.brokerEpoch, err = nil, false, -1, nil
 	}
 	if err != nil {
 		return b, fmt.Errorf("log directory %s: %w", d.path, err)

@@ -27,8 +27,9 @@ type logDir struct {
 	lock  io.Closer
 	cause atomic.Pointer[error] // why it is offline
 
-	movedHW atomic.Bool // a high watermark moved since the last checkpoint
-	logs    int         // how many of the open logs lie here; guarded by Store.mu
+	movedHW       atomic.Bool // a high watermark moved since the last checkpoint
+	previousEpoch int64       // broker epoch of the last clean stop; -1 if it was none, or nobody knows
+	logs          int         // how many of the open logs lie here; guarded by Store.mu
 
 	checkpointMu sync.Mutex // one writer of the checkpoint files at a time; held over writing them
 	written      map[string]uint64
@@ -144,6 +145,7 @@ func (d *logDir) load(ctx context.Context) error {
 		d.failed(err)
 		return nil
 	}
+	d.previousEpoch = base.brokerEpoch
 	entries, err := d.store.cfg.FS.ReadDir(d.path)
 	if err != nil {
 		d.failed(fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk))
@@ -288,7 +290,7 @@ func (d *logDir) close() error {
 	if len(d.unloaded) > 0 {
 		return nil // they have to be looked at again
 	}
-	if err := writeCleanShutdown(d.store.cfg.FS, d.path, -1); err != nil {
+	if err := writeCleanShutdown(d.store.cfg.FS, d.path, d.store.brokerEpoch.Load()); err != nil {
 		return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
 	}
 	return nil

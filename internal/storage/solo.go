@@ -31,7 +31,7 @@ func OpenLog(ctx context.Context, fsys fs.FS, dir string, tp record.TopicPartiti
 	if err := makeDir(fsys, dir); err != nil {
 		return nil, fmt.Errorf("open %s: %w: %w", tp, err, ErrDisk)
 	}
-	clean, err := hasCleanShutdown(fsys, dir)
+	clean, _, err := readCleanShutdown(fsys, dir)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w: %w", tp, err, ErrDisk)
 	}

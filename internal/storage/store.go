@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"leat/internal/fs"
 	"leat/internal/record"
@@ -37,6 +38,8 @@ type Store struct {
 	broken map[record.TopicPartition]error // logs that could not be opened
 	closed bool
 
+	brokerEpoch atomic.Int64 // the previous one until the broker is registered
+
 	tasks tasks
 }
 
@@ -60,6 +63,7 @@ func Open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		s.unlock()
 		return nil, err
 	}
+	s.brokerEpoch.Store(s.PreviousBrokerEpoch())
 	s.tasks.start(s)
 	return s, nil
 }
@@ -81,7 +85,7 @@ func (s *Store) openDirs() error {
 	}
 	var failures []error
 	for _, path := range s.cfg.Dirs {
-		d := &logDir{store: s, path: path}
+		d := &logDir{store: s, path: path, previousEpoch: -1}
 		s.dirs = append(s.dirs, d)
 		err := d.open()
 		switch {
