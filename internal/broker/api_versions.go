@@ -66,6 +66,11 @@ func servedKeys(conn *listener.Conn) []kmsg.ApiVersionsResponseApiKey {
 		}
 		k := kmsg.NewApiVersionsResponseApiKey()
 		k.ApiKey, k.MinVersion, k.MaxVersion = api.Key, api.Min, api.Max
+		if api.Key == keyProduce {
+			// Kafka says so, too, though it answers from version 3 on: librdkafka up to 2.6 takes a higher lowest version for a broker
+			// that cannot compress (KAFKA-18659).
+			k.MinVersion = 0
+		}
 		keys = append(keys, k)
 	}
 	return keys

@@ -19,6 +19,11 @@ var clusterRoutes = []route{
 	{key: 60, handle: (*Handlers).describeCluster},
 	{key: 75, handle: (*Handlers).describeTopicPartitions},
 	{key: 55, handle: (*Handlers).describeQuorum},
+	{key: 43, handle: (*Handlers).electLeaders, waits: true},
+	{key: 57, handle: (*Handlers).updateFeatures, waits: true},
+	{key: 64, handle: (*Handlers).unregisterBroker, waits: true},
+	{key: 65, handle: (*Handlers).describeTransactions},
+	{key: 66, handle: (*Handlers).listTransactions},
 }
 
 // describeCluster answers which nodes the cluster has, of the kind that the listener serves.

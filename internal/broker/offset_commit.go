@@ -20,6 +20,11 @@ func (h *Handlers) offsetCommit(c *Call) {
 	}
 	h.submit(c, rq.Group, known, func(answer kmsg.Response) {
 		resp := answer.(*kmsg.OffsetCommitResponse)
+		if rq.Version < 10 {
+			for i := range resp.Topics {
+				resp.Topics[i].TopicID = [16]byte{}
+			}
+		}
 		for _, t := range refused.Topics {
 			resp.Topics = addCommitTopic(resp.Topics, t)
 		}
@@ -57,7 +62,7 @@ func splitCommit(im *metadata.Image, rq *kmsg.OffsetCommitRequest) (*kmsg.Offset
 		}
 		if len(there) > 0 || len(gone) == 0 && topic != nil {
 			one := t
-			one.Partitions = there
+			one.Partitions, one.TopicID = there, topic.ID // versions that name topics have no id; the record holds it anyway
 			known.Topics = append(known.Topics, one)
 		}
 		if len(gone) > 0 {

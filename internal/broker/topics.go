@@ -112,7 +112,7 @@ func (h *Handlers) awaitImage(c *Call, until func(*metadata.Image) bool) {
 	}
 }
 
-// refuseAll answers every part of a request for topics with the same error.
+// refuseAll answers every part of a request to the controller with the same error.
 func refuseAll(body kmsg.Request, code int16, message string) kmsg.Response {
 	switch rq := body.(type) {
 	case *kmsg.CreateTopicsRequest:
@@ -144,6 +144,28 @@ func refuseAll(body kmsg.Request, code int16, message string) kmsg.Response {
 			rt.Topic, rt.ErrorCode, rt.ErrorMessage = t.Topic, code, &message
 			resp.Topics = append(resp.Topics, rt)
 		}
+		return resp
+	case *kmsg.ElectLeadersRequest:
+		resp := kmsg.NewPtrElectLeadersResponse()
+		resp.ErrorCode = code
+		for _, t := range rq.Topics {
+			rt := kmsg.NewElectLeadersResponseTopic()
+			rt.Topic = t.Topic
+			for _, p := range t.Partitions {
+				rp := kmsg.NewElectLeadersResponseTopicPartition()
+				rp.Partition, rp.ErrorCode, rp.ErrorMessage = p, code, &message
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp
+	case *kmsg.UpdateFeaturesRequest:
+		resp := kmsg.NewPtrUpdateFeaturesResponse()
+		resp.ErrorCode, resp.ErrorMessage = code, &message
+		return resp
+	case *kmsg.UnregisterBrokerRequest:
+		resp := kmsg.NewPtrUnregisterBrokerResponse()
+		resp.ErrorCode, resp.ErrorMessage = code, &message
 		return resp
 	}
 	return body.ResponseKind()
