@@ -1,0 +1,127 @@
+package rules
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// tracked lists the files that git knows, from the module's root, with slashes.
+func tracked(t *testing.T) []string {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		t.Skip("not a git checkout: which files belong to it cannot be told")
+	}
+	out, err := exec.Command("git", "-C", root, "ls-files", "-z").Output()
+	if err != nil {
+		t.Fatalf("git ls-files: %v", err)
+	}
+	files := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+	if len(files) < 100 {
+		t.Fatalf("git knows %d files: the rules check nothing", len(files))
+	}
+	return files
+}
+
+// content reads a tracked file; ok is false if it was deleted and that is not committed yet, or if it is no text.
+func content(t *testing.T, path string) (text []byte, ok bool) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, path))
+	if os.IsNotExist(err) {
+		return nil, false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, bytes.IndexByte(b[:min(len(b), 8000)], 0) < 0
+}
+
+var (
+	fenced = regexp.MustCompile("(?ms)^```.*?^```$")
+	inline = regexp.MustCompile("`[^`\n]*`")
+	link   = regexp.MustCompile(`\]\(([^()\s]+)\)`)
+)
+
+// brokenLinks returns the targets of relative links in a page that do not exist, as seen from the page's directory.
+func brokenLinks(page []byte, exists func(target string) bool) []string {
+	var broken []string
+	page = inline.ReplaceAllFunc(fenced.ReplaceAll(page, nil), func(code []byte) []byte { return code[:0] })
+	for _, m := range link.FindAllSubmatch(page, -1) {
+		target, _, _ := strings.Cut(string(m[1]), "#")
+		if target == "" || strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+			continue
+		}
+		if strings.HasPrefix(target, "/") || !exists(target) {
+			broken = append(broken, target)
+		}
+	}
+	return broken
+}
+
+func TestLinksInPagesResolve(t *testing.T) {
+	pages := 0
+	for _, path := range tracked(t) {
+		if !strings.HasSuffix(path, ".md") {
+			continue
+		}
+		page, ok := content(t, path)
+		if !ok {
+			continue
+		}
+		pages++
+		dir := filepath.Join(root, filepath.Dir(path))
+		for _, target := range brokenLinks(page, func(target string) bool {
+			_, err := os.Stat(filepath.Join(dir, target))
+			return err == nil
+		}) {
+			t.Errorf("%s: link to %s: no such file, seen from the page", path, target)
+		}
+	}
+	if pages == 0 {
+		t.Fatal("no pages found: the rule checks nothing")
+	}
+}
+
+func TestBrokenLinksAreFound(t *testing.T) {
+	page := "[a](there.md) [`b`](gone.md#part) [c](#here) [d](https://example.org/x) `[e](code.md)`\n```\n[f](fence.md)\n```\n![g](img/x.png) [h](/etc/x)\n"
+	got := brokenLinks([]byte(page), func(target string) bool { return target == "there.md" })
+	if want := "gone.md img/x.png /etc/x"; strings.Join(got, " ") != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// owned are the directories below which everything belongs to one person or machine.
+var owned = []string{"/" + "root/", "/" + "home/", "/" + "work/"}
+
+// machinePath matches an absolute path in one of them, and not the same words further inside a path.
+var machinePath = regexp.MustCompile(`(^|[^\w./:-])(` + strings.Join(owned, "|") + `)`)
+
+func TestNoFileNamesPathsOfOneMachine(t *testing.T) {
+	for _, path := range tracked(t) {
+		text, ok := content(t, path)
+		if !ok || !slices.ContainsFunc(owned, func(dir string) bool { return bytes.Contains(text, []byte(dir)) }) {
+			continue
+		}
+		for i, line := range bytes.Split(text, []byte("\n")) {
+			if m := machinePath.Find(line); m != nil {
+				t.Errorf("%s:%d: %q is a path of one machine: make it relative, or take it from the environment", path, i+1, m)
+			}
+		}
+	}
+}
+
+func TestPathsOfOneMachineAreFound(t *testing.T) {
+	for text, want := range map[string]bool{
+		"cd /" + "work/main": true, "x=\"/" + "home/me/x\"": true, "(/" + "root/.cache)": true,
+		"a/" + "work/b": false, "https://example.org/" + "home/x": false, "/workspace/x": false, "./" + "root/x": false,
+	} {
+		if got := machinePath.MatchString(text); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
