@@ -13,7 +13,7 @@ import (
 // leaveWait bounds how long a shutdown waits for the controller to move leaderships away.
 const leaveWait = 5 * time.Second
 
-// openUplink makes this broker's line to the controller; register uses it.
+// openUplink makes this broker's line to the controller.
 func (n *node) openUplink() {
 	v := n.Values
 	rack, _, _ := v.Lookup("broker.rack")
@@ -27,17 +27,6 @@ func (n *node) openUplink() {
 		Logger:              n.Logger,
 	})
 	n.onClose("uplink", func() error { n.uplink.Close(); return nil })
-}
-
-// register joins the cluster: when it returns, this node's images show the broker unfenced, and clients can be served.
-func (n *node) register(ctx context.Context) error {
-	if err := n.uplink.Join(ctx); err != nil {
-		return err
-	}
-	n.store.SetBrokerEpoch(n.uplink.Epoch())
-	n.onClose("membership", n.leave)
-	n.ops.state.Store(stateRunning)
-	return nil
 }
 
 // leave hands leadership over before anything is closed. That it did not work is told and no reason not to stop.

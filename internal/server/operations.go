@@ -31,7 +31,7 @@ const (
 	stateShuttingDown = 6
 )
 
-// openOperations starts to serve health, metrics and profiles. The node is alive from then on and ready when register has ended.
+// openOperations starts to serve health, metrics and profiles. The node is alive from then on and ready when it has joined the cluster.
 func (n *node) openOperations() error {
 	n.ops = &operations{metrics: telemetry.NewBroker(n.Values.Int("leat.metrics.topics.max"))}
 	n.ops.state.Store(stateStarting)

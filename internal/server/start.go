@@ -44,8 +44,17 @@ func (n *node) start(ctx context.Context) error {
 	n.openHandlers()
 	n.openUplink()
 	n.quorum.Subscribe(n.publish)
-	n.serve()
-	return n.register(ctx)
+	// Controllers and brokers are answered at once, clients only when this broker is a member: before that its partitions have no
+	// leader, and clients that come back after a restart would be told so. They wait meanwhile, as the ports are bound.
+	shared := listener.NewShared()
+	n.serve(shared, controllers)
+	if err := n.uplink.Join(ctx); err != nil {
+		return err
+	}
+	n.serve(shared, clients)
+	n.onClose("membership", n.leave)
+	n.ops.state.Store(stateRunning)
+	return nil
 }
 
 // checkRoles refuses what needs a cluster of several nodes.
@@ -122,10 +131,20 @@ func (n *node) controllerEndpoints() []metadata.Endpoint {
 	return endpoints
 }
 
-// serve opens the listeners for requests.
-func (n *node) serve() {
-	shared := listener.NewShared()
+// audience is who connects to a listener.
+type audience bool
+
+const (
+	clients     audience = false
+	controllers audience = true
+)
+
+// serve opens the listeners of an audience for requests.
+func (n *node) serve(shared *listener.Shared, who audience) {
 	for _, b := range n.bound {
+		if b.Control != bool(who) {
+			continue
+		}
 		s := listener.Serve(listener.Config{
 			Name: b.Name, Control: b.Control, Protocol: protocolOf(b.Listener), Listener: b.net, Shared: shared,
 			Limits: func() listener.Limits { return n.settings.now().limits }, Handler: n.handlers.Handle, Logger: n.Logger, Observe: n.observe(b.Name),
