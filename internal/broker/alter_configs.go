@@ -195,6 +195,8 @@ func askFor[R kmsg.Response](h *Handlers, c *Call, rq kmsg.Request, resources in
 	switch answer, ok := resp.(R); {
 	case errors.Is(err, context.DeadlineExceeded):
 		return answer, &configProblem{kerr.RequestTimedOut, err.Error()}
+	case errors.Is(err, kerr.UnknownServerError):
+		return answer, &configProblem{kerr.UnknownServerError, err.Error()}
 	case err != nil:
 		return answer, &configProblem{kerr.NotController, err.Error()}
 	case !ok:

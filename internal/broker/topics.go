@@ -99,6 +99,8 @@ func (h *Handlers) askController(c *Call, timeoutMillis int32) kmsg.Response {
 	code := kerr.NotController.Code
 	if errors.Is(err, context.DeadlineExceeded) {
 		code = kerr.RequestTimedOut.Code
+	} else if known := (*kerr.Error)(nil); errors.As(err, &known) {
+		code = known.Code
 	}
 	c.Respond(refuseAll(c.Body, code, err.Error()))
 	return nil

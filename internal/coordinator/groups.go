@@ -197,8 +197,11 @@ func (g *Groups) lost(p *partition, err error, logger *slog.Logger) {
 	if p.gone {
 		return
 	}
+	var fault *machine.Fault
 	if leadershipMoved(err) {
 		logger.Info("group coordinator stopped: leadership moved", "err", err)
+	} else if errors.As(err, &fault) {
+		logger.Error("group coordinator failed, loading it again", "err", err, "stack", string(fault.Stack))
 	} else {
 		logger.Warn("group coordinator stopped, loading it again", "err", err)
 	}

@@ -353,6 +353,26 @@ func TestALostMachineIsLoadedAgain(t *testing.T) {
 	})
 }
 
+func TestAFaultOfTheMachineCostsOneRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, &fakeLog{})
+		r.lead(0)
+		r.expect("commit", r.commit("g", 1)(), "ok")
+		for range 2 {
+			resp := r.ask("g", (*kmsg.HeartbeatRequest)(nil))() // no heartbeat comes without its message: the machine panics
+			r.expect("the request that it cannot handle", code(resp.(*kmsg.HeartbeatResponse).ErrorCode), "UNKNOWN_SERVER_ERROR")
+			r.expect("loading", r.fetch("g"), "COORDINATOR_LOAD_IN_PROGRESS")
+			time.Sleep(time.Second)
+			synctest.Wait()
+			r.expect("again", r.fetch("g"), "ok t/0=1")
+		}
+		if log := r.out.String(); !strings.Contains(log, "group coordinator failed, loading it again") || !strings.Contains(log, "heartbeat.go") {
+			t.Errorf("the log does not say what failed where:\n%s", log)
+		}
+		r.g.Close()
+	})
+}
+
 func TestATooLargeCommitIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, &fakeLog{})

@@ -50,6 +50,7 @@ func load(l Leader, m machine.Machine[group.Event, group.Record], bufferSize int
 
 // loadBatches applies the entries at and above offset, and returns the offset after the last whole batch.
 func loadBatches(b []byte, offset int64, m machine.Machine[group.Event, group.Record], out *loaded) (next int64, err error) {
+	defer machine.Catch(&err)
 	for next = offset; ; {
 		batch, rest, err := record.Split(b)
 		if err == io.EOF || errors.Is(err, record.ErrIncomplete) && next > offset {

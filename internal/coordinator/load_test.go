@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -130,4 +131,25 @@ func (l *chunkLeader) Read(buf []byte, offset int64) ([]byte, error) {
 		out = append(out, b...)
 	}
 	return out, nil
+}
+
+// frail is a machine that cannot take its records.
+type frail struct {
+	machine.Machine[group.Event, group.Record]
+}
+
+func (frail) Apply(machine.Entry[group.Record]) { panic("cannot take it") }
+
+func TestARecordThatPanicsIsAnErrorOfTheLoad(t *testing.T) {
+	r := group.OffsetRecord{Group: "g", Topic: "t", Offset: &group.Offset{Offset: 1, ExpireTimestamp: -1}}
+	key, value := r.Encode()
+	b, err := record.AppendBatch(nil, record.NewSpec(), []record.Record{{Timestamp: 1, Key: key, Value: value}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = load(&bytesLeader{bytes: b, end: 1}, frail{}, 1<<20, func() bool { return false })
+	var fault *machine.Fault
+	if !errors.As(err, &fault) || fault.Value != "cannot take it" {
+		t.Fatalf("load ended with %v", err)
+	}
 }

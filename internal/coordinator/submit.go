@@ -128,7 +128,10 @@ func (g *Groups) List(rq *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResp
 
 // codeOf is the error code that group clients understand.
 func codeOf(err error) int16 {
+	var fault *machine.Fault
 	switch {
+	case errors.As(err, &fault): // asking again would do it again
+		return kerr.UnknownServerError.Code
 	case errors.Is(err, ErrLoading):
 		return kerr.CoordinatorLoadInProgress.Code
 	case errors.Is(err, ErrNotCoordinator), errors.Is(err, machine.ErrUnloaded):

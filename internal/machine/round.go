@@ -39,8 +39,7 @@ func (r *Runner[E, R]) accept(now time.Time, res Result[R]) error {
 		size += b.Size(rec)
 	}
 	if max := b.MaxBytes(); size > max {
-		r.refuse(now, res, fmt.Errorf("%w: %d bytes, at most %d: %w", ErrTooLarge, size, max, ErrRefused))
-		return nil
+		return r.refuse(now, res, fmt.Errorf("%w: %d bytes, at most %d: %w", ErrTooLarge, size, max, ErrRefused))
 	} else if r.round.bytes+size > max || res.Transactional != nil {
 		if err := r.flush(); err != nil {
 			return err
@@ -51,26 +50,27 @@ func (r *Runner[E, R]) accept(now time.Time, res Result[R]) error {
 	}
 	if len(r.round.records) == 0 && b.Ready != nil {
 		if err := b.Ready(); errors.Is(err, ErrRefused) {
-			r.refuse(now, res, err)
-			return nil
+			return r.refuse(now, res, err)
 		} else if err != nil {
 			return err
 		}
 	}
-	r.gather(now, res, size)
-	return nil
+	return r.gather(now, res, size)
 }
 
 // gather applies a decision and adds it to the batch being filled.
-func (r *Runner[E, R]) gather(now time.Time, res Result[R], size int) {
+func (r *Runner[E, R]) gather(now time.Time, res Result[R], size int) error {
 	rd := &r.round
 	if len(rd.records) == 0 {
 		rd.at = now
 	}
-	r.apply(rd.at, rd.nextOffset+int64(len(rd.records)), res)
+	if err := r.apply(rd.at, rd.nextOffset+int64(len(rd.records)), res); err != nil {
+		return err
+	}
 	rd.records = append(rd.records, res.Records...)
 	rd.effects = append(rd.effects, res.Effects...)
 	rd.bytes += size
+	return nil
 }
 
 // flush appends the batch being filled.
@@ -97,18 +97,20 @@ func (r *Runner[E, R]) flush() error {
 func (r *Runner[E, R]) append(now time.Time, res Result[R]) error {
 	base, next, err := r.cfg.Log.Append(now, res.Records, res.Transactional)
 	if errors.Is(err, ErrRefused) {
-		r.refuse(now, res, err)
-		return nil
+		return r.refuse(now, res, err)
 	} else if err != nil {
 		return err
 	}
-	r.apply(now, base, res)
+	if err := r.apply(now, base, res); err != nil {
+		return err
+	}
 	r.written(next, res.Effects)
 	return nil
 }
 
 // apply makes the records part of the machine's hard state.
-func (r *Runner[E, R]) apply(now time.Time, base int64, res Result[R]) {
+func (r *Runner[E, R]) apply(now time.Time, base int64, res Result[R]) (err error) {
+	defer Catch(&err)
 	entry := Entry[R]{Offset: base, Timestamp: now.UnixMilli(), ProducerID: -1, ProducerEpoch: -1}
 	if t := res.Transactional; t != nil {
 		entry.ProducerID, entry.ProducerEpoch = t.ID, t.Epoch
@@ -118,6 +120,7 @@ func (r *Runner[E, R]) apply(now time.Time, base int64, res Result[R]) {
 		r.cfg.Machine.Apply(entry)
 		entry.Offset++
 	}
+	return nil
 }
 
 // written parks effects behind the batch that was just appended.
@@ -155,15 +158,19 @@ func (r *Runner[E, R]) park(effects []Effect) {
 }
 
 // refuse drops a decision and answers those whom it would have answered.
-func (r *Runner[E, R]) refuse(now time.Time, res Result[R], err error) {
+func (r *Runner[E, R]) refuse(now time.Time, res Result[R], err error) error {
 	for _, e := range res.Effects {
 		if reply, ok := e.(Reply); ok {
 			r.answer(reply.To, nil, err)
 		}
 	}
-	if m, ok := r.cfg.Machine.(Refuser[R]); ok {
-		r.park(m.Refused(now, res.Records))
+	m, ok := r.cfg.Machine.(Refuser[R])
+	if !ok {
+		return nil
 	}
+	effects, err := r.refused(m, now, res.Records)
+	r.park(effects)
+	return err
 }
 
 // releasable reports whether a commit has come for the first parked effects. mu is held.

@@ -13,8 +13,8 @@ type RunnerConfig[E, R any] struct {
 	Log     Log[R]
 	// Perform carries out effects that are not a Reply. Called in order, without locks held; must not wait.
 	Perform func(Effect)
-	// Failed is called once, when an append or commit failed: the runner has answered all waiting callers with the reason and
-	// accepts nothing more; the shell throws the machine away and loads it anew.
+	// Failed is called once, when an append or commit failed or the machine panicked (a *Fault): the runner has answered all waiting
+	// callers and accepts nothing more; the shell throws the machine away and loads it anew.
 	Failed func(error)
 	// Batching, if not nil, lets several decisions share a batch.
 	Batching *Batching[R]
@@ -46,6 +46,7 @@ type Runner[E, R any] struct {
 
 	// What follows belongs to the draining goroutine.
 	round round[R]
+	hand  Ticket // of the event in the machine's hands; 0: none
 	timer *time.Timer
 	armed time.Time // when the timer fires; zero: it does not
 	pause time.Time // no tick before this time
@@ -61,7 +62,7 @@ type submission[E any] struct {
 func NewRunner[E, R any](cfg RunnerConfig[E, R]) *Runner[E, R] {
 	r := &Runner[E, R]{cfg: cfg, waiting: make(map[Ticket]func(any, error)), finished: make(chan struct{}), committed: -1}
 	r.round.nextOffset = -1
-	if cfg.Loaded > 0 || !cfg.Machine.Due().IsZero() {
+	if due, err := r.due(); cfg.Loaded > 0 || err != nil || !due.IsZero() {
 		r.draining = true // nobody else drains before the goroutine below does
 		if cfg.Loaded > 0 {
 			r.written(cfg.Loaded, nil)
@@ -130,10 +131,13 @@ func (r *Runner[E, R]) drain() {
 		events, ticking := r.queue, r.ticking
 		r.queue, r.spare, r.ticking = r.spare[:0], nil, false
 		if len(events) == 0 && !ticking && !r.releasable() {
-			r.arm()
+			err := r.arm()
 			r.spare = events
-			r.draining = false
+			r.draining = err != nil
 			r.mu.Unlock()
+			if err != nil {
+				r.fail(err)
+			}
 			return
 		}
 		r.mu.Unlock()
@@ -158,9 +162,15 @@ func (r *Runner[E, R]) work(events []submission[E], ticking bool) error {
 	}
 	for _, s := range events {
 		now := time.Now()
-		if err := r.accept(now, r.cfg.Machine.Handle(now, s.build(s.ticket))); err != nil {
+		r.hand = s.ticket
+		res, err := r.handle(now, s)
+		if err == nil {
+			err = r.accept(now, res)
+		}
+		if err != nil {
 			return err
 		}
+		r.hand = 0
 	}
 	return r.flush()
 }
@@ -170,30 +180,37 @@ const tickRetry = time.Second
 
 // tick tells the machine that its time has come. A machine that stays due is asked again later, not at once.
 func (r *Runner[E, R]) tick(now time.Time) error {
-	due := r.cfg.Machine.Due()
-	if due.IsZero() || due.After(now) || r.pause.After(now) {
-		return nil
+	due, err := r.due()
+	if err != nil || due.IsZero() || due.After(now) || r.pause.After(now) {
+		return err
 	}
-	if err := r.accept(now, r.cfg.Machine.Tick(now)); err != nil {
+	res, err := r.ticked(now)
+	if err == nil {
+		err = r.accept(now, res)
+	}
+	if err != nil {
 		return err
 	}
 	r.pause = time.Time{}
-	if due := r.cfg.Machine.Due(); !due.IsZero() && !due.After(now) {
+	if due, err = r.due(); !due.IsZero() && !due.After(now) {
 		r.pause = now.Add(tickRetry)
 	}
-	return nil
+	return err
 }
 
 // arm sets the timer to the machine's due time. A timer that is already set to an earlier time stays: it fires, finds nothing
 // due, and is set again, which is cheaper than moving it with every heartbeat.
-func (r *Runner[E, R]) arm() {
-	due := r.cfg.Machine.Due()
+func (r *Runner[E, R]) arm() error {
+	due, err := r.due()
+	if err != nil {
+		return err
+	}
 	if due.IsZero() {
 		if !r.armed.IsZero() {
 			r.timer.Stop()
 			r.armed = time.Time{}
 		}
-		return
+		return nil
 	}
 	if due.Before(r.pause) {
 		due = r.pause
@@ -201,6 +218,7 @@ func (r *Runner[E, R]) arm() {
 	if r.armed.IsZero() || due.Before(r.armed) {
 		r.startTimer(due)
 	}
+	return nil
 }
 
 // startTimer makes the timer fire at the given time.
@@ -221,10 +239,12 @@ func (r *Runner[E, R]) fired() {
 	r.wake()
 }
 
-// fail ends the runner because its log did.
+// fail ends the runner because its log or its machine did.
 func (r *Runner[E, R]) fail(err error) {
 	err = fmt.Errorf("%s: %w", r.cfg.Name, err)
-	r.stop(err)
+	culprit, others := told(err)
+	r.answer(r.hand, nil, culprit)
+	r.stop(others)
 	if r.cfg.Failed != nil {
 		r.cfg.Failed(err)
 	}

@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"runtime"
@@ -383,5 +384,92 @@ func BenchmarkRunnerRoundTrip(b *testing.B) {
 	for b.Loop() {
 		g.Submit(func(t machine.Ticket) add { return add{ticket: t} }, func(any, error) { done <- struct{}{} })
 		<-done
+	}
+}
+
+// frail is an adder that panics: with -1 when it handles an event, with -2 when it applies a record, and when it ticks.
+type frail struct{ *adder }
+
+func (f *frail) Handle(now time.Time, e add) machine.Result[int] {
+	if e.amount == -1 {
+		panic("handled")
+	}
+	return f.adder.Handle(now, e)
+}
+
+func (f *frail) Apply(e machine.Entry[int]) {
+	if e.Record == -2 {
+		panic("applied")
+	}
+	f.adder.Apply(e)
+}
+
+func (f *frail) Tick(time.Time) machine.Result[int] { panic("ticked") }
+
+func (f *frail) Due() time.Time {
+	if f.sum == 13 {
+		panic("asked when due")
+	}
+	return f.adder.Due()
+}
+
+func (f *frail) Refused(time.Time, []int) []machine.Effect { panic("refused") }
+
+func newFrailRig(l *memLog, b *machine.Batching[int]) *rig {
+	g := &rig{adder: &adder{}, log: l}
+	g.Runner = machine.NewRunner(machine.RunnerConfig[add, int]{Name: "frail", Machine: &frail{g.adder}, Log: l, Batching: b,
+		Failed: func(err error) { g.failed = err }})
+	return g
+}
+
+func TestAPanicCostsTheMachineOnly(t *testing.T) {
+	const unloaded = "machine is not loaded on this node"
+	batching := &machine.Batching[int]{Size: func(int) int { return 1 }, MaxBytes: func() int { return 100 }}
+	tests := map[string]struct {
+		batching *machine.Batching[int]
+		logErr   error
+		events   []add
+		heard    []string
+		batches  string
+	}{
+		"while an event is handled": {nil, nil, []add{{amount: 5}, {amount: -1}, {amount: 6}},
+			[]string{"5", "frail: internal error: handled", unloaded}, "[[5]]"},
+		"while a record is applied": {nil, nil, []add{{amount: 5}, {amount: -2}, {amount: 6}},
+			[]string{"5", "frail: internal error: applied", unloaded}, "[[5] [-2]]"},
+		// What was decided in the same round and is not in the log yet is lost with the machine.
+		"in a shared batch": {batching, nil, []add{{amount: 5}, {amount: 7}, {amount: -2}, {amount: 6}},
+			[]string{"5", "frail: internal error: applied", unloaded, unloaded}, "[[5]]"},
+		"while it ticks": {nil, nil, []add{{amount: 5, wait: time.Second}}, []string{"5"}, "[[5]]"},
+		// The event is answered by then.
+		"when asked when it is due": {nil, nil, []add{{amount: 13}}, []string{"13"}, "[[13]]"},
+		"when told of a refusal": {nil, fmt.Errorf("no: %w", machine.ErrRefused), []add{{amount: 5}, {amount: 6}},
+			[]string{"no: append refused", unloaded}, "[]"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &memLog{atOnce: true, err: test.logErr}
+				g := newFrailRig(l, test.batching)
+				block := make(chan struct{}) // so that the events come in one round
+				g.Submit(func(t machine.Ticket) add { <-block; return add{ticket: t} }, func(any, error) {})
+				synctest.Wait()
+				for _, e := range test.events {
+					g.add(e)
+				}
+				close(block)
+				time.Sleep(time.Minute)
+				g.expect(t, test.heard...)
+				var fault *machine.Fault
+				if !errors.As(g.failed, &fault) || !bytes.Contains(fault.Stack, []byte("runner_test.go")) {
+					t.Errorf("failed with %v, which is no fault with its stack", g.failed)
+				}
+				if got := fmt.Sprint(l.batches); got != test.batches {
+					t.Errorf("batches %s, want %s", got, test.batches)
+				}
+				g.add(add{amount: 1})
+				g.expect(t, unloaded)
+				g.Close()
+			})
+		})
 	}
 }

@@ -207,7 +207,7 @@ func formatCheckpoint(image *metadata.Image, now time.Time) ([]byte, error) {
 
 // takeSnapshot writes a checkpoint in the background, and then drops what it makes superfluous.
 func (q *Quorum) takeSnapshot(image *metadata.Image) {
-	q.snapshots.Go(func() {
+	q.background.Go(func() {
 		if err := q.writeCheckpoint(image); err != nil {
 			q.cfg.Logger.Error("metadata checkpoint not written, the log is kept instead", "dir", q.path, "offset", image.Offset+1, "err", err)
 		}

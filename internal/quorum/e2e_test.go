@@ -2,17 +2,21 @@ package quorum_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/config"
 	"leat/internal/controller"
 	"leat/internal/fs"
+	"leat/internal/machine"
 	"leat/internal/metadata"
 	"leat/internal/quorum"
 	"leat/internal/record"
@@ -335,4 +339,36 @@ func TestLogOfKafkaIsReplayed(t *testing.T) {
 	if (record.UUID{}) == b.Incarnation {
 		t.Error("no incarnation id")
 	}
+}
+
+func TestAFaultOfTheControllerCostsOneRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, fs.NewMem(), "/meta", quorum.LogSettings{})
+		defer q.Close()
+		join(t, q, 5, -1)
+		createTopic(t, q, "before", 1)
+		ask := func(request kmsg.Request) error {
+			_, err := q.Do(t.Context(), security.Anonymous, request)
+			return err
+		}
+		for range 2 {
+			var fault *machine.Fault
+			if err := ask((*kmsg.CreateTopicsRequest)(nil)); !errors.As(err, &fault) || !errors.Is(err, kerr.UnknownServerError) {
+				t.Fatalf("the request that cannot be handled was answered with %v", err)
+			}
+			if err := ask(kmsg.NewPtrUpdateFeaturesRequest()); !errors.Is(err, machine.ErrUnloaded) {
+				t.Fatalf("while there is no controller: %v", err)
+			}
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			if err := ask(kmsg.NewPtrUpdateFeaturesRequest()); err != nil {
+				t.Fatalf("the controller did not come back: %v", err)
+			}
+		}
+		if _, ok := q.Image().Topic("before"); !ok {
+			t.Fatal("a topic was lost")
+		}
+		createTopic(t, q, "after", 1) // its broker is still there, and its records fit the log
+		ask((*kmsg.CreateTopicsRequest)(nil))
+	}) // closed while the controller is away
 }

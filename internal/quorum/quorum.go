@@ -15,11 +15,13 @@ package quorum
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/fs"
@@ -99,12 +101,15 @@ type Quorum struct {
 	epoch  int32
 	writer *writer
 	feed   *feed
-	leader Leader
 
-	snapshots sync.WaitGroup
-	failOnce  sync.Once
-	closeOnce sync.Once
-	closeErr  error
+	mu     sync.Mutex
+	leader Leader // changes when the machine is lost
+	closed bool
+
+	background sync.WaitGroup // checkpoints being written, a machine being started
+	failOnce   sync.Once
+	closeOnce  sync.Once
+	closeErr   error
 }
 
 // Open loads the newest checkpoint and the log after it, becomes leader at a new epoch, writes the first records of a new cluster, and
@@ -160,12 +165,11 @@ func (q *Quorum) lead(s loaded) error {
 	}
 	q.writer.start(q.feed.add, q.fail)
 	q.feed.start(q.fail)
-	image, next := q.feed.newest(), q.log.Offsets().LogEnd
-	q.leader = q.cfg.Lead(Leadership{Image: image, Epoch: q.epoch, NextOffset: next, Now: now, Log: q.writer, Failed: q.fail})
+	q.startLeader(now)
 	if q.cfg.Register != nil {
-		q.leader.Submit(security.Anonymous, q.cfg.Register, q.registered)
+		q.active().Submit(security.Anonymous, q.cfg.Register, q.registered)
 	}
-	q.cfg.Logger.Info("controller became active", "node", q.cfg.NodeID, "leader_epoch", q.epoch, "offset", next)
+	q.cfg.Logger.Info("controller became active", "node", q.cfg.NodeID, "leader_epoch", q.epoch, "offset", q.log.Offsets().LogEnd)
 	return nil
 }
 
@@ -193,14 +197,16 @@ func (q *Quorum) Do(ctx context.Context, principal security.Principal, request k
 		err      error
 	}
 	done := make(chan outcome, 1)
-	q.leader.Submit(principal, request, func(response any, err error) { done <- outcome{response, err} })
+	q.active().Submit(principal, request, func(response any, err error) { done <- outcome{response, err} })
 	var o outcome
 	select {
 	case o = <-done:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if o.err != nil {
+	if fault := (*machine.Fault)(nil); errors.As(o.err, &fault) {
+		return nil, fmt.Errorf("%w: %w", kerr.UnknownServerError, o.err)
+	} else if o.err != nil {
 		return nil, o.err
 	}
 	response, ok := o.response.(kmsg.Response)
@@ -226,10 +232,10 @@ func (q *Quorum) Log() *storage.Log { return q.log }
 // Close stops the machine, publishes what is committed, and closes the log cleanly.
 func (q *Quorum) Close() error {
 	q.closeOnce.Do(func() {
-		q.leader.Close()
+		q.stopLeader()
 		q.writer.close()
 		q.feed.close()
-		q.snapshots.Wait()
+		q.background.Wait()
 		q.closeErr = q.log.Close()
 	})
 	return q.closeErr
