@@ -51,6 +51,7 @@ func (n *node) start(ctx context.Context) error {
 	if err := n.uplink.Join(ctx); err != nil {
 		return err
 	}
+	n.store.SetBrokerEpoch(n.uplink.Epoch())
 	n.serve(shared, clients)
 	n.onClose("membership", n.leave)
 	n.ops.state.Store(stateRunning)
