@@ -1,0 +1,178 @@
+// Command differential sends the same requests, byte for byte of its own making, to leat and to Apache Kafka, both single
+// nodes with the same settings, and compares the answers field by field: every API that leat advertises, in every version.
+//
+// What must differ between two clusters (ids, addresses, times) is replaced by words first; that is render.go. What differs
+// on purpose stands in allowed.go with its reason. Any other difference is printed with API, version, step and both values,
+// and ends the program with status 1.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/interop/target"
+)
+
+type options struct {
+	binary string
+	only   string
+	keep   bool
+	self   bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
+	flag.StringVar(&o.only, "only", "", "only scenarios whose name contains one of these, separated by commas")
+	flag.BoolVar(&o.keep, "keep", false, "keep the brokers' directories")
+	flag.BoolVar(&o.self, "self", false, "compare Kafka with Kafka, to prove this program")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "differential:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	began := time.Now()
+	dir, err := os.MkdirTemp("", "leat-differential-")
+	if err != nil {
+		return err
+	}
+	if o.keep {
+		fmt.Println("kept:", dir)
+	} else {
+		defer os.RemoveAll(dir)
+	}
+	sides, stop, err := startBoth(ctx, o, dir)
+	defer stop()
+	if err != nil {
+		return err
+	}
+	for _, s := range sides {
+		s.learnVersions()
+		s.ranges = sides[0].ranges
+	}
+	var r report
+	for _, sc := range scenarios {
+		if !wanted(o.only, sc.name) {
+			continue
+		}
+		from := time.Now()
+		runBoth(sides, sc)
+		r.compare(sc.name, sides)
+		fmt.Printf("differential  %-28s %4d answers  %5.1fs\n", sc.name, len(sides[0].entries), time.Since(from).Seconds())
+	}
+	if o.only == "" {
+		r.checkCoverage(sides[0].ranges)
+	}
+	fmt.Printf("differential  %d answers compared in %.0f s: %d differ, %d differ on purpose\n",
+		r.compared, time.Since(began).Seconds(), r.different, r.onPurpose)
+	if r.different > 0 || r.compared == 0 {
+		return errors.New("leat and Kafka answer differently")
+	}
+	return nil
+}
+
+func wanted(only, name string) bool {
+	if only == "" {
+		return true
+	}
+	for part := range strings.SplitSeq(only, ",") {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// settings of both brokers beyond what every interop program sets.
+var settings = map[string]string{
+	"offsets.topic.num.partitions": "3",
+	"group.min.session.timeout.ms": "1000",
+	"socket.request.max.bytes":     "2000000",
+}
+
+// startBoth starts the two brokers at once; the first is the one that is judged.
+func startBoth(ctx context.Context, o options, dir string) ([]*side, func(), error) {
+	kinds := []target.Kind{target.Leat, target.Kafka}
+	if o.self {
+		kinds[0] = target.Kafka
+	}
+	nodes := make([]*target.Node, 2)
+	sides := make([]*side, 2)
+	errs := make([]error, 2)
+	var wg sync.WaitGroup
+	for i, kind := range kinds {
+		wg.Go(func() {
+			home := filepath.Join(dir, fmt.Sprintf("%d-%s", i, kind))
+			node, err := target.New(target.Config{Kind: kind, Dir: home, Binary: o.binary, Settings: settings})
+			if err == nil {
+				_, err = node.Start(ctx)
+			}
+			if err != nil {
+				errs[i] = err
+				return
+			}
+			nodes[i] = node
+			_, port, _ := net.SplitHostPort(node.Bootstrap())
+			sides[i] = &side{kind: kind, addr: node.Bootstrap(), port: port, dir: node.DataDir(), names: newNames(port, node.DataDir())}
+		})
+	}
+	wg.Wait()
+	stop := func() {
+		for _, node := range nodes {
+			if node == nil {
+				continue
+			}
+			if err := node.Stop(); err != nil {
+				fmt.Println(err)
+			}
+		}
+	}
+	return sides, stop, errors.Join(errs...)
+}
+
+// learnVersions asks for the ranges of versions and the cluster id.
+func (s *side) learnVersions() {
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "differential", "1"
+	resp := s.quiet(4, req).(*kmsg.ApiVersionsResponse)
+	s.ranges = map[int16][2]int16{}
+	for _, k := range resp.ApiKeys {
+		s.ranges[k.ApiKey] = [2]int16{k.MinVersion, k.MaxVersion}
+	}
+	s.names.cluster = s.quiet(0, kmsg.NewPtrDescribeClusterRequest()).(*kmsg.DescribeClusterResponse).ClusterID
+}
+
+// runBoth runs a scenario on both sides at once, each side alone with its own broker.
+func runBoth(sides []*side, sc scenario) {
+	var wg sync.WaitGroup
+	for _, s := range sides {
+		wg.Go(func() {
+			s.entries = nil
+			defer s.hangUp()
+			defer func() {
+				// An answer that lacks what the next step needs ends the scenario; where it ended is compared, too.
+				if p := recover(); p != nil {
+					s.note("the scenario stopped", fmt.Sprint(p))
+				}
+			}()
+			sc.run(s)
+		})
+	}
+	wg.Wait()
+}
