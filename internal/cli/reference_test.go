@@ -14,6 +14,7 @@ import (
 
 	"leat/internal/config"
 	"leat/internal/telemetry"
+	"leat/internal/wire"
 )
 
 var update = flag.Bool("update", false, "write docs/reference anew from the tables")
@@ -31,6 +32,7 @@ func TestReferenceIsWhatTheTablesSay(t *testing.T) {
 		"cli.md":                    cliPage(f.root()),
 		"http.md":                   httpPage(),
 		"metrics.md":                metricsPage(),
+		"apis.md":                   apisPage(),
 	}
 	for name, want := range pages {
 		path := filepath.Join(referenceDir, name)
@@ -200,4 +202,35 @@ func TestReferenceNamesNoOtherCommands(t *testing.T) {
 			t.Errorf("no %q in the page", want)
 		}
 	}
+}
+
+func apisPage() string {
+	var out strings.Builder
+	out.WriteString("# APIs\n\n" + generated)
+	out.WriteString("The requests of the protocol of Apache Kafka 4.4. Those marked \"not yet\" are not advertised to clients and not answered: to a client leat is " +
+		"then a Kafka without them. A request that is handed on is answered by the active controller, whichever broker was asked.\n\n" +
+		"Produce is advertised from version 0 on, as by Kafka, and answered from version 3 on.\n\n")
+	out.WriteString("| key | name | versions | listeners | handed on | answered |\n| --- | --- | --- | --- | --- | --- |\n")
+	for i := range wire.APIs {
+		api := &wire.APIs[i]
+		if api.Max < api.Min {
+			continue // only the number is kept
+		}
+		var listeners []string
+		if api.Broker {
+			listeners = append(listeners, "broker")
+		}
+		if api.Controller {
+			listeners = append(listeners, "controller")
+		}
+		handed, answered := "", "not yet"
+		if api.Forwarded {
+			handed = "yes"
+		}
+		if api.Advertised {
+			answered = "yes"
+		}
+		fmt.Fprintf(&out, "| %d | %s | %d to %d | %s | %s | %s |\n", api.Key, api.Name, api.Min, api.Max, strings.Join(listeners, ", "), handed, answered)
+	}
+	return out.String()
 }
