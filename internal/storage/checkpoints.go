@@ -65,8 +65,9 @@ func (b loadBase) spec(tp record.TopicPartition, path string) loadSpec {
 	if !known {
 		start = -1
 	}
+	point, listed := b.recoveryPoints[tp]
 	return loadSpec{
-		tp: tp, path: path, clean: b.clean, recoveryPoint: b.recoveryPoints[tp], logStart: start, highWatermark: b.highWatermarks[tp],
+		tp: tp, path: path, clean: b.clean, trusted: b.clean && listed, recoveryPoint: point, logStart: start, highWatermark: b.highWatermarks[tp],
 	}
 }
 

@@ -34,7 +34,7 @@ var recordedConfig = LogConfig{SegmentBytes: 12000, IndexIntervalBytes: 4096, Re
 func openRecorded(t *testing.T, dir string, logs *bytes.Buffer) *Store {
 	t.Helper()
 	return openTestStore(t, StoreConfig{
-		FS: fs.OS, Dirs: []string{dir}, NodeID: 1, Logger: slog.New(slog.NewTextHandler(logs, nil)),
+		FS: fs.OS, Dirs: []string{dir}, NodeID: 1, Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Settings:  func() Settings { return Settings{ProducerIDExpiration: 1 << 62} },
 		LogConfig: func(string) LogConfig { return recordedConfig },
 	})

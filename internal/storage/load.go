@@ -18,6 +18,7 @@ type loadSpec struct {
 	tp            record.TopicPartition
 	path          string
 	clean         bool  // the directory was stopped cleanly
+	trusted       bool  // and the recovery point was written at that stop: it is the log end offset
 	recoveryPoint int64 // 0 if unknown
 	logStart      int64 // -1 if unknown
 	highWatermark int64
@@ -28,6 +29,14 @@ type listing struct {
 	bases    []int64 // of the segments, rising
 	sizes    map[string]int64
 	snapshot []int64
+}
+
+// newestSnapshot is the length of the newest producer snapshot, -1 if there is none. One that is only a header knows no producers.
+func (ls listing) newestSnapshot() int64 {
+	if len(ls.snapshot) == 0 {
+		return -1
+	}
+	return ls.sizes[offsetName(ls.snapshot[len(ls.snapshot)-1], snapshotSuffix)]
 }
 
 // list reads the names, finishing or undoing what a compaction or deletion began.
@@ -48,7 +57,7 @@ func (l *Log) list() (listing, error) {
 	out := listing{sizes: make(map[string]int64, len(entries))}
 	for _, e := range entries {
 		name := e.Name()
-		if e.IsDir() || leftover(name) {
+		if e.IsDir() || leftover(name) || name == partitionMetaFile || name == epochFile {
 			continue
 		}
 		info, err := e.Info()
@@ -103,7 +112,7 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 		// Found again in the batches below: a checkpoint that cannot be read is no reason to stop.
 		l.logger.Warn("leader epochs not readable, rebuilt from the log", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
 		l.epochs = epochHistory{dirty: true}
-		spec.clean, spec.recoveryPoint = false, 0
+		spec.clean, spec.trusted, spec.recoveryPoint = false, false, 0
 	}
 	for _, base := range ls.bases {
 		seg := newSegment(l.files, l.path, base)
@@ -118,7 +127,7 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 	if err != nil {
 		return err
 	}
-	return l.loadMarks(spec, l.firstUnknownAborted(recovered))
+	return l.loadMarks(spec, l.firstUnknownAborted(recovered), ls.newestSnapshot())
 }
 
 // loadEmpty starts a log without files.
@@ -148,7 +157,7 @@ func (l *Log) loadSegments(ctx context.Context, spec loadSpec, ls listing) (reco
 		err := l.loadIndexes(seg, ls)
 		last := i == len(l.segments)-1
 		if err == nil && last {
-			seg.segmentTail, l.logEnd, err = seg.loadTail(l.fsys, seg.size, seg.offsets.onDisk, seg.times.onDisk)
+			err = l.loadActive(seg, spec)
 		}
 		switch {
 		case err == nil:
@@ -162,6 +171,48 @@ func (l *Log) loadSegments(ctx context.Context, spec loadSpec, ls listing) (reco
 		}
 	}
 	return -1, nil
+}
+
+// loadActive finds the log end offset. After a clean stop that is the recovery point, and what else the tail would tell waits for the
+// first append (knowTail): a node with many logs starts by reading names, sizes and epochs only.
+func (l *Log) loadActive(seg *segment, spec loadSpec) (err error) {
+	if spec.trusted && (seg.size > 0) == (spec.recoveryPoint > seg.base) && seg.indexed {
+		l.logEnd = spec.recoveryPoint
+		if seg.size > 0 {
+			seg.unread, seg.maxTimestamp = true, unknownTimestamp
+			return nil
+		}
+		seg.segmentTail = emptyTail(seg.base)
+		return nil
+	}
+	seg.segmentTail, l.logEnd, err = seg.loadTail(l.fsys, seg.size, seg.offsets.onDisk, seg.times.onDisk)
+	return err
+}
+
+// knowTail reads what an append needs of the records before it, unless it is known. Call it with writeMu held.
+func (l *Log) knowTail() error {
+	seg := l.active()
+	if !seg.unread {
+		return nil
+	}
+	tail, end, err := seg.loadTail(l.fsys, seg.size, seg.offsets.onDisk, seg.times.onDisk)
+	if errors.Is(err, errIndex) || errors.Is(err, os.ErrNotExist) {
+		l.logger.Warn("index does not fit its log, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
+		if err = l.reindex(seg); err == nil {
+			tail, end, err = seg.loadTail(l.fsys, seg.size, seg.offsets.onDisk, seg.times.onDisk)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.tp, seg.corrupt(err))
+	}
+	if end != l.logEnd {
+		return fmt.Errorf("%s: %s: the log ends at offset %d, but ended at %d when it was closed: the file was changed meanwhile; "+
+			"if another replica is in sync, delete this directory and it is copied again: %w", l.tp, seg.file.path, end, l.logEnd, ErrCorrupt)
+	}
+	l.mu.Lock()
+	seg.segmentTail = tail
+	l.mu.Unlock()
+	return nil
 }
 
 // loadIndexes finds out how many entries the index files of a segment have.
@@ -232,7 +283,7 @@ func (s *segment) unpaddedEntries(fsys fs.FS, suffix string, width int, count in
 }
 
 // loadMarks sets the offsets and the producer table once the segments are known.
-func (l *Log) loadMarks(spec loadSpec, recovered int64) error {
+func (l *Log) loadMarks(spec loadSpec, recovered, newestSnapshot int64) error {
 	l.logStart = max(spec.logStart, l.segments[0].base)
 	if l.logStart > l.logEnd {
 		l.logger.Warn("log ends before its start offset, emptied", "topic", l.tp.Topic, "partition", l.tp.Partition, "log_end", l.logEnd, "log_start", l.logStart)
@@ -254,7 +305,7 @@ func (l *Log) loadMarks(spec loadSpec, recovered int64) error {
 	if err := l.dropSnapshots(-1, l.logEnd); err != nil {
 		return l.diskError("open", err)
 	}
-	if err := l.loadProducers(spec, recovered); err != nil {
+	if err := l.loadProducers(spec, recovered, newestSnapshot); err != nil {
 		return err
 	}
 	l.producers.replicated(l.highWater)
@@ -262,10 +313,13 @@ func (l *Log) loadMarks(spec loadSpec, recovered int64) error {
 }
 
 // loadProducers brings up the producer table. Where segments were recovered, their transaction indexes are written anew on the way.
-func (l *Log) loadProducers(spec loadSpec, recovered int64) (err error) {
+func (l *Log) loadProducers(spec loadSpec, recovered, newestSnapshot int64) (err error) {
 	if recovered < 0 {
 		if spec.clean && len(l.snapshot) == 0 && l.recovery == l.logEnd {
 			return nil // stopped cleanly by somebody who knew no producers
+		}
+		if n := len(l.snapshot); spec.trusted && n > 0 && l.snapshot[n-1] == l.logEnd && newestSnapshot == snapshotHeaderSize {
+			return nil
 		}
 		l.producers, _, err = l.buildProducers(l.logEnd, l.logEnd, nil)
 		return err

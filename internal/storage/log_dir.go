@@ -151,26 +151,23 @@ func (d *logDir) load(ctx context.Context) error {
 		d.failed(fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk))
 		return nil
 	}
+	names := d.partitions(entries)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, d.store.settings().RecoveryThreadsPerDir))
-	for _, e := range entries {
-		name := e.Name()
-		if !e.IsDir() || name == metadataLogDir {
-			continue
-		}
-		tp, ok := parsePartitionDir(name)
-		switch {
-		case strings.HasSuffix(name, deleteDirSuffix):
-			d.store.tasks.removeLater(0, filepath.Join(d.path, name))
-		case strings.HasSuffix(name, strayDirSuffix):
-			d.store.logger.Info("stray log left alone", "dir", filepath.Join(d.path, name))
-		case !ok || strings.HasSuffix(name, futureDirSuffix):
-			d.store.logger.Warn("directory is no partition, left alone", "dir", filepath.Join(d.path, name))
-		default:
-			g.Go(func() error { return d.loadLog(ctx, tp, base.spec(tp, filepath.Join(d.path, name))) })
-		}
+	if base.clean {
+		g.SetLimit(cleanThreads)
 	}
-	if err := g.Wait(); err != nil {
+	progress := newProgress(d, base.clean, len(names))
+	for _, name := range names {
+		tp, _ := parsePartitionDir(name)
+		g.Go(func() error {
+			defer progress.done.Add(1)
+			return d.loadLog(ctx, tp, base.spec(tp, filepath.Join(d.path, name)))
+		})
+	}
+	err = g.Wait()
+	progress.stop(err)
+	if err != nil {
 		return err
 	}
 	for tp := range base.all() {
@@ -183,6 +180,31 @@ func (d *logDir) load(ctx context.Context) error {
 	}
 	return nil
 }
+
+// partitions are the names of those directories that hold a partition. What was deleted before goes on being removed.
+func (d *logDir) partitions(entries []os.DirEntry) (names []string) {
+	for _, e := range entries {
+		name := e.Name()
+		if !e.IsDir() || name == metadataLogDir {
+			continue
+		}
+		_, ok := parsePartitionDir(name)
+		switch {
+		case strings.HasSuffix(name, deleteDirSuffix):
+			d.store.tasks.removeLater(0, filepath.Join(d.path, name))
+		case strings.HasSuffix(name, strayDirSuffix):
+			d.store.logger.Info("stray log left alone", "dir", filepath.Join(d.path, name))
+		case !ok || strings.HasSuffix(name, futureDirSuffix):
+			d.store.logger.Warn("directory is no partition, left alone", "dir", filepath.Join(d.path, name))
+		default:
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// cleanThreads is how many logs are opened at once after a clean stop: each waits for a few small reads.
+const cleanThreads = 32
 
 // loadLog opens one log; the error is only that of a cancelled context.
 func (d *logDir) loadLog(ctx context.Context, tp record.TopicPartition, spec loadSpec) error {

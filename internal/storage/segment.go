@@ -40,6 +40,7 @@ type segmentTail struct {
 	firstTimestamp     int64 // greatest timestamp of the first batch; unknownTimestamp until needed
 	lastTime           int64 // timestamp of the last time index entry
 	sinceIndex         int64 // bytes appended behind the last index entry
+	unread             bool  // none of this is known: the log was closed cleanly and nobody has written to it since
 }
 
 func emptyTail(base int64) segmentTail {

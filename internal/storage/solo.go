@@ -52,7 +52,8 @@ func OpenLog(ctx context.Context, fsys fs.FS, dir string, tp record.TopicPartiti
 	if !known {
 		start = -1
 	}
-	if err := l.load(ctx, loadSpec{tp: tp, path: dir, clean: clean, recoveryPoint: points[tp], logStart: start}); err != nil {
+	point, listed := points[tp]
+	if err := l.load(ctx, loadSpec{tp: tp, path: dir, clean: clean, trusted: clean && listed, recoveryPoint: point, logStart: start}); err != nil {
 		l.abandon()
 		return nil, err
 	}
