@@ -36,7 +36,7 @@ var topicKeys = []Key{
 		Doc: "How long a tiered partition keeps records on local disks; -2 follows retention.ms."},
 	{Name: "max.compaction.lag.ms", Type: Long, Default: "9223372036854775807", Valid: atLeast(1), Mode: PerTopic, Synonyms: []string{"log.cleaner.max.compaction.lag.ms"},
 		Doc: "How long a record may stay uncompacted at most."},
-	{Name: "max.decompressed.message.bytes", Type: Int, Default: "2147483639", Valid: between(1, 2147483639), Mode: PerTopic, Synonyms: []string{"max.decompressed.message.bytes"},
+	{Name: "max.decompressed.message.bytes", Type: Int, Default: "2147483639", Valid: between(1, 2147483639), Mode: PerTopic, Synonyms: []string{"max.decompressed.message.bytes"}, Built: true,
 		Doc: "Bytes that one batch may decompress to."},
 	{Name: "max.message.bytes", Type: Int, Default: "1048588", Valid: atLeast(0), Mode: PerTopic, Synonyms: []string{"message.max.bytes"}, Built: true,
 		Doc: "Largest batch that a producer may send, as it is on disk."},

@@ -73,6 +73,7 @@ func logConfig(v *config.Values) storage.LogConfig {
 		FlushMs:                v.Millis("flush.ms"),
 		FileDeleteDelay:        v.Millis("file.delete.delay.ms"),
 		MaxMessageBytes:        v.Int("max.message.bytes"),
+		MaxDecompressedBytes:   v.Int("max.decompressed.message.bytes"),
 		Compact:                slices.Contains(cleanup, "compact"),
 		Delete:                 slices.Contains(cleanup, "delete"),
 		MinCleanableDirtyRatio: v.Float("min.cleanable.dirty.ratio"),

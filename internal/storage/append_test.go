@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -209,4 +210,20 @@ func TestSegmentsRollByAgeOfTheirRecordsAndFullIndexes(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheTopicBoundsWhatABatchMayDecompressTo(t *testing.T) {
+	spec := record.NewSpec()
+	spec.Codec = record.Gzip
+	bomb, err := record.AppendBatch(nil, spec, []record.Record{{Timestamp: day0.UnixMilli(), Value: make([]byte, 100_000)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := openTestLog(t, fs.NewMem(), "/log", LogConfig{MaxDecompressedBytes: 50_000, TimestampBeforeMax: forever})
+	defer l.Close()
+	if _, err := l.Append(slices.Clone(bomb), clientAppend); !errors.Is(err, ErrInvalidRecord) {
+		t.Errorf("100,000 bytes where 50,000 are allowed: %v", err)
+	}
+	l.Configure(LogConfig{TimestampBeforeMax: forever})
+	mustAppend(t, l, bomb)
 }

@@ -22,6 +22,7 @@ type LogConfig struct {
 	FlushMs                time.Duration
 	FileDeleteDelay        time.Duration
 	MaxMessageBytes        int
+	MaxDecompressedBytes   int  // of one batch that a client sends; 0: Settings.MaxDecompressedBatchBytes
 	Compact                bool // cleanup.policy contains compact
 	Delete                 bool // cleanup.policy contains delete
 	MinCleanableDirtyRatio float64

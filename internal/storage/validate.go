@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -99,7 +100,7 @@ func (l *Log) rules(cfg *LogConfig, now time.Time) record.Rules {
 	}
 	return record.Rules{
 		Partition: l.tp, RequireKey: cfg.Compact, LogAppendTime: cfg.LogAppendTime, BoundTimestamps: true,
-		EarliestTimestamp: earliest, LatestTimestamp: latest, MaxRecordBytes: l.host.settings().MaxDecompressedBatchBytes,
+		EarliestTimestamp: earliest, LatestTimestamp: latest, MaxRecordBytes: cmp.Or(cfg.MaxDecompressedBytes, l.host.settings().MaxDecompressedBatchBytes),
 	}
 }
 
