@@ -257,7 +257,7 @@ func (c *client) receive() kmsg.Response {
 	}
 	resp := rq.ResponseKind()
 	body = body[4:]
-	if resp.IsFlexible() {
+	if resp.IsFlexible() && rq.Key() != keyApiVersions { // its header is never flexible: the client may not know better yet
 		body = body[1:]
 	}
 	if err := resp.ReadFrom(body); err != nil {
