@@ -144,7 +144,7 @@ func (l *Log) loadEmpty(spec loadSpec) error {
 	l.logStart, l.highWater, l.logEnd, l.recovery = base, base, base, base
 	l.lastFlush = time.Now().UnixMilli()
 	l.epochs.truncateEnd(base)
-	return l.dropSnapshots(-1, base)
+	return l.dropSnapshots(base)
 }
 
 // loadSegments checks the indexes, recovers what needs it and finds the log end offset. It returns the base of the first segment
@@ -302,7 +302,7 @@ func (l *Log) loadMarks(spec loadSpec, recovered, newestSnapshot int64) error {
 	active := l.active()
 	active.created = time.Now().UnixMilli()
 	active.jitter = jitter(l.cfg.Load())
-	if err := l.dropSnapshots(-1, l.logEnd); err != nil {
+	if err := l.dropSnapshots(l.logEnd); err != nil {
 		return l.diskError("open", err)
 	}
 	if err := l.loadProducers(spec, recovered, newestSnapshot); err != nil {
@@ -321,11 +321,11 @@ func (l *Log) loadProducers(spec loadSpec, recovered, newestSnapshot int64) (err
 		if n := len(l.snapshot); spec.trusted && n > 0 && l.snapshot[n-1] == l.logEnd && newestSnapshot == snapshotHeaderSize {
 			return nil
 		}
-		l.producers, _, err = l.buildProducers(l.logEnd, l.logEnd, nil)
+		l.producers, err = l.buildProducers(l.logEnd, l.logEnd, nil)
 		return err
 	}
 	lists := make(map[*segment][]abortedTxn)
-	l.producers, _, err = l.buildProducers(recovered, l.logEnd, func(seg *segment, t abortedTxn) {
+	l.producers, err = l.buildProducers(recovered, l.logEnd, func(seg *segment, t abortedTxn) {
 		if seg.base >= recovered {
 			lists[seg] = append(lists[seg], t)
 		}

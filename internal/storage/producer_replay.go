@@ -12,10 +12,10 @@ import (
 
 // reloadProducers rebuilds the producer table as of end after a truncation.
 func (l *Log) reloadProducers(end int64) error {
-	if err := l.dropSnapshots(-1, end); err != nil {
+	if err := l.dropSnapshots(end); err != nil {
 		return l.diskError("truncate", err)
 	}
-	table, _, err := l.buildProducers(end, end, nil)
+	table, err := l.buildProducers(end, end, nil)
 	if err != nil {
 		return err
 	}
@@ -28,10 +28,10 @@ func (l *Log) reloadProducers(end int64) error {
 
 // buildProducers computes the producer table as of end: from the newest usable snapshot at or below from, and the batches behind it.
 // aborted, if not nil, is told every aborted transaction on the way.
-func (l *Log) buildProducers(from, end int64, aborted func(seg *segment, t abortedTxn)) (producerTable, int64, error) {
+func (l *Log) buildProducers(from, end int64, aborted func(seg *segment, t abortedTxn)) (producerTable, error) {
 	table, at, err := l.loadSnapshot(from)
 	if err != nil {
-		return table, at, err
+		return table, err
 	}
 	at = max(at, l.segments[0].base)
 	for _, seg := range l.segments[l.segmentOf(at):] {
@@ -39,10 +39,10 @@ func (l *Log) buildProducers(from, end int64, aborted func(seg *segment, t abort
 			break
 		}
 		if err := l.replaySegment(seg, at, &table, aborted); err != nil {
-			return table, at, err
+			return table, err
 		}
 	}
-	return table, at, nil
+	return table, nil
 }
 
 // loadSnapshot reads the newest snapshot at or below limit. One that cannot be read is removed, with a log line.

@@ -227,3 +227,28 @@ func TestProducersExpire(t *testing.T) {
 		t.Errorf("an expired producer begins anywhere: %+v", info)
 	}
 }
+
+func TestALogThatStartsOverKnowsNoOldProducers(t *testing.T) {
+	fsys := fs.NewMem()
+	l := openTestLog(t, fsys, "/log", LogConfig{SegmentBytes: 200})
+	for i := range int32(6) {
+		mustAppend(t, l, producerBatch(t, 0, 2*i, 2, false))
+	}
+	if err := l.TruncateFullyAndStartAt(100); err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, l, batchBy(t, 8, 0, 0, 1, false))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// As after a crash: without the marker, and without the snapshot of the clean stop.
+	for _, name := range []string{cleanShutdownFile, offsetName(101, snapshotSuffix)} {
+		if err := fsys.Remove("/log/" + name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l = openTestLog(t, fsys, "/log", LogConfig{SegmentBytes: 200})
+	if got := l.Producers(); len(got) != 1 || got[0].ProducerID != 8 {
+		t.Errorf("producers %+v, want only 8", got)
+	}
+}

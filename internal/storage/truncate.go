@@ -221,7 +221,7 @@ func (l *Log) restart(offset int64) error {
 	if err := l.host.recoveryLowered(l); err != nil {
 		return l.diskError("truncate", err)
 	}
-	if err := l.dropSnapshots(-1, 1<<63-1); err != nil {
+	if err := l.dropSnapshots(-1); err != nil {
 		return l.diskError("truncate", err)
 	}
 	l.mu.Lock()
@@ -275,11 +275,11 @@ func (l *Log) removeSegments(list []*segment, later time.Duration) error {
 	return nil
 }
 
-// dropSnapshots removes producer snapshots of offsets up to and with low, and above high.
-func (l *Log) dropSnapshots(low, high int64) error {
+// dropSnapshots removes producer snapshots of offsets above high.
+func (l *Log) dropSnapshots(high int64) error {
 	kept := make([]int64, 0, len(l.snapshot))
 	for _, offset := range l.snapshot {
-		if offset > low && offset <= high {
+		if offset <= high {
 			kept = append(kept, offset)
 			continue
 		}
