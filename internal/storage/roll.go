@@ -85,7 +85,9 @@ func (l *Log) replaceEmpty(seg *segment, base int64, cfg *LogConfig, now time.Ti
 	l.segments[len(l.segments)-1] = fresh
 	l.marks.reset()
 	l.mu.Unlock()
-	l.removeSegments([]*segment{seg}, 0)
+	if err := l.removeSegments([]*segment{seg}, 0); err != nil {
+		return nil, l.diskError("roll", err)
+	}
 	return fresh, nil
 }
 
