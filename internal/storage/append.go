@@ -16,7 +16,7 @@ type Origin int8
 // The origins of an append as leader.
 const (
 	FromClient      Origin = iota // everything is checked
-	FromCoordinator               // internal topics' records and transaction markers: no sequence and no key checks
+	FromCoordinator               // internal topics' records and transaction markers: no sequence and no key checks, and the CRC is trusted, for this process made the batch
 )
 
 // AppendOptions are the circumstances of an append as leader.

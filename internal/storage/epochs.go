@@ -23,6 +23,13 @@ type epochStart struct {
 type epochHistory struct {
 	starts []epochStart
 	dirty  bool // differs from the file
+	// unwritten: the last epoch is not in the file. That is a difference only once it has records: loading drops one without.
+	unwritten bool
+}
+
+// changed reports whether the file should be written, for a log that ends at logEnd.
+func (h *epochHistory) changed(logEnd int64) bool {
+	return h.dirty || h.unwritten && len(h.starts) > 0 && h.starts[len(h.starts)-1].startOffset < logEnd
 }
 
 // latest is the last epoch, -1 if there is none.
@@ -33,19 +40,20 @@ func (h *epochHistory) latest() int32 {
 	return h.starts[len(h.starts)-1].epoch
 }
 
-// assign notes that epoch begins at offset and reports whether that was news. An epoch without records gives way to the next
-// one that begins at the same offset.
-func (h *epochHistory) assign(epoch int32, offset int64) bool {
+// assign notes that epoch begins at offset. An epoch without records gives way to the next one that begins at the same offset.
+func (h *epochHistory) assign(epoch int32, offset int64) {
 	if epoch < 0 || epoch <= h.latest() {
-		return false
+		return
 	}
 	n := len(h.starts)
 	for n > 0 && h.starts[n-1].startOffset >= offset {
 		n--
 	}
+	if h.unwritten && n == len(h.starts) {
+		h.dirty = true // the one before has records
+	}
 	h.starts = append(h.starts[:n:n], epochStart{epoch, offset})
-	h.dirty = true
-	return true
+	h.unwritten = true
 }
 
 // truncateEnd drops what begins at or above offset.

@@ -22,7 +22,7 @@ func (l *Log) Flush() error {
 // flushLocked makes sure, with flushMu held, that the log is synced up to target.
 func (l *Log) flushLocked(target int64) error {
 	l.mu.RLock()
-	done := l.recovery >= target && !l.epochs.dirty
+	done := l.recovery >= target && !l.epochs.changed(l.logEnd)
 	l.mu.RUnlock()
 	if done {
 		return nil
@@ -40,7 +40,10 @@ func (l *Log) flushLocked(target int64) error {
 	rolled := l.rolled
 	l.rolled = nil
 	end, truncates := l.logEnd, l.truncates
-	unsynced := append([]*segment(nil), l.segments[l.segmentOf(min(l.recovery, end)):]...)
+	var unsynced []*segment
+	if l.recovery < end {
+		unsynced = append(unsynced, l.segments[l.segmentOf(l.recovery):]...)
+	}
 	l.mu.Unlock()
 
 	for _, seg := range unsynced {
@@ -78,10 +81,13 @@ func (l *Log) flushLocked(target int64) error {
 // indexes have to be as durable as their records.
 func (l *Log) syncIndexes(seg *segment) error {
 	l.mu.RLock()
-	aborted := seg.aborted
+	aborted, size := seg.aborted, seg.size
 	l.mu.RUnlock()
 	suffixes := segmentSuffixes[1:]
-	if aborted == 0 {
+	switch {
+	case size == 0:
+		return nil // so are its indexes, and they may be lost
+	case aborted == 0:
 		suffixes = suffixes[:2]
 	}
 	for _, suffix := range suffixes {
@@ -113,12 +119,12 @@ func (l *Log) syncNames(newFiles, newMeta, newDir bool) error {
 // writeEpochs brings leader-epoch-checkpoint up to date.
 func (l *Log) writeEpochs() error {
 	l.mu.Lock()
-	if !l.epochs.dirty {
+	if !l.epochs.changed(l.logEnd) {
 		l.mu.Unlock()
 		return nil
 	}
 	b := l.epochs.format()
-	l.epochs.dirty = false
+	l.epochs.dirty, l.epochs.unwritten = false, false
 	l.mu.Unlock()
 	err := fs.WriteFile(l.fsys, l.name(epochFile), b, 0o644)
 	if err != nil {
