@@ -42,14 +42,16 @@ func (h *Handlers) describeCluster(c *Call) {
 		asked = brokerEndpoints
 	}
 	if code, message := checkEndpointType(asked, c.Conn.Control); code != 0 {
-		resp.ErrorCode, resp.ErrorMessage = code, &message
-		resp.EndpointType = asked
-		c.Respond(resp)
+		// Kafka answers errors without anything else of what was asked for.
+		refused := kmsg.NewPtrDescribeClusterResponse()
+		refused.ErrorCode, refused.ErrorMessage = code, &message
+		refused.ControllerID, refused.EndpointType, refused.ClusterAuthorizedOperations = -1, brokerEndpoints, security.OperationsNotAsked
+		c.Respond(refused)
 		return
 	}
 	resp.EndpointType = asked
 	if asked == controllerEndpoints {
-		h.describeControllers(c, resp)
+		h.describeControllers(resp)
 	} else {
 		h.describeBrokers(c, rq, resp)
 	}
@@ -84,7 +86,7 @@ func (h *Handlers) describeBrokers(c *Call, rq *kmsg.DescribeClusterRequest, res
 	}
 }
 
-func (h *Handlers) describeControllers(c *Call, resp *kmsg.DescribeClusterResponse) {
+func (h *Handlers) describeControllers(resp *kmsg.DescribeClusterResponse) {
 	resp.ControllerID = h.NodeID
 	for _, ep := range h.ControllerEndpoints() {
 		node := kmsg.NewDescribeClusterResponseBroker()

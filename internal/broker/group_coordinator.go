@@ -119,7 +119,7 @@ func (h *Handlers) createInternalTopic(ctx context.Context, c *Call, name string
 	if resp, ok := answer.(*kmsg.CreateTopicsResponse); ok {
 		for _, rt := range resp.Topics {
 			if rt.ErrorCode != 0 && rt.ErrorCode != kerr.TopicAlreadyExists.Code {
-				h.Logger.Warn("internal topic could not be created", "topic", name, "err", kerr.ErrorForCode(rt.ErrorCode), "reason", derefOr(rt.ErrorMessage, ""))
+				h.Logger.Warn("internal topic could not be created", "topic", name, "err", kerr.ErrorForCode(rt.ErrorCode), "reason", deref(rt.ErrorMessage))
 				return
 			}
 		}

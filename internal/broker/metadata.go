@@ -21,6 +21,10 @@ const autoCreateWait = 5 * time.Second
 // again, the answer waits for the new topic.
 func (h *Handlers) metadata(c *Call) {
 	rq := c.Body.(*kmsg.MetadataRequest)
+	if !namesTopics(rq) {
+		c.Respond(refuseMetadata(rq, kerr.InvalidRequest.Code))
+		return
+	}
 	missing := h.missingTopics(c, rq)
 	if len(missing) == 0 {
 		c.Respond(h.metadataResponse(c, rq, nil))
@@ -95,14 +99,14 @@ func (h *Handlers) metadataResponse(c *Call, rq *kmsg.MetadataRequest, refused m
 	for _, t := range rq.Topics {
 		key := string(t.TopicID[:])
 		if t.TopicID == ([16]byte{}) {
-			key = "/" + derefOr(t.Topic, "")
+			key = "/" + deref(t.Topic)
 		}
 		if !seen[key] {
 			seen[key] = true
 			resp.Topics = append(resp.Topics, h.findTopic(c, rq, t, refused))
 		}
 	}
-	sort.SliceStable(resp.Topics, func(i, j int) bool { return derefOr(resp.Topics[i].Topic, "") < derefOr(resp.Topics[j].Topic, "") })
+	sort.SliceStable(resp.Topics, func(i, j int) bool { return deref(resp.Topics[i].Topic) < deref(resp.Topics[j].Topic) })
 	return resp
 }
 
@@ -122,7 +126,7 @@ func (h *Handlers) findTopic(c *Call, rq *kmsg.MetadataRequest, t kmsg.MetadataR
 		}
 		return h.metadataTopic(c, rq, found)
 	}
-	name := derefOr(t.Topic, "")
+	name := deref(t.Topic)
 	if found, ok := c.Image.Topic(name); ok {
 		return h.metadataTopic(c, rq, found)
 	}
@@ -237,9 +241,9 @@ func textOrNil(s string) *string {
 	return &s
 }
 
-func derefOr(s *string, otherwise string) string {
+func deref(s *string) string {
 	if s == nil {
-		return otherwise
+		return ""
 	}
 	return *s
 }

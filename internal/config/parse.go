@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -81,8 +82,7 @@ func (k *Key) whole(text string, least, most int64) (any, error) {
 }
 
 func isRangeError(err error) bool {
-	num, ok := err.(*strconv.NumError)
-	return ok && num.Err == strconv.ErrRange
+	return errors.Is(err, strconv.ErrRange)
 }
 
 // parseDouble reads what Java's Double.parseDouble reads.

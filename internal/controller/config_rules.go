@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,11 +40,28 @@ func checkTopicConfig(name, value string) *refusal {
 
 // checkTopicConfigs checks what a topic's configs must hold together.
 func (m *Machine) checkTopicConfigs(configs map[string]string) *refusal {
+	if problem := m.checkCompactionLags(configs); problem != nil {
+		return problem
+	}
 	if m.cfg.Broker.Bool("remote.log.storage.system.enable") {
 		return nil
 	}
 	if v, ok := configs["remote.storage.enable"]; ok && strings.EqualFold(strings.TrimSpace(v), "true") {
 		return refuse(kerr.InvalidConfig, "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.")
+	}
+	return nil
+}
+
+// checkCompactionLags refuses a topic whose records would have to be compacted before they may be.
+func (m *Machine) checkCompactionLags(configs map[string]string) *refusal {
+	_, hasLeast := configs["min.compaction.lag.ms"]
+	_, hasMost := configs["max.compaction.lag.ms"]
+	if !hasLeast && !hasMost {
+		return nil
+	}
+	values := m.cfg.Broker.ForTopic(configs)
+	if least, most := values.Int64("min.compaction.lag.ms"), values.Int64("max.compaction.lag.ms"); least > most {
+		return refuse(kerr.InvalidConfig, "conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)", least, most)
 	}
 	return nil
 }
@@ -92,8 +110,8 @@ func (m *Machine) checkExists(t metadata.ResourceType, name string) *refusal {
 		}
 	case metadata.BrokerResource:
 		id, err := strconv.ParseInt(name, 10, 32)
-		if name == "" || err != nil || int32(id) == m.cfg.NodeID {
-			return nil
+		if name == "" || err != nil || int32(id) == m.cfg.NodeID { // a name that is no number was refused before
+			return nil //nolint:nilerr // the error is not about existence
 		}
 		if _, ok := m.image().Broker(int32(id)); !ok {
 			return refuse(kerr.BrokerIDNotRegistered, "No broker with id %d found.", id)
@@ -163,10 +181,37 @@ func checkClientMetrics(all map[string]string, changed []string) *refusal {
 		if problem := checkValue(config.ClientMetrics, kerr.InvalidRequest, name, all[name]); problem != nil {
 			return problem
 		}
+		if name == "match" {
+			if problem := checkMatch(all[name]); problem != nil {
+				return problem
+			}
+		}
 		if name == "interval.ms" {
 			if n, err := strconv.ParseInt(strings.TrimSpace(all[name]), 10, 32); err == nil && (n < 100 || n > 3_600_000) {
 				return refuse(kerr.InvalidRequest, "Invalid value %d for interval.ms, interval must be between 100 and 3600000 (1 hour)", n)
 			}
+		}
+	}
+	return nil
+}
+
+// matchKeys are what a subscription to client metrics may select clients by (KIP-714).
+var matchKeys = []string{
+	"client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address", "client_source_port",
+}
+
+// checkMatch checks a list of name=pattern pairs.
+func checkMatch(list string) *refusal {
+	for pair := range strings.SplitSeq(list, ",") {
+		if pair = strings.TrimSpace(pair); pair == "" {
+			continue
+		}
+		name, pattern, ok := strings.Cut(pair, "=")
+		if !ok || !slices.Contains(matchKeys, strings.TrimSpace(name)) {
+			return refuse(kerr.InvalidConfig, "Illegal client matching pattern: %s", pair)
+		}
+		if _, err := regexp.Compile(strings.TrimSpace(pattern)); err != nil {
+			return refuse(kerr.InvalidConfig, "Illegal client matching pattern: %s: %v", pair, err)
 		}
 	}
 	return nil

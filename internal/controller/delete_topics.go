@@ -20,7 +20,7 @@ func (m *Machine) deleteTopics(r *kmsg.DeleteTopicsRequest) answer {
 	}
 	d := deletion{names: map[string]int{}, ids: map[record.UUID]int{}}
 	for _, t := range wanted {
-		d.count(m, t)
+		d.count(t)
 	}
 	var records []Record
 	for _, t := range wanted {
@@ -33,8 +33,10 @@ func (m *Machine) deleteTopics(r *kmsg.DeleteTopicsRequest) answer {
 		if problem == nil && !m.cfg.Broker.Bool("delete.topic.enable") {
 			problem = deletionDisabled(r.Version)
 		}
-		if problem == nil {
+		if topic != nil {
 			result.Topic, result.TopicID = &topic.Name, topic.ID
+		}
+		if problem == nil {
 			records = append(records, &metadata.RemoveTopicRecord{TopicID: topic.ID})
 		}
 		result.ErrorCode, result.ErrorMessage = problem.Code(), problem.Message()
@@ -56,7 +58,7 @@ type deletion struct {
 	ids   map[record.UUID]int // given as ids
 }
 
-func (d *deletion) count(m *Machine, t kmsg.DeleteTopicsRequestTopic) {
+func (d *deletion) count(t kmsg.DeleteTopicsRequestTopic) {
 	if t.Topic != nil {
 		d.names[*t.Topic]++
 	} else if t.TopicID != (record.UUID{}) {
@@ -86,6 +88,10 @@ func (m *Machine) findDeleted(t kmsg.DeleteTopicsRequestTopic, d *deletion) (top
 	if !ok {
 		return nil, refuse(kerr.UnknownTopicID, "%s", "This server does not host this topic ID."), false
 	}
+	if d.names[topic.Name] != 0 {
+		d.names[topic.Name] = -1
+		return topic, refuse(kerr.InvalidRequest, "The provided topic name maps to an ID that was already supplied."), false
+	}
 	return topic, nil, false
 }
 
@@ -102,7 +108,8 @@ func (m *Machine) findDeletedName(name string, d *deletion) (topic *metadata.Top
 		return nil, refuse(kerr.UnknownTopicOrPartition, "This server does not host this topic-partition."), false
 	}
 	if d.ids[topic.ID] != 0 {
-		return nil, refuse(kerr.InvalidRequest, "The provided topic name maps to an ID that was already supplied."), false
+		d.ids[topic.ID] = -1
+		return topic, refuse(kerr.InvalidRequest, "The provided topic name maps to an ID that was already supplied."), false
 	}
 	return topic, nil, false
 }

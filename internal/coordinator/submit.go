@@ -29,7 +29,7 @@ func (g *Groups) Submit(call Call, done func(kmsg.Response)) {
 		done(Refuse(call.Request, err))
 		return
 	}
-	var finish func(any, error) = func(resp any, err error) {
+	finish := func(resp any, err error) {
 		if err != nil {
 			done(Refuse(call.Request, err))
 			return

@@ -54,7 +54,7 @@ func (osFS) Lock(name string) (io.Closer, error) {
 		return nil, err
 	}
 	if err := lockFile(f); err != nil {
-		f.Close()
+		_ = f.Close() // the first error says more
 		return nil, &os.PathError{Op: "lock", Path: name, Err: err}
 	}
 	return f, nil

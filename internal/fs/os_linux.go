@@ -43,7 +43,7 @@ func control(f *os.File, call func(fd int) error) error {
 	err = conn.Control(func(fd uintptr) {
 		for {
 			callErr = call(int(fd))
-			if callErr != unix.EINTR {
+			if !errors.Is(callErr, unix.EINTR) {
 				return
 			}
 		}

@@ -55,7 +55,7 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 	}
 	data := make([]byte, size)
 	n, err := io.ReadFull(f, data)
-	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
 	}
 	return data[:n], nil

@@ -174,7 +174,7 @@ func (q *Quorum) lead(s loaded) error {
 }
 
 func (q *Quorum) registered(_ any, err error) {
-	if err != nil && err != machine.ErrUnloaded {
+	if err != nil && !errors.Is(err, machine.ErrUnloaded) {
 		q.cfg.Logger.Warn("controller could not register itself", "node", q.cfg.NodeID, "err", err)
 	}
 }

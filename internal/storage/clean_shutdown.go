@@ -36,7 +36,7 @@ func readCleanShutdown(fsys fs.FS, dir string) (clean bool, brokerEpoch int64, e
 	}
 	marker := cleanShutdown{BrokerEpoch: -1}
 	if err := json.Unmarshal(b, &marker); err != nil || marker.Version != 0 || marker.BrokerEpoch < 0 {
-		return true, -1, nil
+		return true, -1, nil //nolint:nilerr // that the marker is there is what counts
 	}
 	return true, marker.BrokerEpoch, nil
 }

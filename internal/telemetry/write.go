@@ -54,20 +54,20 @@ func (w *writer) family(m *Metric) {
 	w.line = append(w.line, "\n# TYPE "...)
 	w.line = append(append(append(w.line, m.Name...), ' '), m.Kind...)
 	w.line = append(w.line, '\n')
-	w.out.Write(w.line)
+	_, _ = w.out.Write(w.line) // Flush tells
 }
 
 // value writes one line; labels are name and value by turns.
 func (w *writer) value(name string, n int64, labels ...string) {
 	w.begin(name, labels)
 	w.line = append(strconv.AppendInt(w.line, n, 10), '\n')
-	w.out.Write(w.line)
+	_, _ = w.out.Write(w.line) // Flush tells
 }
 
 func (w *writer) float(name string, n float64, labels ...string) {
 	w.begin(name, labels)
 	w.line = append(strconv.AppendFloat(w.line, n, 'g', -1, 64), '\n')
-	w.out.Write(w.line)
+	_, _ = w.out.Write(w.line) // Flush tells
 }
 
 func (w *writer) begin(name string, labels []string) {

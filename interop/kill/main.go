@@ -125,8 +125,9 @@ func (g *game) round(ctx context.Context, round int) error {
 	wait := time.Duration(20+g.rng.IntN(500)) * time.Millisecond
 	time.Sleep(wait)
 	g.node.Kill()
-	torn, err := "", error(nil)
+	torn := ""
 	if g.rng.IntN(3) == 0 {
+		var err error
 		if torn, err = tear(g.rng, g.node, "kill-idempotent"); err != nil {
 			return err
 		}
