@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,6 +59,13 @@ func (u *Uplink) heartbeat() (last bool) {
 	ctx, cancel := context.WithTimeout(u.ctx, 2*u.cfg.HeartbeatInterval)
 	defer cancel()
 	resp, err := u.sendHeartbeat(ctx, r)
+	if errors.Is(err, kerr.StaleBrokerEpoch) && r.WantShutdown { // it was unregistered, so it leads nothing
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.left = true
+		u.notify()
+		return true
+	}
 	if err != nil {
 		if u.ctx.Err() == nil {
 			u.cfg.Logger.Warn("heartbeat failed", "node", u.cfg.NodeID, "err", err)

@@ -94,6 +94,29 @@ func TestJoinsAndLeaves(t *testing.T) {
 	}
 }
 
+func TestABrokerThatWasUnregisteredLeavesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := openQuorum(t, fs.NewMem(), "/data")
+		defer q.Close()
+		u := newUplink(q, clusterID, -1)
+		defer u.Close()
+		q.Subscribe(func(im *metadata.Image, _ *metadata.Delta) { u.Publish(im) })
+		if err := u.Join(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r := kmsg.NewPtrUnregisterBrokerRequest()
+		r.BrokerID = 1
+		if _, err := q.Do(t.Context(), security.Anonymous, r); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second) // heartbeats fail meanwhile
+		began := time.Now()
+		if err := u.Leave(t.Context()); err != nil || time.Since(began) > time.Second {
+			t.Errorf("left after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
 // rejoin starts the node again: what it led it leads again.
 func rejoin(t *testing.T, fsys fs.FS, dir string, previous int64) {
 	t.Helper()
