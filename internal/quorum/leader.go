@@ -18,7 +18,7 @@ func (q *Quorum) active() Leader {
 // startLeader starts the machine on the newest image, which must show everything that the log holds.
 func (q *Quorum) startLeader(now time.Time) {
 	leader := q.cfg.Lead(Leadership{
-		Image: q.feed.newest(), Epoch: q.epoch, NextOffset: q.log.Offsets().LogEnd, Now: now, Log: q.writer, Failed: q.lost})
+		Image: q.feed.newest(), Epoch: q.epoch, NextOffset: q.log.Offsets().LogEnd, Now: now, Log: roomy{q.writer, q}, Failed: q.lost})
 	q.mu.Lock()
 	closed := q.closed
 	if !closed {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"leat/internal/metadata"
@@ -29,6 +30,8 @@ type Node struct {
 	cfg       Config
 	table     *table
 	deadlines deadlines
+	publish   sync.Mutex                     // held over bringing partitions to an image, outside of all other locks
+	reopen    reopen                         // guarded by publish
 	image     atomic.Pointer[metadata.Image] // nil until the first Publish
 
 	waitingFetches, waitingCommits atomic.Int64
@@ -48,6 +51,7 @@ func (n *Node) Close() {
 		p.stop(fmt.Errorf("%s: node %d is shutting down: %w", p.tp, n.cfg.NodeID, ErrNotLeader))
 	}
 	n.deadlines.close()
+	n.stopReopening()
 }
 
 // Leader returns the partition if this node leads it. currentEpoch is the caller's idea of the leader epoch, -1: none.

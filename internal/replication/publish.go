@@ -18,8 +18,10 @@ type topicSettings struct {
 // Publish brings the node to an image: opens logs, changes leadership, reconfigures, deletes. Called from one goroutine. delta is nil for
 // the first image (then logs on disk that the image does not know are set aside as strays).
 //
-// A partition that cannot be opened is logged and answers its reason; the others go on.
+// A partition that cannot be opened is logged and answers its reason; the others go on. If the disk was full it is tried again.
 func (n *Node) Publish(image *metadata.Image, delta *metadata.Delta) error {
+	n.publish.Lock()
+	defer n.publish.Unlock()
 	if delta == nil {
 		n.publishAll(image)
 	} else {
@@ -129,7 +131,7 @@ func (n *Node) open(tp record.TopicPartition, topicID, dir record.UUID, s topicS
 	p := newPartition(n, tp, topicID)
 	log, err := n.cfg.Store.Create(tp, topicID, dir)
 	if err != nil {
-		n.cfg.Logger.Error("partition cannot be opened", "topic", tp.Topic, "partition", tp.Partition, "err", err)
+		n.tellUnopened(tp, err)
 		p.failed = err
 	} else {
 		log.Configure(s.log)

@@ -33,6 +33,16 @@ type bubbleNode struct {
 // bubbleStart runs a node on a host, with its files in fsys, and waits until it is ready.
 func bubbleStart(t *testing.T, host *sim.Host, fsys *fs.Mem, set map[string]string) *bubbleNode {
 	t.Helper()
+	n, err := bubbleTry(t, host, fsys, set, slog.DiscardHandler)
+	if err != nil {
+		t.Fatalf("node did not start: %v", err)
+	}
+	return n
+}
+
+// bubbleTry is bubbleStart for a node that may not start, and whose log lines matter.
+func bubbleTry(t *testing.T, host *sim.Host, fsys *fs.Mem, set map[string]string, logs slog.Handler) (*bubbleNode, error) {
+	t.Helper()
 	v, _, err := config.ParseBroker(map[string]string{
 		"log.dirs":                         "data",
 		"listeners":                        fmt.Sprintf("PLAINTEXT://%[1]s:9092,CONTROLLER://%[1]s:9093", host.IP()),
@@ -47,15 +57,16 @@ func bubbleStart(t *testing.T, host *sim.Host, fsys *fs.Mem, set map[string]stri
 	ready := make(chan Addresses, 1)
 	go func() {
 		n.done <- Run(ctx, Config{
-			Values: v, Logger: slog.New(slog.DiscardHandler), Ready: func(a Addresses) { ready <- a }, FS: fsys, Listen: host.Listen,
+			Values: v, Logger: slog.New(logs), Ready: func(a Addresses) { ready <- a }, FS: fsys, Listen: host.Listen,
 		})
 	}()
 	select {
 	case <-ready:
+		return n, nil
 	case err := <-n.done:
-		t.Fatalf("node did not start: %v", err)
+		cancel()
+		return nil, err
 	}
-	return n
 }
 
 // shutDown ends the node in order.

@@ -59,6 +59,8 @@ type host interface {
 	dirID() record.UUID
 	// failed takes note that a write or sync of the directory failed for a reason other than a full disk.
 	failed(err error)
+	// full takes note that there was no room for a write.
+	full(err error)
 	// offline returns why the directory is not used any more, or nil.
 	offline() error
 	// flushSoon asks for a Flush of the log, off the caller's goroutine.
@@ -200,7 +202,9 @@ func (l *Log) diskError(doing string, err error) error {
 		return l.errClosed()
 	}
 	err = fmt.Errorf("%s %s: log directory %s: %w: %w", doing, l.tp, filepath.Dir(l.path), err, ErrDisk)
-	if !isFull(err) {
+	if isFull(err) {
+		l.host.full(err)
+	} else {
 		l.host.failed(err)
 	}
 	return err

@@ -26,6 +26,7 @@ type logDir struct {
 	meta  metaProperties
 	lock  io.Closer
 	cause atomic.Pointer[error] // why it is offline
+	told  atomic.Int64          // when the log last said that it is full, in nanoseconds since 1970
 
 	movedHW       atomic.Bool // a high watermark moved since the last checkpoint
 	previousEpoch int64       // broker epoch of the last clean stop; -1 if it was none, or nobody knows
@@ -337,6 +338,18 @@ func (d *logDir) offline() error {
 		return *p
 	}
 	return nil
+}
+
+// fullEvery is how often the log says that a directory is full, however many writes are refused meanwhile.
+const fullEvery = time.Minute
+
+// full says that writes are refused until there is room; the directory stays in use.
+func (d *logDir) full(err error) {
+	now, last := time.Now().UnixNano(), d.told.Load()
+	if last != 0 && now-last < int64(fullEvery) || !d.told.CompareAndSwap(last, now) {
+		return
+	}
+	d.store.logger.Error("log directory full, writes are refused until there is room", "dir", d.path, "err", err)
 }
 
 // failed takes the directory offline, once.

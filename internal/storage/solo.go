@@ -99,6 +99,8 @@ func (h *soloHost) dirID() record.UUID  { return record.UUID{} }
 func (h *soloHost) flushSoon(*Log)      {} // the caller's
 func (h *soloHost) highWatermarkMoved() {} // not kept
 func (h *soloHost) failed(err error)    { h.cause.CompareAndSwap(nil, &err) }
+func (h *soloHost) full(error)          {} // the caller's to tell
+
 func (h *soloHost) recoveryLowered(l *Log) error {
 	l.mu.RLock()
 	lowered := l.recovery < l.checkpoint
