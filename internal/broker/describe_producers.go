@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/replication"
 )
@@ -31,9 +32,16 @@ func (h *Handlers) activeProducers(c *Call, tp record.TopicPartition) kmsg.Descr
 	if !exists(c.Image, tp) {
 		err = replication.ErrUnknownPartition
 	}
+	if metadata.CheckTopicName(tp.Topic) != nil {
+		rp.ErrorCode = kerr.InvalidTopicException.Code
+		rp.ErrorMessage = kmsg.StringPtr(kerr.InvalidTopicException.Description)
+		return rp
+	}
 	if err != nil {
 		rp.ErrorCode = h.partitionCode(err, tp)
-		rp.ErrorMessage = kmsg.StringPtr(kerr.ErrorForCode(rp.ErrorCode).Error())
+		if _, there := c.Image.Topic(tp.Topic); !there { // Kafka has no words for a partition that its topic lacks
+			rp.ErrorMessage = kmsg.StringPtr(kerr.ErrorForCode(rp.ErrorCode).Error())
+		}
 		return rp
 	}
 	for _, s := range partition.Log().Producers() {

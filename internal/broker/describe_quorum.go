@@ -12,25 +12,22 @@ import (
 // describeQuorum answers who leads the metadata log and how far its voters and observers have come (KIP-595, KIP-836, KIP-853).
 func (h *Handlers) describeQuorum(c *Call) {
 	rq := c.Body.(*kmsg.DescribeQuorumRequest)
-	resp := kmsg.NewPtrDescribeQuorumResponse()
-	state := h.Quorum()
-	for _, t := range rq.Topics {
-		rt := kmsg.NewDescribeQuorumResponseTopic()
-		rt.Topic = t.Topic
-		for _, p := range t.Partitions {
-			rp := kmsg.NewDescribeQuorumResponseTopicPartition()
-			rp.Partition = p.Partition
-			if t.Topic != quorum.Partition.Topic || p.Partition != quorum.Partition.Partition {
-				rp.ErrorCode = kerr.UnknownTopicOrPartition.Code
-			} else {
-				rp.LeaderID, rp.LeaderEpoch, rp.HighWatermark = state.LeaderID, state.LeaderEpoch, state.HighWatermark
-				rp.CurrentVoters = replicaStates(state.Voters)
-				rp.Observers = replicaStates(state.Observers)
-			}
-			rt.Partitions = append(rt.Partitions, rp)
-		}
-		resp.Topics = append(resp.Topics, rt)
+	if !asksForMetadataLog(rq) {
+		c.Respond(refuseQuorum(rq))
+		return
 	}
+	resp := kmsg.NewPtrDescribeQuorumResponse()
+	resp.ErrorMessage = new(string) // as in Kafka, texts are empty and not null
+	state := h.Quorum()
+	rt := kmsg.NewDescribeQuorumResponseTopic()
+	rt.Topic = quorum.Partition.Topic
+	rp := kmsg.NewDescribeQuorumResponseTopicPartition()
+	rp.Partition, rp.ErrorMessage = quorum.Partition.Partition, new(string)
+	rp.LeaderID, rp.LeaderEpoch, rp.HighWatermark = state.LeaderID, state.LeaderEpoch, state.HighWatermark
+	rp.CurrentVoters = replicaStates(state.Voters)
+	rp.Observers = replicaStates(state.Observers)
+	rt.Partitions = append(rt.Partitions, rp)
+	resp.Topics = append(resp.Topics, rt)
 	node := kmsg.NewDescribeQuorumResponseNode()
 	node.NodeID = h.NodeID
 	for _, ep := range h.ControllerEndpoints() {
@@ -40,6 +37,29 @@ func (h *Handlers) describeQuorum(c *Call) {
 	}
 	resp.Nodes = append(resp.Nodes, node)
 	c.Respond(resp)
+}
+
+// asksForMetadataLog reports whether the request is about the one partition that has a quorum, and nothing else.
+func asksForMetadataLog(rq *kmsg.DescribeQuorumRequest) bool {
+	return len(rq.Topics) == 1 && rq.Topics[0].Topic == quorum.Partition.Topic && len(rq.Topics[0].Partitions) == 1 &&
+		rq.Topics[0].Partitions[0].Partition == quorum.Partition.Partition
+}
+
+// refuseQuorum answers every partition of a request that is about anything else.
+func refuseQuorum(rq *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
+	resp := kmsg.NewPtrDescribeQuorumResponse()
+	resp.ErrorMessage = new(string)
+	for _, t := range rq.Topics {
+		rt := kmsg.NewDescribeQuorumResponseTopic()
+		rt.Topic = t.Topic
+		for _, p := range t.Partitions {
+			rp := kmsg.NewDescribeQuorumResponseTopicPartition()
+			rp.Partition, rp.ErrorCode, rp.ErrorMessage = p.Partition, kerr.UnknownTopicOrPartition.Code, new(string)
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return resp
 }
 
 func replicaStates(replicas []quorum.Replica) []kmsg.DescribeQuorumResponseTopicPartitionReplicaState {

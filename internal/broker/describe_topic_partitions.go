@@ -14,16 +14,39 @@ import (
 func (h *Handlers) describeTopicPartitions(c *Call) {
 	rq := c.Body.(*kmsg.DescribeTopicPartitionsRequest)
 	limit := int(rq.ResponsePartitionLimit)
-	if most := h.Config().Int("max.request.partition.size.limit"); limit <= 0 || limit > most {
+	if most := h.Config().Int("max.request.partition.size.limit"); limit > most {
 		limit = most
 	}
-	if rq.Cursor != nil && rq.Cursor.Partition < 0 {
-		c.Hangup("DescribeTopicPartitions: negative partition index in the cursor")
+	limit = max(limit, 1)
+	if !cursorFits(rq) {
+		c.Respond(refusePartitions(rq, kerr.InvalidRequest.Code))
 		return
 	}
 	page := topicPage{h: h, c: c, left: limit, resp: kmsg.NewPtrDescribeTopicPartitionsResponse()}
 	page.fill(rq)
 	c.Respond(page.resp)
+}
+
+// cursorFits reports whether the cursor is a place in what the request asks for.
+func cursorFits(rq *kmsg.DescribeTopicPartitionsRequest) bool {
+	if rq.Cursor == nil {
+		return true
+	}
+	if rq.Cursor.Partition < 0 {
+		return false
+	}
+	return len(rq.Topics) == 0 || slices.ContainsFunc(rq.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool { return t.Topic == rq.Cursor.Topic })
+}
+
+// refusePartitions answers every topic with an error.
+func refusePartitions(rq *kmsg.DescribeTopicPartitionsRequest, code int16) *kmsg.DescribeTopicPartitionsResponse {
+	resp := kmsg.NewPtrDescribeTopicPartitionsResponse()
+	for _, t := range rq.Topics {
+		topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
+		topic.Topic, topic.ErrorCode = &t.Topic, code
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
 }
 
 // topicPage fills one page of a DescribeTopicPartitions response.
@@ -55,9 +78,13 @@ func (p *topicPage) fill(rq *kmsg.DescribeTopicPartitionsRequest) {
 	}
 	for _, name := range sortedNames(rq, from) {
 		t, ok := p.c.Image.Topic(name)
-		if !ok {
+		if !ok && p.left > 0 {
 			p.addMissing(name)
 			continue
+		}
+		if !ok {
+			p.next(name, 0)
+			return
 		}
 		if !p.add(t, start(name)) {
 			return
@@ -91,6 +118,7 @@ func (p *topicPage) addMissing(name string) {
 	topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	topic.Topic, topic.IsInternal = &name, isInternal(name)
 	topic.ErrorCode = kerr.UnknownTopicOrPartition.Code
+	topic.AuthorizedOperations = security.AllOperations(security.TopicResource)
 	if metadata.CheckTopicName(name) != nil {
 		topic.ErrorCode = kerr.InvalidTopicException.Code
 	}

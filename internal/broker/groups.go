@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -122,6 +123,8 @@ func (h *Handlers) describeGroups(c *Call) {
 // deleteGroups asks each group's coordinator.
 func (h *Handlers) deleteGroups(c *Call) {
 	rq := c.Body.(*kmsg.DeleteGroupsRequest)
+	slices.Sort(rq.Groups) // each is answered once
+	rq.Groups = slices.Compact(rq.Groups)
 	one := func(i int) (string, kmsg.Request) {
 		part := kmsg.NewPtrDeleteGroupsRequest()
 		part.Version, part.Groups = rq.Version, rq.Groups[i:i+1]

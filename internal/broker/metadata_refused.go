@@ -31,6 +31,7 @@ func refuseMetadata(rq *kmsg.MetadataRequest, code int16) *kmsg.MetadataResponse
 	for _, t := range rq.Topics {
 		mt := kmsg.NewMetadataResponseTopic()
 		mt.ErrorCode, mt.AuthorizedOperations = code, security.OperationsNotAsked
+		mt.TopicID = t.TopicID
 		if mt.Topic = t.Topic; t.Topic == nil {
 			mt.Topic = new(string)
 		}

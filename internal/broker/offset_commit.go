@@ -60,7 +60,7 @@ func splitCommit(im *metadata.Image, rq *kmsg.OffsetCommitRequest) (*kmsg.Offset
 		} else {
 			gone = t.Partitions
 		}
-		if len(there) > 0 || len(gone) == 0 && topic != nil {
+		if len(there) > 0 {
 			one := t
 			one.Partitions, one.TopicID = there, topic.ID // versions that name topics have no id; the record holds it anyway
 			known.Topics = append(known.Topics, one)

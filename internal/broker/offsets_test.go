@@ -254,15 +254,22 @@ func TestDescribeProducers(t *testing.T) {
 		t.Fatal(kerr.ErrorForCode(p.ErrorCode))
 	}
 	rq := kmsg.NewPtrDescribeProducersRequest()
-	rq.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "orders", Partitions: []int32{0, 1}}}
-	parts := ask[*kmsg.DescribeProducersResponse](c, rq, 0).Topics[0].Partitions
+	rq.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "orders", Partitions: []int32{0, 1}}, {Topic: "nowhere", Partitions: []int32{0}},
+		{Topic: "bad name", Partitions: []int32{0}}}
+	topics := ask[*kmsg.DescribeProducersResponse](c, rq, 0).Topics
+	parts := topics[0].Partitions
+	for i, want := range []*kerr.Error{kerr.UnknownTopicOrPartition, kerr.InvalidTopicException} {
+		if p := topics[i+1].Partitions[0]; p.ErrorCode != want.Code || p.ErrorMessage == nil {
+			t.Errorf("%s: %+v", topics[i+1].Topic, p)
+		}
+	}
 	if len(parts[0].ActiveProducers) != 1 {
 		t.Fatalf("%+v", parts[0])
 	}
 	if p := parts[0].ActiveProducers[0]; p.ProducerID != 7 || p.ProducerEpoch != 3 || p.LastSequence != 1 || p.CurrentTxnStartOffset != -1 {
 		t.Errorf("%+v", p)
 	}
-	if parts[1].ErrorCode != kerr.UnknownTopicOrPartition.Code || parts[1].ErrorMessage == nil {
+	if parts[1].ErrorCode != kerr.UnknownTopicOrPartition.Code || parts[1].ErrorMessage != nil {
 		t.Errorf("%+v", parts[1])
 	}
 }

@@ -148,6 +148,9 @@ func (p *produceCall) checkRecords(b []byte) *kerr.Error {
 	case len(rest) > 0:
 		return kerr.InvalidRecord
 	case batch.Transactional():
+		if p.rq.TransactionalID == nil {
+			return kerr.TransactionalIDAuthorizationFailed
+		}
 		// Transactional producers get no id here, so nobody can have begun the transaction that this claims to be part of.
 		return kerr.InvalidTxnState
 	}

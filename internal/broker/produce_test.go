@@ -128,6 +128,8 @@ func TestProduceRefusals(t *testing.T) {
 	zstd, transactional := record.NewSpec(), record.NewSpec()
 	zstd.Codec = record.Zstd
 	transactional.Transactional, transactional.ProducerID, transactional.ProducerEpoch, transactional.BaseSequence = true, 5, 0, 0
+	named := produceRequest("orders", -1, batchOf(transactional, "x"))
+	named.TransactionID = kmsg.StringPtr("pay")
 	late, err := record.AppendBatch(nil, record.NewSpec(), []record.Record{{Timestamp: time.Now().Add(48 * time.Hour).UnixMilli(), Value: []byte("x")}})
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +152,8 @@ func TestProduceRefusals(t *testing.T) {
 		{"zstd before version 7", 6, produceRequest("orders", 1, batchOf(zstd, "x")), kerr.UnsupportedCompressionType},
 		{"too large", 9, produceRequest("small", 1, plainBatch(strings.Repeat("x", 300))), kerr.MessageTooLarge},
 		{"timestamp in the future", 9, produceRequest("orders", 1, late), kerr.InvalidTimestamp},
-		{"transactional batch", 9, produceRequest("orders", -1, batchOf(transactional, "x")), kerr.InvalidTxnState},
+		{"transactional batch", 9, named, kerr.InvalidTxnState},
+		{"transactional batch without an id", 9, produceRequest("orders", -1, batchOf(transactional, "x")), kerr.TransactionalIDAuthorizationFailed},
 		{"other leader", 9, produceRequest("elsewhere", 1, plainBatch("x")), kerr.NotLeaderForPartition},
 	} {
 		p := c.produce(tc.version, tc.rq)
