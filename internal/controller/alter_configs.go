@@ -107,7 +107,7 @@ func checkResource(key metadata.ConfigKey, times int) *refusal {
 	case metadata.BrokerLoggerResource:
 		return refuse(kerr.InvalidRequest, "Unexpected resource type BROKER_LOGGER.")
 	default:
-		return refuse(kerr.UnsupportedVersion, "Unknown resource type %d.", key.Type)
+		return refuse(kerr.InvalidRequest, "Unknown resource type %d.", key.Type)
 	}
 }
 
