@@ -21,7 +21,7 @@ func Refuse(request kmsg.Request, err error) kmsg.Response {
 		return resp
 	case *kmsg.JoinGroupRequest:
 		resp := kmsg.NewPtrJoinGroupResponse()
-		resp.ErrorCode, resp.MemberID, resp.Generation, resp.Protocol = code, rq.MemberID, -1, new(string)
+		resp.ErrorCode, resp.MemberID, resp.Generation = code, rq.MemberID, -1
 		return resp
 	case *kmsg.SyncGroupRequest:
 		resp := kmsg.NewPtrSyncGroupResponse()

@@ -48,8 +48,11 @@ func (g *Groups) Submit(call Call, done func(kmsg.Response)) {
 func (g *Groups) find(id string) (*machine.Runner[group.Event, group.Record], error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.count == 0 || g.closed {
+	if g.closed {
 		return nil, ErrNotAvailable
+	}
+	if g.count == 0 { // the topic is made when a client looks for a coordinator, which this answer makes it do
+		return nil, ErrNotCoordinator
 	}
 	p := g.partitions[PartitionFor(id, g.count)]
 	switch {

@@ -20,7 +20,6 @@ var (
 func joinError(memberID string, code int16) *kmsg.JoinGroupResponse {
 	resp := kmsg.NewPtrJoinGroupResponse()
 	resp.MemberID, resp.ErrorCode, resp.Generation = memberID, code, -1
-	resp.Protocol = new(string)
 	return resp
 }
 
@@ -163,9 +162,7 @@ func (m *Machine) joinAgain(e *Event, rq *kmsg.JoinGroupRequest, g *liveGroup) {
 	}
 	p, code := g.validate(rq.MemberID, rq.InstanceID)
 	if code != 0 {
-		resp := joinError(rq.MemberID, code)
-		resp.Protocol = nil
-		m.reply(e.Ticket, resp)
+		m.reply(e.Ticket, joinError(rq.MemberID, code))
 		return
 	}
 	same := p.matches(rq.Protocols)
