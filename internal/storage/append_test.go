@@ -31,8 +31,13 @@ func TestBatchesOfClientsAreChecked(t *testing.T) {
 			b[len(b)-1] ^= 1
 			return b
 		}, ErrCorruptBatch, "CRC", -1},
-		"cut":           {LogConfig{}, func(t *testing.T) []byte { b := plain(t); return b[:len(b)-1] }, ErrCorruptBatch, "", -1},
-		"two batches":   {LogConfig{}, func(t *testing.T) []byte { return append(plain(t), plain(t)...) }, ErrInvalidRecord, "more than one batch", -1},
+		"cut":         {LogConfig{}, func(t *testing.T) []byte { b := plain(t); return b[:len(b)-1] }, ErrCorruptBatch, "", -1},
+		"two batches": {LogConfig{}, func(t *testing.T) []byte { return append(plain(t), plain(t)...) }, ErrInvalidRecord, "more than one batch", -1},
+		"base offset that is not 0": {LogConfig{}, func(t *testing.T) []byte {
+			b := record.Batch(plain(t))
+			b.SetBaseOffset(7)
+			return b
+		}, ErrInvalidRecord, "base offset 7", -1},
 		"control batch": {LogConfig{}, func(*testing.T) []byte { return marker(7, 0, true, 1) }, ErrInvalidRecord, "control", -1},
 		"no key on a compacted topic": {LogConfig{Compact: true}, func(t *testing.T) []byte {
 			b, err := record.AppendBatch(nil, record.NewSpec(), []record.Record{{Key: []byte("k"), Timestamp: now}, {Value: []byte("v"), Timestamp: now}})

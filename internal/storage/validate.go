@@ -67,6 +67,9 @@ func (l *Log) prepareBatch(b record.Batch, cfg *LogConfig, opts AppendOptions) (
 		if err := b.Check(); err != nil {
 			return nil, l.refuse(err)
 		}
+		if b.BaseOffset() != 0 {
+			return nil, l.refuse(fmt.Errorf("%w: base offset %d: a producer's batches begin at 0", record.ErrInvalidRecord, b.BaseOffset()))
+		}
 		summary, err := b.Validate(l.rules(cfg, opts.Now))
 		if err != nil {
 			return nil, l.refuse(err)
