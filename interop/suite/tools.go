@@ -59,6 +59,8 @@ func toolRuns(topic, group, deletion, elections string) []toolRun {
 		{name: "kafka-get-offsets", args: words("--time -1 --topic " + topic), says: []string{topic + ":0:", topic + ":2:"}},
 		{name: "kafka-consumer-groups", args: words("--list"), says: []string{group}},
 		{name: "kafka-consumer-groups", args: words("--describe --group " + group), says: []string{topic}},
+		{name: "kafka-consumer-groups", args: words("--describe --state --group " + group), says: []string{"Empty"}},
+		{name: "kafka-consumer-groups", args: words("--list --type classic --state empty"), says: []string{group}},
 		{name: "kafka-consumer-groups", args: words("--reset-offsets --to-earliest --execute --topic " + topic + " --group " + group), says: []string{topic}},
 		{name: "kafka-consumer-groups", args: words("--delete --group " + group), says: []string{"was successful"}},
 		{name: "kafka-configs", args: words("--alter --entity-type topics --add-config retention.ms=3600000 --entity-name " + topic),
@@ -69,7 +71,10 @@ func toolRuns(topic, group, deletion, elections string) []toolRun {
 		{name: "kafka-get-offsets", args: words("--time -2 --topic " + topic), says: []string{topic + ":0:10"}},
 		{name: "kafka-log-dirs", args: words("--describe --topic-list " + topic), says: []string{`"partition":"` + topic + "-2"}},
 		{name: "kafka-leader-election", args: words("--election-type preferred --path-to-json-file " + elections),
-			says: []string{topic}, later: "ElectLeaders comes with replicas on several nodes"},
+			says: []string{topic}},
+		{name: "kafka-leader-election", args: words("--election-type unclean --all-topic-partitions"), never: []string{"Error", "could not"}},
+		{name: "kafka-metadata-quorum", args: words("describe --status"), says: []string{"LeaderId:               1", "MaxFollowerLag:         0"}},
+		{name: "kafka-metadata-quorum", args: words("describe --replication"), says: []string{"Leader"}},
 		{name: "kafka-topics", args: words("--delete --topic " + topic)},
 	}
 }
