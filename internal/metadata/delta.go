@@ -15,7 +15,7 @@ import (
 // Between BeginTransactionRecord and EndTransactionRecord the delta must not be published: see InTransaction.
 type Delta struct {
 	base *Image
-	im   Image // being built
+	im   *Image // being built; not part of the Delta, since images are kept and deltas, with the image before, must not be
 	changes
 	// owned topics and config maps are copies of this delta's own, which it may change in place.
 	owned        map[*Topic]struct{}
@@ -41,7 +41,7 @@ func (c changes) clone() changes {
 }
 
 type savepoint struct {
-	im Image
+	im *Image
 	changes
 }
 
@@ -64,12 +64,12 @@ func (d *Delta) Base() *Image { return d.base }
 
 // Current is the state with everything replayed so far. It changes with the next Replay: it is for a caller that reads and replays from
 // one place, and keeps nothing of it.
-func (d *Delta) Current() *Image { return &d.im }
+func (d *Delta) Current() *Image { return d.im }
 
 // Image finishes the delta: nothing may be replayed on it afterwards.
 func (d *Delta) Image(offset int64, epoch int32, timestamp int64) *Image {
 	d.im.Offset, d.im.Epoch, d.im.Timestamp = offset, epoch, timestamp
-	return &d.im
+	return d.im
 }
 
 // InTransaction reports whether the records replayed end inside a metadata transaction, whose outcome is not known yet.

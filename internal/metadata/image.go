@@ -47,12 +47,12 @@ type finalized struct {
 // fork returns an image that may be changed without changing im.
 //
 // Copying a tree marks both sides, so each is copied out of im before it is marked: an image that others read is never written.
-func (im *Image) fork() Image {
+func (im *Image) fork() *Image {
 	out := *im
 	out.topics, out.topicIDs = *out.topics.Copy(), *out.topicIDs.Copy()
 	out.configs, out.quotas = *out.configs.Copy(), *out.quotas.Copy()
 	out.acls, out.scram, out.tokens = *out.acls.Copy(), *out.scram.Copy(), *out.tokens.Copy()
-	return out
+	return &out
 }
 
 // idHash folds a topic id into a key of the tree. Ids are random, so two topics hardly ever meet.
