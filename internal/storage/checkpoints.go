@@ -91,7 +91,6 @@ func (d *logDir) checkpointAll(list []*Log) error {
 			return err
 		}
 	}
-	d.stale = nil
 	return nil
 }
 
@@ -103,7 +102,12 @@ func (d *logDir) checkpoint(write func([]*Log) error) {
 	list := d.mine()
 	d.checkpointMu.Lock()
 	defer d.checkpointMu.Unlock()
-	if err := write(list); err != nil {
+	d.checkpointed(write(list))
+}
+
+// checkpointed deals with the outcome of writing a checkpoint.
+func (d *logDir) checkpointed(err error) {
+	if err != nil {
 		err = fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
 		if isFull(err) {
 			d.store.logger.Error("checkpoint not written", "dir", d.path, "err", err)

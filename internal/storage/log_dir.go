@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,7 +36,9 @@ type logDir struct {
 	checkpointMu sync.Mutex // one writer of the checkpoint files at a time; held over writing them
 	written      map[string]uint64
 	unloaded     map[record.TopicPartition]int64 // recovery points of logs that could not be opened, kept for another try
-	stale        map[record.TopicPartition]bool  // logs that are gone but may still stand in the checkpoint files
+	// stale is the logs that are gone but may still stand in the checkpoint files, each with the number of its end.
+	stale map[record.TopicPartition]uint64
+	ended uint64 // logs, so far
 }
 
 // forget notes that the checkpoint files may speak of a log that is gone.
@@ -43,21 +46,53 @@ func (d *logDir) forget(tp record.TopicPartition) {
 	d.checkpointMu.Lock()
 	defer d.checkpointMu.Unlock()
 	if d.stale == nil {
-		d.stale = make(map[record.TopicPartition]bool)
+		d.stale = make(map[record.TopicPartition]uint64)
 	}
-	d.stale[tp] = true
+	d.ended++
+	d.stale[tp] = d.ended
 }
 
 // purge makes sure that the checkpoint files say nothing about a partition that is about to be made anew: the offsets of its
 // predecessor would be taken for its own after a crash.
 func (d *logDir) purge(tp record.TopicPartition) error {
 	d.checkpointMu.Lock()
-	stale := d.stale[tp]
+	_, stale := d.stale[tp]
 	d.checkpointMu.Unlock()
 	if !stale {
 		return nil
 	}
-	return d.checkpointAll(d.mine())
+	return d.settle()
+}
+
+// settle writes checkpoint files that say nothing of the logs that are gone by now, and forgets those.
+func (d *logDir) settle() error {
+	d.checkpointMu.Lock()
+	gone := maps.Clone(d.stale)
+	d.checkpointMu.Unlock()
+	if err := d.checkpointAll(d.mine()); err != nil { // mine comes after gone: it has none of them, unless they were made anew
+		return err
+	}
+	d.checkpointMu.Lock()
+	defer d.checkpointMu.Unlock()
+	for tp, number := range gone {
+		if d.stale[tp] == number {
+			delete(d.stale, tp)
+		}
+	}
+	if len(d.stale) == 0 {
+		d.stale = nil // maps do not shrink
+	}
+	return nil
+}
+
+// settleSoon is settle as a chore: the list of logs that are gone must not grow for ever.
+func (d *logDir) settleSoon() {
+	d.checkpointMu.Lock()
+	stale := len(d.stale)
+	d.checkpointMu.Unlock()
+	if stale > 0 && d.offline() == nil {
+		d.checkpointed(d.settle())
+	}
 }
 
 // open locks the directory and reads whose it is.

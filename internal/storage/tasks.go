@@ -148,8 +148,12 @@ func (t *tasks) chores() []chore {
 	}
 	return []chore{
 		{every: func(x Settings) time.Duration { return x.RetentionCheck }, run: s.retain},
-		{every: func(x Settings) time.Duration { return x.RecoveryPointCheckpoint },
-			run: perDir(func(d *logDir) func([]*Log) error { return d.writeRecoveryPoints })},
+		{every: func(x Settings) time.Duration { return x.RecoveryPointCheckpoint }, run: func(time.Time) {
+			for _, d := range s.dirs {
+				d.checkpoint(d.writeRecoveryPoints)
+				d.settleSoon()
+			}
+		}},
 		{every: func(x Settings) time.Duration { return x.LogStartOffsetCheckpoint },
 			run: perDir(func(d *logDir) func([]*Log) error { return d.writeLogStarts })},
 		{every: func(x Settings) time.Duration { return x.HighWatermarkCheckpoint }, run: func(time.Time) {
