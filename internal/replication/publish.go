@@ -129,7 +129,11 @@ func dirOf(part *metadata.Partition, replica int) record.UUID {
 // open opens or creates the log of a partition and enters it in the table. If that fails, the partition is there without a log and says why.
 func (n *Node) open(tp record.TopicPartition, topicID, dir record.UUID, s topicSettings) *Partition {
 	p := newPartition(n, tp, topicID)
-	log, err := n.cfg.Store.Create(tp, topicID, dir)
+	err := n.mayBeElsewhere(tp, topicID)
+	var log *storage.Log
+	if err == nil {
+		log, err = n.cfg.Store.Create(tp, topicID, dir)
+	}
 	if err != nil {
 		n.tellUnopened(tp, err)
 		p.failed = err
@@ -139,6 +143,24 @@ func (n *Node) open(tp record.TopicPartition, topicID, dir record.UUID, s topicS
 	}
 	n.table.put(p)
 	return p
+}
+
+// mayBeElsewhere refuses to make an empty log for a partition that is older than the newest image, while a directory is out of service: that is
+// where its records probably are, and offsets would begin at 0 a second time.
+func (n *Node) mayBeElsewhere(tp record.TopicPartition, topicID record.UUID) error {
+	if before := n.image.Load(); before != nil && registration(before, topicID, tp.Partition) == nil {
+		return nil
+	}
+	if _, found := n.cfg.Store.Log(tp); found || n.cfg.Store.Broken(tp) != nil {
+		return nil
+	}
+	for _, d := range n.cfg.Store.Dirs() {
+		if d.Offline != nil {
+			return fmt.Errorf("%s: its log is not in the directories that work, and %s does not: repair it or take it out of log.dirs, and start again: %w: %w",
+				tp, d.Path, storage.ErrDisk, d.Offline)
+		}
+	}
+	return nil
 }
 
 // configure hands a topic's changed configuration to its partitions here.

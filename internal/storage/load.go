@@ -203,11 +203,11 @@ func (l *Log) knowTail() error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", l.tp, seg.corrupt(err))
+		return l.damaged(fmt.Errorf("%s: %w", l.tp, seg.corrupt(err)))
 	}
 	if end != l.logEnd {
-		return fmt.Errorf("%s: %s: the log ends at offset %d, but ended at %d when it was closed: the file was changed meanwhile; "+
-			"if another replica is in sync, delete this directory and it is copied again: %w", l.tp, seg.file.path, end, l.logEnd, ErrCorrupt)
+		return l.damaged(fmt.Errorf("%s: %s: the log ends at offset %d, but ended at %d when it was closed: the file was changed meanwhile; "+
+			"if another replica is in sync, delete this directory and it is copied again: %w", l.tp, seg.file.path, end, l.logEnd, ErrCorrupt))
 	}
 	l.mu.Lock()
 	seg.segmentTail = tail

@@ -17,13 +17,14 @@ import (
 // Log is one partition on disk. All methods may be called concurrently; appends and truncations exclude each other, reads
 // exclude nobody.
 type Log struct {
-	tp     record.TopicPartition
-	path   string
-	fsys   fs.FS
-	files  *fileCache
-	host   host
-	logger *slog.Logger
-	cfg    atomic.Pointer[LogConfig]
+	tp         record.TopicPartition
+	path       string
+	fsys       fs.FS
+	files      *fileCache
+	host       host
+	logger     *slog.Logger
+	toldDamage atomic.Bool // that the files are damaged is in the logger
+	cfg        atomic.Pointer[LogConfig]
 
 	flushMu sync.Mutex // one sync at a time
 
@@ -206,6 +207,14 @@ func (l *Log) diskError(doing string, err error) error {
 		l.host.full(err)
 	} else {
 		l.host.failed(err)
+	}
+	return err
+}
+
+// damaged tells the log, once, that the files of this one contradict themselves; clients only learn that something is wrong.
+func (l *Log) damaged(err error) error {
+	if errors.Is(err, ErrCorrupt) && !l.toldDamage.Swap(true) {
+		l.logger.Error("log damaged, the partition cannot be served where it is", "topic", l.tp.Topic, "partition", l.tp.Partition, "dir", l.path, "err", err)
 	}
 	return err
 }

@@ -83,7 +83,7 @@ func (l *Log) readError(p *readPlan, err error) error {
 	if errors.Is(err, ErrClosed) {
 		return l.errClosed()
 	}
-	return fmt.Errorf("read %s at offset %d: %w", l.tp, p.offset, p.seg.corrupt(err))
+	return l.damaged(fmt.Errorf("read %s at offset %d: %w", l.tp, p.offset, p.seg.corrupt(err)))
 }
 
 // plan looks up where to read; a plan without segment is an empty read.
