@@ -84,7 +84,7 @@ func (m *Machine) electLeader(topic string, partition int32, kind int8) (Record,
 	}
 	p := t.Partitions[partition]
 	if kind == preferredElection && p.Leader == p.Replicas[0] || kind == uncleanElection && p.Leader >= 0 {
-		return nil, refuse(kerr.ElectionNotNeeded, "")
+		return nil, refuse(kerr.ElectionNotNeeded, "%s", kerr.ElectionNotNeeded.Description)
 	}
 	c := &partitionChange{was: p, isr: p.ISR, unclean: -1, minISR: m.minISR(topic), elrOn: m.elrEnabled(), alive: m.active,
 		preferred: kind == preferredElection, anyLeader: kind == uncleanElection}
@@ -92,7 +92,7 @@ func (m *Machine) electLeader(topic string, partition int32, kind int8) (Record,
 		return r, nil
 	}
 	if kind == preferredElection {
-		return nil, refuse(kerr.PreferredLeaderNotAvailable, "")
+		return nil, refuse(kerr.PreferredLeaderNotAvailable, "%s", kerr.PreferredLeaderNotAvailable.Description)
 	}
-	return nil, refuse(kerr.EligibleLeadersNotAvailable, "")
+	return nil, refuse(kerr.EligibleLeadersNotAvailable, "%s", kerr.EligibleLeadersNotAvailable.Description)
 }

@@ -22,7 +22,7 @@ func (m *Machine) updateFeatures(r *kmsg.UpdateFeaturesRequest) answer {
 	for _, u := range r.FeatureUpdates {
 		record, problem := m.updateFeature(r.Version, u)
 		if problem != nil {
-			return answer{response: failFeatures(r, resp, u.Feature, problem)}
+			return answer{response: failFeatures(resp, problem)}
 		}
 		if record != nil {
 			records = append(records, record)
@@ -31,7 +31,7 @@ func (m *Machine) updateFeatures(r *kmsg.UpdateFeaturesRequest) answer {
 			}
 		}
 		result := kmsg.NewUpdateFeaturesResponseResult()
-		result.Feature = u.Feature
+		result.Feature, result.ErrorMessage = u.Feature, new(string) // as in Kafka, an empty text and not null
 		resp.Results = append(resp.Results, result)
 	}
 	if r.ValidateOnly {
@@ -58,21 +58,12 @@ func (m *Machine) elrSafety() []Record {
 }
 
 // failFeatures refuses the whole request because of one feature: all change or none.
-func failFeatures(r *kmsg.UpdateFeaturesRequest, resp *kmsg.UpdateFeaturesResponse, name string, problem *refusal) *kmsg.UpdateFeaturesResponse {
+//
+// Kafka 4.4 does so in every version, although the older ones have a result for each feature.
+func failFeatures(resp *kmsg.UpdateFeaturesResponse, problem *refusal) *kmsg.UpdateFeaturesResponse {
 	all := fmt.Sprintf("The update failed for all features since the following feature had an error: %s", problem.message)
 	resp.Results = nil
-	if r.Version > 1 {
-		resp.ErrorCode, resp.ErrorMessage = problem.Code(), &all
-		return resp
-	}
-	for _, u := range r.FeatureUpdates {
-		result := kmsg.NewUpdateFeaturesResponseResult()
-		result.Feature, result.ErrorCode, result.ErrorMessage = u.Feature, problem.Code(), &all
-		if u.Feature == name {
-			result.ErrorMessage = problem.Message()
-		}
-		resp.Results = append(resp.Results, result)
-	}
+	resp.ErrorCode, resp.ErrorMessage = problem.Code(), &all
 	return resp
 }
 
