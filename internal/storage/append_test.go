@@ -232,3 +232,17 @@ func TestTheTopicBoundsWhatABatchMayDecompressTo(t *testing.T) {
 	l.Configure(LogConfig{TimestampBeforeMax: forever})
 	mustAppend(t, l, bomb)
 }
+
+// A consumer that sees the mark takes the batch's largest timestamp for the time of every record.
+func TestOnlyTheBrokerMarksBatchesWithItsTime(t *testing.T) {
+	l := openTestLog(t, fs.NewMem(), "/log", LogConfig{})
+	b := record.Batch(batchOf(t, 5, "a", "b"))
+	b.SetMaxTimestamp(b.MaxTimestamp(), true)
+	b.Reseal()
+	if _, err := l.Append(b, clientAppend); err != nil {
+		t.Fatal(err)
+	}
+	if b.LogAppendTime() || b.Check() != nil {
+		t.Errorf("marked: %v, %v", b.LogAppendTime(), b.Check())
+	}
+}

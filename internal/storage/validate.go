@@ -83,7 +83,7 @@ func (l *Log) prepareBatch(b record.Batch, cfg *LogConfig, opts AppendOptions) (
 	case cfg.LogAppendTime && !b.Control():
 		b.SetMaxTimestamp(opts.Now.UnixMilli(), true)
 		b.Reseal()
-	case maxTimestamp != b.MaxTimestamp():
+	case maxTimestamp != b.MaxTimestamp(), b.LogAppendTime() && opts.Origin == FromClient: // only a broker may say when it appended
 		b.SetMaxTimestamp(maxTimestamp, false)
 		b.Reseal()
 	}
