@@ -83,6 +83,16 @@ func (r *report) entry(scenario string, leat, kafka entry) {
 	}
 }
 
+// checkAllowances fails for an allowance that nothing needed: it would hide the next difference.
+func (r *report) checkAllowances() {
+	for i, a := range allowances {
+		if !allowancesUsed[i] {
+			r.different++
+			fmt.Printf("DIFFERENT  nothing needs the allowance for %s %s %s: %s\n", a.api, a.step, a.path, a.why)
+		}
+	}
+}
+
 // checkCoverage fails for a version of an advertised API that no step asked for.
 func (r *report) checkCoverage(ranges map[int16][2]int16) {
 	for _, key := range slices.Sorted(maps.Keys(ranges)) {

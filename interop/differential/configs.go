@@ -146,7 +146,9 @@ func alterConfigs(s *side) {
 		s.do("set", v, alter(false, change(topicResource, name, "retention.ms", "5")))
 		s.configSettles(topicResource, name, "retention.ms", "5")
 		s.do("what was set before is gone", 4, description(topicResource, name))
-		s.do("twice the same resource", v, alter(false, change(topicResource, name, "retention.ms", "6"), change(topicResource, name, "retention.ms", "7")))
+		if v == s.last(kmsg.AlterConfigs) { // Kafka never answers it, and the wait is long
+			s.do("twice the same resource", v, alter(false, change(topicResource, name, "retention.ms", "6"), change(topicResource, name, "retention.ms", "7")))
+		}
 		s.do("a good and a bad resource", v, alter(false, change(topicResource, name, "retention.ms", "8"), change(topicResource, "alter-none", "retention.ms", "7")))
 		s.configSettles(topicResource, name, "retention.ms", "8")
 		s.do("cleared", v, alter(false, change(topicResource, name)))

@@ -77,9 +77,6 @@ func fetch(s *side) {
 			r.MaxBytes = 200
 			r.Topics[0].Partitions = append([]kmsg.FetchRequestTopicPartition{fetchPartition(1, 0)}, r.Topics[0].Partitions...)
 		})},
-		{"the same partition twice", with(func(r *kmsg.FetchRequest) {
-			r.Topics[0].Partitions = append(r.Topics[0].Partitions, fetchPartition(0, 4))
-		})},
 		{"no topics", with(func(r *kmsg.FetchRequest) { r.Topics = nil })},
 		{"no partitions", with(func(r *kmsg.FetchRequest) { r.Topics[0].Partitions = nil })},
 		{"unknown topic", func() kmsg.Request { return fetchOf("fetch-none", unknownTopicID, 0, 0) }},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -33,6 +34,7 @@ func (s *side) fill(topic string, partition int32, batches ...batch) {
 
 func produce(s *side) {
 	id := s.topic("produce-1", 2)
+	hole := s.topic("produce-hole", 2)
 	cases := badBatches()
 	s.versions(kmsg.Produce, func(v int16) {
 		one := plain("hello").bytes()
@@ -53,7 +55,7 @@ func produce(s *side) {
 				partition, records.bytes = 99, one
 			}
 			s.do(records.step, v, s.produced(0, "produce-1", id, partition, records.bytes))
-			body, err := s.receive(300e6)
+			body, err := s.receive(150 * time.Millisecond)
 			s.note(records.step+": what comes", fmt.Sprint(len(body), err))
 			s.hangUp()
 		}
@@ -77,11 +79,15 @@ func produce(s *side) {
 			several.Topics[0].Partitions = append(several.Topics[0].Partitions, other)
 		}
 		s.do("good partitions and a bad one", v, several)
-		twice := s.produced(1, "produce-1", id, 0, one)
-		twice.Topics[0].Partitions = append(twice.Topics[0].Partitions, twice.Topics[0].Partitions[0])
-		s.do("a partition twice", v, twice)
 		for _, c := range cases {
-			s.do(c.step, v, s.produced(1, "produce-1", id, 1, c.bytes))
+			if c.bytes == nil && v < s.last(kmsg.Produce) {
+				continue // Kafka never answers it, and the wait is long
+			}
+			topic, topicID := "produce-1", id
+			if c.step == "record offsets with a hole" {
+				topic, topicID = "produce-hole", hole // what becomes of it differs: offsets behind it would, too
+			}
+			s.do(c.step, v, s.produced(1, topic, topicID, 1, c.bytes))
 		}
 	})
 	s.do("what was written", 12, fetchOf("produce-1", id, 1, 0))

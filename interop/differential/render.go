@@ -16,6 +16,7 @@ import (
 // the names that they belong to, addresses and directories into one word, times around now into "now".
 type names struct {
 	port, dir, cluster string
+	key                int16 // the API whose answer is rendered
 
 	topics    map[[16]byte]string
 	members   map[string]string
@@ -36,6 +37,7 @@ func newNames(port, dir string) *names {
 // render flattens a response into one line per field: path and value.
 func (n *names) render(resp kmsg.Response) map[string]string {
 	lines := map[string]string{}
+	n.key = resp.Key()
 	n.value("", "", reflect.ValueOf(resp), lines)
 	return lines
 }
@@ -131,7 +133,7 @@ var sortedScalars = map[string]bool{"OfflineReplicas": true}
 // keyFields name an element of a list, in this order; all that exist are used.
 var keyFields = []string{
 	"Topic", "Name", "TopicID", "Group", "ResourceName", "ResourceType", "Partition", "PartitionIndex", "ApiKey",
-	"NodeID", "MemberID", "InstanceID", "Dir", "ConfigName", "ReplicaID", "Key", "BrokerID",
+	"NodeID", "MemberID", "InstanceID", "Dir", "ConfigName", "ReplicaID", "Key", "BrokerID", "ProducerID", "Type",
 }
 
 func (n *names) elementKey(v reflect.Value) string {
@@ -151,6 +153,7 @@ func (n *names) elementKey(v reflect.Value) string {
 }
 
 var (
+	otherPort = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 	uuidText  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	timeNames = map[string]bool{
 		"Timestamp": true, "LogAppendTime": true, "LastTimestamp": true, "LastFetchTimestamp": true, "LastCaughtUpTimestamp": true,
@@ -170,15 +173,26 @@ func (n *names) scalar(field string, v reflect.Value) (string, bool) {
 		return "some id", true
 	case int64:
 		return n.long(field, x), true
+	case uint16:
+		if field == "Port" {
+			return n.portName(fmt.Sprint(x)), true
+		}
 	case int32:
 		switch {
-		case field == "Port" && fmt.Sprint(x) == n.port:
-			return "PORT", true
+		case field == "Port" && x >= 0:
+			return n.portName(fmt.Sprint(x)), true
 		case field == "SessionID" && x != 0:
 			return remember(n.sessions, x, "session"), true
 		}
 	}
 	return fmt.Sprint(v.Interface()), true
+}
+
+func (n *names) portName(port string) string {
+	if port == n.port {
+		return "PORT"
+	}
+	return "OTHER PORT"
 }
 
 func (n *names) long(field string, x int64) string {
@@ -188,6 +202,8 @@ func (n *names) long(field string, x int64) string {
 		return "now"
 	case sizeNames[field] && x > 0:
 		return "positive"
+	case n.key == int16(kmsg.DescribeQuorum) && (field == "LogEndOffset" || field == "HighWatermark") && x > 0:
+		return "positive" // how long the metadata log is
 	case field == "ProducerID" && x >= 0:
 		return remember(n.producers, x, "producer")
 	}
@@ -205,13 +221,14 @@ func remember[K comparable](known map[K]string, key K, word string) string {
 
 func (n *names) text(field, x string) string {
 	switch {
-	case field == "ErrorMessage":
+	case field == "ErrorMessage", field == "Documentation":
 		return "some text"
 	case field == "ClusterID" && x == n.cluster:
 		return "CLUSTER"
 	}
 	x = strings.ReplaceAll(x, n.dir, "DIR")
 	x = strings.ReplaceAll(x, ":"+n.port, ":PORT")
+	x = otherPort.ReplaceAllString(x, "127.0.0.1:OTHER")
 	x = uuidText.ReplaceAllStringFunc(x, func(id string) string { return remember(n.members, id, "uuid") })
 	return fmt.Sprintf("%q", x)
 }

@@ -19,6 +19,7 @@ var scenarios = []scenario{
 	{"connections", connections},
 	{"metadata", metadata},
 	{"cluster", cluster},
+	{"administration", administration},
 	{"create topics", createTopics},
 	{"create partitions", createPartitions},
 	{"delete topics", deleteTopics},

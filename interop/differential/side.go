@@ -49,7 +49,11 @@ func (s *side) dial() (net.Conn, error) {
 // do sends a request in one version and records the answer under the name of the step. If the broker closes the connection
 // instead, that is recorded, and an empty response is returned.
 func (s *side) do(step string, version int16, req kmsg.Request) kmsg.Response {
+	began := time.Now()
 	resp, extra, err := s.exchange(version, req)
+	if took := time.Since(began); took > 3*time.Second {
+		fmt.Printf("%s took %.1f s: %s v%d %s\n", s.kind, took.Seconds(), kmsg.NameForKey(req.Key()), version, step)
+	}
 	s.record(step, req, resp, extra, err)
 	return resp
 }
