@@ -180,4 +180,6 @@ func quotaKey(entity []QuotaEntityPart) (string, []QuotaEntityPart) {
 	return string(key.dst), parts
 }
 
-func scramKey(name string, mechanism int8) string { return name + "\x00" + string([]byte{byte(mechanism)}) }
+func scramKey(name string, mechanism int8) string {
+	return name + "\x00" + string([]byte{byte(mechanism)})
+}

@@ -152,7 +152,7 @@ func (n *Node) mayBeElsewhere(tp record.TopicPartition, topicID record.UUID) err
 		return nil
 	}
 	if _, found := n.cfg.Store.Log(tp); found || n.cfg.Store.Broken(tp) != nil {
-		return nil
+		return nil //nolint:nilerr // where it is, is known: Create tells what is wrong with it
 	}
 	for _, d := range n.cfg.Store.Dirs() {
 		if d.Offline != nil {
