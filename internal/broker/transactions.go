@@ -23,7 +23,7 @@ func (h *Handlers) listTransactions(c *Call) {
 		}
 	}
 	if p := rq.TransactionalIDPattern; p != nil {
-		if _, err := regexp.Compile(*p); err != nil {
+		if _, err := regexp.Compile(*p); err != nil { // a string of the protocol is at most 32 KiB
 			resp.ErrorCode = kerr.InvalidRegularExpression.Code
 		}
 	}

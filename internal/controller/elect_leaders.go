@@ -36,12 +36,23 @@ func (m *Machine) electLeaders(r *kmsg.ElectLeadersRequest) answer {
 		}
 		return answer{resp, records}
 	}
+	type place struct {
+		topic     string
+		partition int32
+	}
+	elected := map[place]bool{} // a partition that is named twice changes once
 	for _, t := range r.Topics {
 		topic := kmsg.NewElectLeadersResponseTopic()
 		topic.Topic = t.Topic
 		for _, i := range t.Partitions {
 			record, problem := m.electLeader(t.Topic, i, r.ElectionType)
-			records = noteElection(&topic, i, record, problem, records)
+			at := place{t.Topic, i}
+			if elected[at] {
+				record = nil
+			}
+			if records = noteElection(&topic, i, record, problem, records); record != nil {
+				elected[at] = true
+			}
 		}
 		resp.Topics = append(resp.Topics, topic)
 	}
