@@ -38,7 +38,7 @@ var brokerReplicationKeys = []Key{
 		Doc: "Bytes that a follower asks for at once over all partitions."},
 	{Name: "replica.fetch.wait.max.ms", Type: Int, Default: "500", Importance: "HIGH",
 		Doc: "How long a follower's fetch waits for bytes."},
-	{Name: "replica.high.watermark.checkpoint.interval.ms", Type: Long, Default: "5000", Importance: "HIGH",
+	{Name: "replica.high.watermark.checkpoint.interval.ms", Type: Long, Default: "5000", Importance: "HIGH", Built: true,
 		Doc: "Time between two writes of the high watermarks."},
 	{Name: "replica.lag.time.max.ms", Type: Long, Default: "30000", Importance: "HIGH",
 		Doc: "A follower that has not caught up for this long leaves the in-sync set."},

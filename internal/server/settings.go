@@ -98,6 +98,7 @@ func storageSettings(v *config.Values) storage.Settings {
 		FlushCheck:                v.Millis("log.flush.scheduler.interval.ms"),
 		RecoveryPointCheckpoint:   v.Millis("log.flush.offset.checkpoint.interval.ms"),
 		LogStartOffsetCheckpoint:  v.Millis("log.flush.start.offset.checkpoint.interval.ms"),
+		HighWatermarkCheckpoint:   v.Millis("replica.high.watermark.checkpoint.interval.ms"),
 		InitialTaskDelay:          v.Millis("log.initial.task.delay.ms"),
 		RecoveryThreadsPerDir:     v.Int("num.recovery.threads.per.data.dir"),
 		ProducerIDExpiration:      v.Millis("producer.id.expiration.ms"),

@@ -67,6 +67,12 @@ func dump(ctx context.Context, r *report, cfg target.Config, seed uint64) error 
 		}
 		return err
 	})
+	dumpInternal(r, node)
+	return nil
+}
+
+// dumpInternal looks at what the broker wrote for itself: groups' offsets and the metadata log.
+func dumpInternal(r *report, node *target.Node) {
 	r.check("__consumer_offsets with --offsets-decoder", func() error {
 		out, err := dumpLog(files(node, "__consumer_offsets-*", ".log"), "--deep-iteration", "--offsets-decoder")
 		if err == nil && (!strings.Contains(out, `"topic":"topic-dump"`) || !strings.Contains(out, `"group":"group-dump"`)) {
@@ -87,7 +93,6 @@ func dump(ctx context.Context, r *report, cfg target.Config, seed uint64) error 
 			return err
 		})
 	}
-	return nil
 }
 
 // fill starts the broker, writes a topic, lets a group read it, and stops the broker. It returns the number of records.
