@@ -288,6 +288,7 @@ func TestBudgets(t *testing.T) {
 	p := w.leader("orders", 0)
 	data := batch(8)
 	if n := testing.AllocsPerRun(100, func() {
+		record.Batch(data).SetBaseOffset(0) // as it comes from a producer
 		if _, err := p.Append(data, -1, storage.FromClient, true); err != nil {
 			t.Fatal(err)
 		}
@@ -305,6 +306,7 @@ func BenchmarkAppend(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
+		record.Batch(data).SetBaseOffset(0)
 		if _, err := p.Append(data, -1, storage.FromClient, true); err != nil {
 			b.Fatal(err)
 		}
