@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"leat/internal/broker"
 	"leat/internal/config"
@@ -33,6 +34,7 @@ type node struct {
 	images   *imageFeed
 	store    *storage.Store
 	replicas *replication.Node
+	failing  atomic.Pointer[replication.Node] // replicas once they are there, for who tells of failed directories
 	groups   *coordinator.Groups
 	quorum   *quorum.Quorum
 	uplink   *uplink.Uplink
@@ -121,6 +123,7 @@ func (n *node) openReplicas() {
 		Logger:   n.Logger,
 	})
 	n.onClose("group coordinator", func() error { n.groups.Close(); return nil })
+	n.failing.Store(n.replicas)
 }
 
 func (n *node) topicLogConfig(_ string, overrides map[string]string) storage.LogConfig {
@@ -130,8 +133,8 @@ func (n *node) topicLogConfig(_ string, overrides map[string]string) storage.Log
 // dirFailed takes the partitions of a failed directory out of service.
 func (n *node) dirFailed(dir string, err error) {
 	n.Logger.Error("log directory failed, its partitions are offline", "dir", dir, "err", err)
-	if n.replicas != nil { // while the directories are opened there are no replicas yet
-		n.replicas.FailDir(dir, err)
+	if replicas := n.failing.Load(); replicas != nil { // while the directories are opened there are no replicas yet
+		replicas.FailDir(dir, err)
 	}
 }
 
