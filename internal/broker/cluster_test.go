@@ -159,7 +159,7 @@ func TestDescribeClusterChecksTheEndpointType(t *testing.T) {
 			"controllers of a controller": {control, 1, 2, "", 1},
 			"brokers of a controller":     {control, 2, 1, "MISMATCHED_ENDPOINT_TYPE", 0},
 			"what nobody has":             {c, 2, 7, "UNSUPPORTED_ENDPOINT_TYPE", 0},
-			"version 0 of a controller":   {control, 0, 1, "MISMATCHED_ENDPOINT_TYPE", 0},
+			"version 0 of a controller":   {control, 0, 1, "INVALID_REQUEST", 0},
 		}
 		for name, test := range tests {
 			rq := kmsg.NewPtrDescribeClusterRequest()

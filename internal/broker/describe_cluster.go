@@ -42,6 +42,9 @@ func (h *Handlers) describeCluster(c *Call) {
 		asked = brokerEndpoints
 	}
 	if code, message := checkEndpointType(asked, c.Conn.Control); code != 0 {
+		if rq.Version == 0 { // the code came with the endpoint type
+			code = kerr.InvalidRequest.Code
+		}
 		// Kafka answers errors without anything else of what was asked for.
 		refused := kmsg.NewPtrDescribeClusterResponse()
 		refused.ErrorCode, refused.ErrorMessage = code, &message
