@@ -49,10 +49,6 @@ var allowances = []allowance{
 		why: "SASL is not built yet: its requests are unknown and end the connection",
 	},
 	{
-		api: "connection", step: `^an HTTP request`,
-		why: "a browser is told on the same connection what listens here; Kafka closes it without a word",
-	},
-	{
 		api: "Produce", step: `^null records$`, leat: `^an answer`, kafka: `no answer`,
 		why: "Kafka fails on null records without ever answering",
 	},

@@ -85,6 +85,7 @@ func fetch(s *side) {
 		})},
 		{"zero topic id, empty name", func() kmsg.Request { return fetchOf("", [16]byte{}, 0, 0) }},
 		{"invalid name", func() kmsg.Request { return fetchOf("bad name", unknownTopicID, 0, 0) }},
+		{"metadata log", func() kmsg.Request { return fetchOf("__cluster_metadata", unknownTopicID, 0, 0) }},
 		{"rack", with(func(r *kmsg.FetchRequest) { r.Rack = "r1" })},
 	}
 	s.askAll(kmsg.Fetch, asks...)

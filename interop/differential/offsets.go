@@ -53,6 +53,7 @@ func listOffsets(s *side) {
 		ask{"unknown partition", at("offsets-1", 9, -1)},
 		ask{"unknown topic", at("offsets-none", 0, -1)},
 		ask{"invalid topic", at("bad name", 0, -1)},
+		ask{"metadata log", at("__cluster_metadata", 0, -1)},
 		ask{"read committed", with(func(r *kmsg.ListOffsetsRequest) { r.IsolationLevel = 1 })},
 		ask{"read committed by time", with(func(r *kmsg.ListOffsetsRequest) {
 			r.IsolationLevel, r.Topics[0].Partitions[0].Timestamp = 1, longAgo

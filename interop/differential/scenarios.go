@@ -20,6 +20,7 @@ var scenarios = []scenario{
 	{"metadata", metadata},
 	{"cluster", cluster},
 	{"administration", administration},
+	{"controller listener", controllerListener},
 	{"create topics", createTopics},
 	{"create partitions", createPartitions},
 	{"delete topics", deleteTopics},
