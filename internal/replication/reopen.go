@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"leat/internal/fs"
 	"leat/internal/record"
+	"leat/internal/storage"
 )
 
 // reopenEvery is how often partitions are tried again for whose files the disk had no room.
@@ -23,10 +23,10 @@ type reopen struct {
 // tellUnopened logs why a partition cannot be opened, and sees that it is tried again if that may help. n.publish is held.
 func (n *Node) tellUnopened(tp record.TopicPartition, err error) {
 	r := &n.reopen
-	if !r.again || !fs.IsFull(err) { // once is enough: the store goes on telling that the directory is full
+	if !r.again || !storage.IsFull(err) { // once is enough: the store goes on telling that the directory is full
 		n.cfg.Logger.Error("partition cannot be opened", "topic", tp.Topic, "partition", tp.Partition, "err", err)
 	}
-	if !fs.IsFull(err) || r.closed {
+	if !storage.IsFull(err) || r.closed {
 		return
 	}
 	if r.topics == nil {

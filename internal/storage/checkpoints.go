@@ -109,7 +109,7 @@ func (d *logDir) checkpoint(write func([]*Log) error) {
 func (d *logDir) checkpointed(err error) {
 	if err != nil {
 		err = fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
-		if isFull(err) {
+		if IsFull(err) {
 			d.store.logger.Error("checkpoint not written", "dir", d.path, "err", err)
 			return
 		}

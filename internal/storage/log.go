@@ -203,7 +203,7 @@ func (l *Log) diskError(doing string, err error) error {
 		return l.errClosed()
 	}
 	err = fmt.Errorf("%s %s: log directory %s: %w: %w", doing, l.tp, filepath.Dir(l.path), err, ErrDisk)
-	if isFull(err) {
+	if IsFull(err) {
 		l.host.full(err)
 	} else {
 		l.host.failed(err)

@@ -5,17 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 	"time"
 
+	"leat/internal/fs"
 	"leat/internal/record"
 )
 
 // isClosed reports whether a log went away while somebody worked on it, which is nobody's fault.
 func isClosed(err error) bool { return errors.Is(err, ErrClosed) }
 
-// isFull reports whether err is about a full disk or quota, which may pass, unlike other failures of a disk.
-func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+// IsFull reports whether err is about a full disk or quota, which may pass, unlike other failures of a disk.
+func IsFull(err error) bool { return fs.IsFull(err) }
 
 // prepare checks batches that a leader is to append and gives them the timestamps and compression that the topic wants. It returns
 // batches itself unless they had to be compressed anew.
