@@ -89,6 +89,11 @@ func fetch(s *side) {
 		{"rack", with(func(r *kmsg.FetchRequest) { r.Rack = "r1" })},
 	}
 	s.askAll(kmsg.Fetch, asks...)
+	s.fetchWithoutSession(base)
+}
+
+// fetchWithoutSession names sessions that were never begun.
+func (s *side) fetchWithoutSession(base func() *kmsg.FetchRequest) {
 	s.versions(kmsg.Fetch, func(v int16) {
 		if v < 7 {
 			return

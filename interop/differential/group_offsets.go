@@ -144,24 +144,29 @@ func offsetsFetch(s *side) {
 			do("the same group twice", twice)
 		}
 		if v >= 9 {
-			for _, of := range []struct {
-				step, group string
-				member      *string
-				epoch       int32
-			}{
-				{"as member", "fetched-live", &member, g},
-				{"as member with an old epoch", "fetched-live", &member, g - 1},
-				{"as unknown member", "fetched-live", ptr("nobody"), g},
-				{"as member of no group", "fetched-none", ptr("nobody"), 3},
-				{"as member without a name", "fetched-live", nil, 3},
-				{"as member with an empty name", "fetched-live", ptr(""), 3},
-			} {
-				req := fetching(of.group, offsetTopic("fetched-2", 0))
-				req.Groups[0].MemberID, req.Groups[0].MemberEpoch = of.member, of.epoch
-				do(of.step, req)
-			}
+			s.fetchAsMembers(do, member, g)
 		}
 	})
+}
+
+// fetchAsMembers names a member and its epoch in the request.
+func (s *side) fetchAsMembers(do func(string, *kmsg.OffsetFetchRequest), member string, g int32) {
+	for _, of := range []struct {
+		step, group string
+		member      *string
+		epoch       int32
+	}{
+		{"as member", "fetched-live", &member, g},
+		{"as member with an old epoch", "fetched-live", &member, g - 1},
+		{"as unknown member", "fetched-live", ptr("nobody"), g},
+		{"as member of no group", "fetched-none", ptr("nobody"), 3},
+		{"as member without a name", "fetched-live", nil, 3},
+		{"as member with an empty name", "fetched-live", ptr(""), 3},
+	} {
+		req := fetching(of.group, offsetTopic("fetched-2", 0))
+		req.Groups[0].MemberID, req.Groups[0].MemberEpoch = of.member, of.epoch
+		do(of.step, req)
+	}
 }
 
 func offsetsDelete(s *side) {
