@@ -1,7 +1,11 @@
 package storage
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"syscall"
 	"testing"
 
 	"leat/internal/fs"
@@ -34,5 +38,75 @@ func TestAFlushAfterAKillMakesTheNamesDurableToo(t *testing.T) {
 	}
 	if got := fmt.Sprint(readAll(t, l, 0, 1<<20, ReadLogEnd)); got != "[0=a]" || l.TopicID() != id {
 		t.Errorf("%s, topic id %v, want %v", got, l.TopicID(), id)
+	}
+}
+
+// After a sync that failed, whatever the reason, nobody knows what is on disk: the next sync would succeed without having written it.
+func TestASyncThatFailsForWantOfRoomIsNotForgotten(t *testing.T) {
+	for _, what := range []string{"sync /data/orders-3/00000000000000000000.log", "syncdir /data/orders-3"} {
+		t.Run(what, func(t *testing.T) {
+			mem := fs.NewMem()
+			cfg := testStoreConfig(t, mem, "/data")
+			s := openTestStore(t, cfg)
+			l, err := s.Create(testTP, newUUID(), record.UUID{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustAppend(t, l, batchOf(t, 1, "a"))
+			if err := l.writeEpochs(); err != nil { // which syncs the directory for itself
+				t.Fatal(err)
+			}
+			once := true
+			mem.Inject(func(o fs.Op, name string) error {
+				if once && fmt.Sprint(o, " ", name) == what {
+					once = false
+					return syscall.ENOSPC
+				}
+				return nil
+			})
+			if err := l.Flush(); !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("flush: %v", err)
+			}
+			if _, err := l.Append(batchOf(t, 2, "b"), clientAppend); !errors.Is(err, ErrDisk) {
+				t.Errorf("append after a sync that failed: %v", err)
+			}
+			if err := l.Flush(); !errors.Is(err, ErrDisk) {
+				t.Errorf("flush after a sync that failed: %v", err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if clean, _, err := readCleanShutdown(mem, "/data"); clean || err != nil {
+				t.Errorf("marked as cleanly stopped: %v", err)
+			}
+		})
+	}
+}
+
+func TestALogByItselfIsNotMarkedCleanAfterASyncThatFailed(t *testing.T) {
+	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
+		mem := fs.NewMem()
+		l, err := OpenLog(context.Background(), mem, "/log", testTP, LogConfig{}, Settings{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAppend(t, l, batchOf(t, 1, "a"))
+		once := true
+		mem.Inject(func(op fs.Op, name string) error {
+			if once && op == fs.OpSync && strings.HasSuffix(name, logSuffix) {
+				once = false
+				return cause
+			}
+			return nil
+		})
+		if err := l.Flush(); !errors.Is(err, cause) {
+			t.Fatalf("flush: %v", err)
+		}
+		if err := l.Close(); !errors.Is(err, ErrDisk) {
+			t.Errorf("%v: close: %v", cause, err)
+		}
+		if clean, _, err := readCleanShutdown(mem, "/log"); clean || err != nil {
+			t.Errorf("%v: marked as cleanly stopped: %v", cause, err)
+		}
 	}
 }

@@ -21,6 +21,9 @@ func (l *Log) Flush() error {
 
 // flushLocked makes sure, with flushMu held, that the log is synced up to target.
 func (l *Log) flushLocked(target int64) error {
+	if err := l.host.offline(); err != nil {
+		return err
+	}
 	l.mu.RLock()
 	done := l.recovery >= target && !l.epochs.changed(l.logEnd)
 	l.mu.RUnlock()
@@ -57,16 +60,16 @@ func (l *Log) flushLocked(target int64) error {
 		err = f.Sync()
 		seg.file.release()
 		if err != nil {
-			return l.diskError("flush", err)
+			return l.syncError("flush", err)
 		}
 	}
 	for _, seg := range rolled {
 		if err := l.syncIndexes(seg); err != nil && !errors.Is(err, os.ErrNotExist) { // it may be deleted meanwhile
-			return l.diskError("flush", err)
+			return l.syncError("flush", err)
 		}
 	}
 	if err := l.syncNames(newFiles, newMeta, newDir); err != nil {
-		return l.diskError("flush", err)
+		return l.syncError("flush", err)
 	}
 	l.mu.Lock()
 	if l.truncates == truncates && end > l.recovery {

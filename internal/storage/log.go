@@ -202,13 +202,25 @@ func (l *Log) diskError(doing string, err error) error {
 	if errors.Is(err, ErrClosed) {
 		return l.errClosed()
 	}
-	err = fmt.Errorf("%s %s: log directory %s: %w: %w", doing, l.tp, filepath.Dir(l.path), err, ErrDisk)
+	err = l.onDisk(doing, err)
 	if IsFull(err) {
 		l.host.full(err)
 	} else {
 		l.host.failed(err)
 	}
 	return err
+}
+
+// syncError reports a failed sync and takes the directory offline, for want of room, too: what was to be synced may be lost by then,
+// and the next sync would succeed without having written it.
+func (l *Log) syncError(doing string, err error) error {
+	err = l.onDisk(doing, err)
+	l.host.failed(err)
+	return err
+}
+
+func (l *Log) onDisk(doing string, err error) error {
+	return fmt.Errorf("%s %s: log directory %s: %w: %w", doing, l.tp, filepath.Dir(l.path), err, ErrDisk)
 }
 
 // damaged tells the log, once, that the files of this one contradict themselves; clients only learn that something is wrong.

@@ -106,7 +106,7 @@ func (l *Log) roll(base int64, cfg *LogConfig, now time.Time) error {
 	synced := l.recoveryPoint() >= l.logEnd
 	if synced { // no flush will look at this segment again
 		if err := l.syncIndexes(old); err != nil {
-			return l.diskError("roll", err)
+			return l.syncError("roll", err)
 		}
 	}
 	fresh, err := l.startSegment(base, cfg, now)
