@@ -66,6 +66,9 @@ func (m *Machine) completeIfAllJoined(g *liveGroup) {
 	}
 }
 
+// leastStaticWait is how long, at least, a group waits for static members before it looks for them again, in ms.
+const leastStaticWait = 1000
+
 // completeJoin ends the join phase: dynamic members who did not come are removed, the others get the next generation.
 func (m *Machine) completeJoin(g *liveGroup) {
 	g.joinTimer.stop()
@@ -77,8 +80,9 @@ func (m *Machine) completeJoin(g *liveGroup) {
 		}
 	}
 	if len(g.members) > 0 && !g.electJoined() {
-		// Only static members are left and none is here: wait until they are, or their sessions end.
-		m.startJoinTimer(g, joinTimer, g.rebalanceTimeout())
+		// Only static members are left and none is here: wait until they are, or their sessions end. They may have left no time for that,
+		// and a timer that is due at once would be due again when it has fired.
+		m.startJoinTimer(g, joinTimer, max(g.rebalanceTimeout(), leastStaticWait))
 		return
 	}
 	m.nextGeneration(g)
