@@ -24,25 +24,32 @@ func (m *Machine) expireOffsets() {
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		if len(m.out.Records) >= maxRecordsPerTick {
+		if m.full() || !m.expireGroup(id) {
 			m.cleanupFrom, m.cleanup = id, m.now.Add(sweepPause)
 			return
 		}
-		m.expireGroup(id)
 	}
 	m.cleanupFrom, m.cleanup = "", m.now.Add(m.set.RetentionCheckInterval)
 }
 
-// expireGroup does so for one group.
-func (m *Machine) expireGroup(id string) {
+// expireGroup does so for one group. It reports false when there is more than the tick may write.
+func (m *Machine) expireGroup(id string) (done bool) {
 	g := m.peek(id)
-	none := m.removeOffsets(id, func(topic string, o *Offset) bool { return m.expired(g, topic, o) })
+	done = true
+	none := m.removeOffsets(id, func(topic string, o *Offset) bool {
+		if !m.expired(g, topic, o) {
+			return false
+		}
+		done = done && !m.full()
+		return done
+	})
 	if none && g.state == Empty && m.live[id] == nil && !m.hard.heldByTransaction(id) {
 		if m.hard.groups[id] != nil {
 			m.write(&MetadataRecord{Group: id})
 		}
 		m.note(Notice{Message: "removed group without members and offsets", Group: id, Generation: g.generation})
 	}
+	return done
 }
 
 // expired decides when an offset has to go (KIP-211): the retention counts from when the group lost its last member, or from the
@@ -75,7 +82,7 @@ func (m *Machine) forgetTopics() {
 		topic := m.forgotten[0]
 		for _, id := range sortedKeys(m.hard.offsets) {
 			for _, p := range sortedPartitions(m.hard.offsets[id][topic]) {
-				if len(m.out.Records) >= maxRecordsPerTick {
+				if m.full() {
 					m.forgetAt = m.now.Add(sweepPause)
 					return
 				}

@@ -52,9 +52,10 @@ type Machine struct {
 	forgetAt    time.Time // when to go on removing those
 
 	// What follows lives during one call.
-	now time.Time
-	set Settings
-	out machine.Result[Record]
+	now   time.Time
+	set   Settings
+	out   machine.Result[Record]
+	bytes int // of the records in out, at most
 }
 
 var _ machine.Machine[Event, Record] = (*Machine)(nil)
@@ -66,7 +67,7 @@ func New(cfg Config) *Machine {
 
 // begin sets the scene of one decision.
 func (m *Machine) begin(now time.Time) {
-	m.now, m.set, m.out = now, m.cfg.Settings(), machine.Result[Record]{}
+	m.now, m.set, m.out, m.bytes = now, m.cfg.Settings(), machine.Result[Record]{}, 0
 }
 
 // Handle decides on an event.
@@ -118,7 +119,10 @@ func (m *Machine) reply(to machine.Ticket, resp kmsg.Response) {
 }
 
 // write adds a record to the decision.
-func (m *Machine) write(r Record) { m.out.Records = append(m.out.Records, r) }
+func (m *Machine) write(r Record) {
+	m.out.Records = append(m.out.Records, r)
+	m.bytes += r.Size()
+}
 
 // note tells the operator.
 func (m *Machine) note(n Notice) { m.out.Effects = append(m.out.Effects, n) }
@@ -144,7 +148,7 @@ func (m *Machine) Due() time.Time {
 // Tick does what is due. What is much at once is spread over several ticks.
 func (m *Machine) Tick(now time.Time) machine.Result[Record] {
 	m.begin(now)
-	for len(m.out.Records) < maxRecordsPerTick {
+	for !m.full() {
 		t := m.clock.pop(now)
 		if t == nil {
 			break
@@ -158,8 +162,16 @@ func (m *Machine) Tick(now time.Time) machine.Result[Record] {
 	return m.out
 }
 
-// maxRecordsPerTick bounds the batch that one tick writes.
-const maxRecordsPerTick = 1000
+// What one tick writes is one batch, and one that is too large for the log would be refused whole, again and again.
+const (
+	maxRecordsPerTick = 1000
+	maxBytesPerTick   = 256 << 10
+)
+
+// full reports whether a tick has written enough.
+func (m *Machine) full() bool {
+	return len(m.out.Records) >= maxRecordsPerTick || m.bytes >= maxBytesPerTick
+}
 
 // loaded starts the sessions of all stored members, and the search for expired offsets.
 func (m *Machine) loaded() {
