@@ -2,6 +2,8 @@ package machine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -257,15 +259,12 @@ func (r *Runner[E, R]) stop(err error) {
 	}
 	r.mu.Lock()
 	r.stopped = err
-	waiting, last := r.waiting, r.last
+	waiting := r.waiting
 	r.waiting, r.queue, r.spare = nil, nil, nil
 	r.mu.Unlock()
 	r.round = round[R]{}
-	for t := Ticket(1); t <= last && len(waiting) > 0; t++ {
-		if done, ok := waiting[t]; ok {
-			delete(waiting, t)
-			done(nil, err)
-		}
+	for _, t := range slices.Sorted(maps.Keys(waiting)) {
+		waiting[t](nil, err)
 	}
 	close(r.finished)
 }
