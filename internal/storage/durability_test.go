@@ -110,3 +110,49 @@ func TestALogByItselfIsNotMarkedCleanAfterASyncThatFailed(t *testing.T) {
 		}
 	}
 }
+
+// Retention closes the last segment, deletes it, and the producers live on in the snapshot alone.
+func TestProducersOfDeletedSegmentsOutliveACrash(t *testing.T) {
+	for name, stop := range map[string]func(s *Store, l *Log) error{
+		"after a clean stop": func(s *Store, _ *Log) error { return s.Close() },
+		"after a flush": func(s *Store, l *Log) error {
+			_, err := l.Append(batchBy(t, 8, 0, 0, 1, false), clientAppend)
+			if err == nil {
+				err = l.Flush()
+			}
+			s.dirs[0].checkpoint(s.dirs[0].writeRecoveryPoints)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mem := fs.NewMem()
+			cfg := testStoreConfig(t, mem, "/data")
+			cfg.LogConfig = func(string) LogConfig { return LogConfig{Delete: true, RetentionMs: -1, RetentionBytes: 0} }
+			cfg.Settings = func() Settings { return Settings{ProducerIDExpiration: forever} }
+			s := openTestStore(t, cfg)
+			l, err := s.Create(testTP, newUUID(), record.UUID{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustAppend(t, l, producerBatch(t, 0, 0, 3, false))
+			l.SetHighWatermark(3)
+			if n, err := l.Retain(day0); n != 1 || err != nil {
+				t.Fatalf("%d segments deleted: %v", n, err)
+			}
+			if err := stop(s, l); err != nil {
+				t.Fatal(err)
+			}
+			cfg.FS = mem.Crash(nil)
+			s = openTestStore(t, cfg)
+			defer s.Close()
+			l, ok := s.Log(testTP)
+			if !ok {
+				t.Fatal(s.Broken(testTP))
+			}
+			info, err := l.Append(producerBatch(t, 0, 0, 3, false), clientAppend)
+			if err != nil || !info.Duplicate || info.BaseOffset != 0 {
+				t.Errorf("the repeated batch: %+v, %v", info, err)
+			}
+		})
+	}
+}

@@ -41,7 +41,8 @@ func (l *Log) flushLocked(target int64) error {
 	newFiles, newMeta, newDir := l.newFiles, l.newMeta, l.newDir
 	l.newFiles, l.newMeta, l.newDir = false, false, false
 	rolled := l.rolled
-	l.rolled = nil
+	loose := l.loose
+	l.rolled, l.loose = nil, nil
 	end, truncates := l.logEnd, l.truncates
 	var unsynced []*segment
 	if l.recovery < end {
@@ -65,6 +66,11 @@ func (l *Log) flushLocked(target int64) error {
 	}
 	for _, seg := range rolled {
 		if err := l.syncIndexes(seg); err != nil && !errors.Is(err, os.ErrNotExist) { // it may be deleted meanwhile
+			return l.syncError("flush", err)
+		}
+	}
+	for _, offset := range loose {
+		if err := syncFile(l, l.name(offsetName(offset, snapshotSuffix))); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return l.syncError("flush", err)
 		}
 	}

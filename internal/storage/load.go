@@ -114,8 +114,9 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 		l.epochs = epochHistory{dirty: true}
 		spec.clean, spec.trusted, spec.recoveryPoint = false, false, 0
 	}
-	if !spec.clean { // a process that was killed leaves names that the disk may not have
+	if !spec.clean { // a process that was killed leaves names, and files, that the disk may not have
 		l.newFiles, l.newDir, l.newMeta = true, true, !l.topicID.IsZero()
+		l.loose = slices.Clone(ls.snapshot)
 	}
 	for _, base := range ls.bases {
 		seg := newSegment(l.files, l.path, base)

@@ -48,6 +48,7 @@ type Log struct {
 	truncates  int64 // how often bytes that a reader may have looked up went away
 	closed     bool
 	rolled     []*segment // closed segments whose indexes are not synced yet
+	loose      []int64    // offsets of .snapshot files that are not synced yet
 	newFiles   bool       // names in the directory may not be durable yet
 	newMeta    bool       // nor the content of partition.metadata
 	newDir     bool       // nor the directory's own name

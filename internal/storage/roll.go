@@ -100,11 +100,11 @@ func (l *Log) roll(base int64, cfg *LogConfig, now time.Time) error {
 	if err := old.writeIndexes(l.fsys, true); err != nil {
 		return l.diskError("roll", err)
 	}
-	if err := l.writeSnapshot(l.logEnd, false); err != nil {
+	synced := l.recoveryPoint() >= l.logEnd // no flush will look at this segment again
+	if err := l.writeSnapshot(l.logEnd, synced); err != nil {
 		return l.diskError("roll", err)
 	}
-	synced := l.recoveryPoint() >= l.logEnd
-	if synced { // no flush will look at this segment again
+	if synced {
 		if err := l.syncIndexes(old); err != nil {
 			return l.syncError("roll", err)
 		}
@@ -158,7 +158,8 @@ func jitter(cfg *LogConfig) int64 {
 }
 
 // writeSnapshot writes the producer table as of offset unless that file exists. An unsynced one that a crash tears is noticed by
-// its CRC, and an older one is used. Call it with writeMu held.
+// its CRC, and an older one is used; the next flush syncs it, because producers whose segments are deleted stand nowhere else. Call it
+// with writeMu held.
 func (l *Log) writeSnapshot(offset int64, sync bool) error {
 	if n := len(l.snapshot); n > 0 && l.snapshot[n-1] >= offset || offset == 0 {
 		return nil
@@ -176,6 +177,10 @@ func (l *Log) writeSnapshot(offset int64, sync bool) error {
 		}
 		l.mu.Lock()
 		l.newFiles = true
+		l.mu.Unlock()
+	} else {
+		l.mu.Lock()
+		l.loose = append(l.loose, offset)
 		l.mu.Unlock()
 	}
 	l.snapshot = append(l.snapshot, offset)
