@@ -156,3 +156,44 @@ func TestProducersOfDeletedSegmentsOutliveACrash(t *testing.T) {
 		})
 	}
 }
+
+// Between the read of a range and the look at its transaction indexes, retention may take both away.
+func TestRetentionDuringAReadDoesNotHideThatRecordsWereAborted(t *testing.T) {
+	mem := fs.NewMem()
+	l := openTestLog(t, mem, "/log", LogConfig{Delete: true, RetentionMs: -1, RetentionBytes: 0, IndexIntervalBytes: 1})
+	for _, b := range [][]byte{producerBatch(t, 0, 0, 2, true), producerBatch(t, 0, 2, 2, true), marker(7, 0, false, 0)} {
+		if _, err := l.Append(b, coordinatorAppend); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.SetHighWatermark(5)
+	l.writeMu.Lock()
+	err := l.roll(5, l.cfg.Load(), day0)
+	l.writeMu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, l, batchOf(t, 1, "later"))
+	l.SetHighWatermark(6)
+	begun := false
+	mem.Inject(func(op fs.Op, name string) error {
+		if op == fs.OpRead && strings.HasSuffix(name, "0.log") && !begun {
+			begun = true
+			if n, err := l.Retain(day0); n == 0 || err != nil {
+				t.Errorf("%d segments deleted: %v", n, err)
+			}
+		}
+		return nil
+	})
+	s, err := l.Read(1, 1<<20, ReadCommitted, true)
+	defer s.Release()
+	if !begun {
+		t.Fatal("the read did not touch the file")
+	}
+	if err == nil && s.Len() > 0 && len(s.Aborted) == 0 {
+		t.Errorf("%d bytes of an aborted transaction are read as if committed", s.Len())
+	}
+	if !errors.Is(err, ErrOffsetOutOfRange) {
+		t.Errorf("read: %v", err)
+	}
+}

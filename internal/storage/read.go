@@ -52,6 +52,10 @@ func (l *Log) Read(offset int64, maxBytes int, iso Isolation, minOne bool) (Slic
 			if iso == ReadCommitted && s.length > 0 {
 				s.Aborted, err = l.abortedIn(p.seg.base, offset, s.NextOffset)
 			}
+			if iso == ReadCommitted && l.moved(&p) { // the indexes of a segment that went away meanwhile were not looked at
+				s.Release()
+				continue
+			}
 			if err != nil {
 				s.Release()
 				return Slice{}, err
