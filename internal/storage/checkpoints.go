@@ -71,7 +71,8 @@ func (b loadBase) spec(tp record.TopicPartition, path string) loadSpec {
 	}
 }
 
-// mine is the directory's open logs.
+// mine is the directory's open logs. For a checkpoint it is asked with checkpointMu held: of two files, the later one must not name a log
+// that was gone when the earlier one was written.
 func (d *logDir) mine() []*Log {
 	var list []*Log
 	for _, l := range d.store.list() {
@@ -83,9 +84,10 @@ func (d *logDir) mine() []*Log {
 }
 
 // checkpointAll writes all three files.
-func (d *logDir) checkpointAll(list []*Log) error {
+func (d *logDir) checkpointAll() error {
 	d.checkpointMu.Lock()
 	defer d.checkpointMu.Unlock()
+	list := d.mine()
 	for _, write := range []func([]*Log) error{d.writeLogStarts, d.writeHighWatermarks, d.writeRecoveryPoints} {
 		if err := write(list); err != nil {
 			return err
@@ -99,10 +101,9 @@ func (d *logDir) checkpoint(write func([]*Log) error) {
 	if d.offline() != nil {
 		return
 	}
-	list := d.mine()
 	d.checkpointMu.Lock()
 	defer d.checkpointMu.Unlock()
-	d.checkpointed(write(list))
+	d.checkpointed(write(d.mine()))
 }
 
 // checkpointed deals with the outcome of writing a checkpoint.
@@ -182,8 +183,7 @@ func (d *logDir) recoveryLowered(l *Log) error {
 	if !lowered {
 		return nil
 	}
-	list := d.mine()
 	d.checkpointMu.Lock()
 	defer d.checkpointMu.Unlock()
-	return d.writeRecoveryPoints(list)
+	return d.writeRecoveryPoints(d.mine())
 }

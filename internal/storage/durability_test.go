@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -196,4 +197,51 @@ func TestRetentionDuringAReadDoesNotHideThatRecordsWereAborted(t *testing.T) {
 	if !errors.Is(err, ErrOffsetOutOfRange) {
 		t.Errorf("read: %v", err)
 	}
+}
+
+// A checkpoint that waits its turn must not bring back a log that was deleted meanwhile: its successor would be taken for damaged.
+func TestACheckpointThatHadToWaitKnowsNothingOfADeletedLog(t *testing.T) {
+	mem := fs.NewMem()
+	cfg := testStoreConfig(t, mem, "/data")
+	s := openTestStore(t, cfg)
+	l, err := s.Create(testTP, newUUID(), record.UUID{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, l, batchOf(t, 1, "old"))
+	if err := l.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	d := s.dirs[0]
+	d.checkpointMu.Lock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d.checkpoint(d.writeRecoveryPoints)
+	}()
+	for stack := make([]byte, 1<<20); !waitsInCheckpoint(string(stack[:runtime.Stack(stack, true)])); {
+		runtime.Gosched()
+	}
+	if _, err := s.takeOut("delete", testTP); err != nil { // as Delete begins; it goes on when the other checkpoint is written
+		t.Fatal(err)
+	}
+	d.checkpointMu.Unlock()
+	<-done
+	points, err := readOffsets(mem, "/data/"+recoveryPointFile)
+	if err != nil || len(points) > 0 {
+		t.Errorf("recovery points %v, %v", points, err)
+	}
+	l.abandon()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func waitsInCheckpoint(stacks string) bool {
+	for _, one := range strings.Split(stacks, "\n\n") {
+		if strings.Contains(one, "(*logDir).checkpoint(") && strings.Contains(one, "[sync.Mutex.Lock") {
+			return true
+		}
+	}
+	return false
 }

@@ -69,7 +69,7 @@ func (d *logDir) settle() error {
 	d.checkpointMu.Lock()
 	gone := maps.Clone(d.stale)
 	d.checkpointMu.Unlock()
-	if err := d.checkpointAll(d.mine()); err != nil { // mine comes after gone: it has none of them, unless they were made anew
+	if err := d.checkpointAll(); err != nil { // its list comes after gone: it has none of them, unless they were made anew
 		return err
 	}
 	d.checkpointMu.Lock()
@@ -342,7 +342,7 @@ func (d *logDir) close() error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := d.checkpointAll(mine); err != nil {
+	if err := d.checkpointAll(); err != nil {
 		return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
 	}
 	if len(d.unloaded) > 0 {

@@ -136,7 +136,7 @@ func TestAPartitionMadeAnewIsNotTakenForItsPredecessor(t *testing.T) {
 			if err := l.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.dirs[0].checkpointAll(s.dirs[0].mine()); err != nil {
+			if err := s.dirs[0].checkpointAll(); err != nil {
 				t.Fatal(err)
 			}
 			s = forget(t, mem, cfg, s)
