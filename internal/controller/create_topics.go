@@ -1,8 +1,6 @@
 package controller
 
 import (
-	"slices"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -213,12 +211,14 @@ func (m *Machine) create(c *creation) (kmsg.CreateTopicsResponseTopic, []Record)
 func (m *Machine) createPartitions(r *kmsg.CreatePartitionsRequest) answer {
 	resp := r.ResponseKind().(*kmsg.CreatePartitionsResponse)
 	problems, records := m.addPartitions(r)
+	answered := make(map[string]bool, len(r.Topics))
 	for i := range r.Topics {
 		t := kmsg.NewCreatePartitionsResponseTopic()
 		t.Topic = r.Topics[i].Topic
-		if slices.ContainsFunc(resp.Topics, func(done kmsg.CreatePartitionsResponseTopic) bool { return done.Topic == t.Topic }) {
+		if answered[t.Topic] {
 			continue
 		}
+		answered[t.Topic] = true
 		t.ErrorCode, t.ErrorMessage = problems[i].Code(), problems[i].Message()
 		resp.Topics = append(resp.Topics, t)
 	}
