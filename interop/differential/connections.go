@@ -60,7 +60,7 @@ func (s *side) reaction(sent []byte) string {
 	if err := s.send(sent); err != nil {
 		return err.Error()
 	}
-	body, err := s.receive(1500 * time.Millisecond)
+	body, err := s.receive(4 * time.Second)
 	if err != nil {
 		return err.Error()
 	}
