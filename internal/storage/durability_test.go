@@ -245,3 +245,59 @@ func waitsInCheckpoint(stacks string) bool {
 	}
 	return false
 }
+
+// The records of a log whose directory could not be renamed must not come back in the next topic of that name, nor be overwritten by it.
+func TestATopicIsNotMadeInADirectoryThatCouldNotBeRenamed(t *testing.T) {
+	for name, give := range map[string]func(*Store) error{
+		"deleted":   func(s *Store) error { return s.Delete(testTP) },
+		"set aside": func(s *Store) error { return s.SetAside(testTP) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			mem := fs.NewMem()
+			cfg := testStoreConfig(t, mem, "/data")
+			cfg.LogConfig = func(string) LogConfig { return LogConfig{SegmentBytes: 100} }
+			s := openTestStore(t, cfg)
+			l, err := s.Create(testTP, newUUID(), record.UUID{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				mustAppend(t, l, batchOf(t, 1, "old"))
+			}
+			full := true
+			mem.Inject(func(op fs.Op, _ string) error {
+				if full && op == fs.OpRename {
+					return syscall.ENOSPC
+				}
+				return nil
+			})
+			if err := give(s); !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("with a full disk: %v", err)
+			}
+			if _, err := s.Create(testTP, newUUID(), record.UUID{}); !errors.Is(err, ErrDisk) {
+				t.Errorf("create while the old directory is in the way: %v", err)
+			}
+			full = false
+			l, err = s.Create(testTP, newUUID(), record.UUID{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustAppend(t, l, batchOf(t, 1, "new"))
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			again := openTestStore(t, cfg)
+			defer again.Close()
+			l, ok := again.Log(testTP)
+			if !ok {
+				t.Fatal(again.Broken(testTP))
+			}
+			if got := fmt.Sprint(readAll(t, l, 0, 1<<20, ReadLogEnd)); got != "[0=new]" {
+				t.Errorf("the new topic holds %s", got)
+			}
+			if n := count(t, mem, "/data", "-stray"); name == "set aside" && n != 1 {
+				t.Errorf("%d directories set aside", n)
+			}
+		})
+	}
+}

@@ -17,12 +17,7 @@ func (s *Store) Delete(tp record.TopicPartition) error {
 		return err
 	}
 	l.abandon()
-	renamed, err := s.retire(l, "delete", deleteDirSuffix)
-	if err != nil {
-		return err
-	}
-	s.tasks.removeLater(l.Config().FileDeleteDelay, renamed)
-	return nil
+	return s.retire(l, "delete", deleteDirSuffix)
 }
 
 // SetAside renames the directory of a log that belongs to no known topic as Kafka does, to <topic>-<partition>.<unique>-stray, and
@@ -38,8 +33,7 @@ func (s *Store) SetAside(tp record.TopicPartition) error {
 		// What is on disk is kept as it is, even if a full disk did not take the last index entries: those can be rebuilt.
 		s.logger.Warn("stray log not closed cleanly", "topic", tp.Topic, "partition", tp.Partition, "dir", l.path, "err", err)
 	}
-	_, err = s.retire(l, "set aside", strayDirSuffix)
-	return err
+	return s.retire(l, "set aside", strayDirSuffix)
 }
 
 // takeOut removes a log from the store, with changeMu held; nobody finds it from here on.
@@ -55,16 +49,31 @@ func (s *Store) takeOut(doing string, tp record.TopicPartition) (*Log, error) {
 	return l, nil
 }
 
-// retire gives the directory of a closed log another name, durably.
-func (s *Store) retire(l *Log, doing, suffix string) (renamed string, err error) {
+// unretired is a closed log whose directory still has to be renamed.
+type unretired struct {
+	log           *Log
+	doing, suffix string
+}
+
+// retire gives the directory of a closed log another name, durably, with changeMu held. If that fails, Create tries again before it makes
+// another log there: it would find itself among the segments of this one.
+func (s *Store) retire(l *Log, doing, suffix string) error {
 	d := l.host.(*logDir)
 	d.forget(l.tp)
-	renamed = filepath.Join(d.path, retiredDirName(l.tp, newUUID(), suffix))
+	if s.unretired == nil {
+		s.unretired = make(map[string]unretired)
+	}
+	s.unretired[l.path] = unretired{l, doing, suffix}
+	renamed := filepath.Join(d.path, retiredDirName(l.tp, newUUID(), suffix))
 	if err := s.cfg.FS.Rename(l.path, renamed); err != nil {
-		return "", l.diskError(doing, err)
+		return l.diskError(doing, err)
 	}
+	delete(s.unretired, l.path)
 	if err := s.cfg.FS.SyncDir(d.path); err != nil {
-		return "", l.diskError(doing, err)
+		return l.syncError(doing, err)
 	}
-	return renamed, nil
+	if suffix == deleteDirSuffix {
+		s.tasks.removeLater(l.Config().FileDeleteDelay, renamed)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -31,7 +32,8 @@ type Store struct {
 	files  *fileCache
 	logger *slog.Logger
 
-	changeMu sync.Mutex // one Create or Delete at a time; held over file operations
+	changeMu  sync.Mutex           // one Create or Delete at a time; held over file operations
+	unretired map[string]unretired // by path; guarded by changeMu
 
 	mu     sync.RWMutex // guards what follows
 	logs   map[record.TopicPartition]*Log
@@ -221,6 +223,11 @@ func (s *Store) Create(tp record.TopicPartition, topicID record.UUID, dir record
 	d, err := s.choose(dir)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", tp, err)
+	}
+	if old, ok := s.unretired[filepath.Join(d.path, tp.String())]; ok {
+		if err := s.retire(old.log, old.doing, old.suffix); err != nil {
+			return nil, fmt.Errorf("create %s: %w", tp, err)
+		}
 	}
 	if l, err = d.create(tp, topicID); err != nil {
 		return nil, err
