@@ -61,6 +61,7 @@ func (h *Handlers) Handle(rq *listener.Request) {
 			return
 		}
 		c.Body = body
+		rq.FreeBody() // a member of a group may wait for minutes, and what it holds of the budget would be missing to those it waits for
 	}
 	r := routes[rq.Header.Key]
 	if r.waits {

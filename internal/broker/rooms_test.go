@@ -74,7 +74,7 @@ func newNode(t testing.TB, settings ...string) *node {
 		Name: "PLAINTEXT", Listener: n.accept, Shared: listener.NewShared(), Handler: n.h.Handle, Logger: slog.New(slog.DiscardHandler),
 		Limits: func() listener.Limits {
 			return listener.Limits{MaxRequestBytes: 10 << 20, MaxConnections: 100, MaxConnectionsPerIP: 100, MaxIdle: 1000 * time.Hour, MaxInFlight: 100,
-				SendBuffer: -1, RecvBuffer: -1}
+				QueuedMaxBytes: n.values.Int64("queued.max.request.bytes"), SendBuffer: -1, RecvBuffer: -1}
 		},
 	})
 	n.publish(&metadata.RegisterBrokerRecord{BrokerID: self, BrokerEpoch: 77, EndPoints: []metadata.RecordEndpoint{{Name: "PLAINTEXT", Host: "one", Port: 9092}}},
