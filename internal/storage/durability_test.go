@@ -301,3 +301,56 @@ func TestATopicIsNotMadeInADirectoryThatCouldNotBeRenamed(t *testing.T) {
 		})
 	}
 }
+
+// Nobody knows which of two directories holds the records that were acknowledged, so that none of them is served.
+func TestALogInTwoDirectoriesIsServedFromNeither(t *testing.T) {
+	for _, full := range []string{"/a", "/b"} {
+		for _, spoilt := range []bool{false, true} {
+			t.Run(fmt.Sprint(full, " has the records, damaged: ", spoilt), func(t *testing.T) {
+				mem := fs.NewMem()
+				cfg := testStoreConfig(t, mem, "/a", "/b")
+				s := openTestStore(t, cfg)
+				id := newUUID()
+				for _, d := range s.Dirs() {
+					if d.Path == full {
+						l, err := s.Create(testTP, id, d.ID)
+						if err != nil {
+							t.Fatal(err)
+						}
+						mustAppend(t, l, batchOf(t, 1, "a"))
+					}
+				}
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if spoilt {
+					if err := fs.WriteFile(mem, full+"/orders-3/00000000000000000000.log", []byte("nonsense"), 0o644); err != nil {
+						t.Fatal(err)
+					}
+					if err := removeCleanShutdown(mem, full); err != nil {
+						t.Fatal(err)
+					}
+				}
+				other := map[string]string{"/a": "/b", "/b": "/a"}[full] + "/orders-3"
+				if err := mem.MkdirAll(other, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := writeUnsynced(mem, other+"/"+partitionMetaFile, formatPartitionMetadata(id)); err != nil {
+					t.Fatal(err)
+				}
+				s = openTestStore(t, cfg)
+				if l, err := s.Create(testTP, id, record.UUID{}); !errors.Is(err, ErrCorrupt) {
+					t.Errorf("a log with offsets %+v is served: %v", l.Offsets(), err)
+				}
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				for _, dir := range []string{"/a", "/b"} {
+					if clean, _, err := readCleanShutdown(mem, dir); clean || err != nil {
+						t.Errorf("%s is marked as cleanly stopped: %v", dir, err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -251,9 +251,17 @@ func (d *logDir) loadLog(ctx context.Context, tp record.TopicPartition, spec loa
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if other := s.logs[tp]; err == nil && other != nil {
-		err = fmt.Errorf("open %s: both %s and %s hold it: move one of them away: %w", tp, other.path, l.path, ErrCorrupt)
-		defer l.abandon()
+	if path, held := s.holderLocked(tp); held {
+		if err == nil {
+			l.abandon()
+		}
+		err = errors.Join(err, fmt.Errorf("open %s: both %s and %s hold it: move one of them away: %w", tp, path, spec.path, ErrCorrupt))
+		if other := s.logs[tp]; other != nil { // it may be the empty one
+			other.abandon()
+			delete(s.logs, tp)
+			other.host.(*logDir).logs--
+			other.host.(*logDir).leaveOutLocked(tp, other.recovery)
+		}
 	}
 	if err == nil {
 		s.enterLocked(l, d)
@@ -263,11 +271,29 @@ func (d *logDir) loadLog(ctx context.Context, tp record.TopicPartition, spec loa
 		s.logger.Error("log not opened", "topic", tp.Topic, "partition", tp.Partition, "dir", d.path, "err", err)
 	}
 	s.broken[tp] = err
+	d.leaveOutLocked(tp, spec.recoveryPoint)
+	return nil
+}
+
+// holderLocked finds a directory that holds a log of the partition already, opened or not.
+func (s *Store) holderLocked(tp record.TopicPartition) (path string, held bool) {
+	if l := s.logs[tp]; l != nil {
+		return l.path, true
+	}
+	for _, d := range s.dirs {
+		if _, held := d.unloaded[tp]; held {
+			return filepath.Join(d.path, tp.String()), true
+		}
+	}
+	return "", false
+}
+
+// leaveOutLocked keeps the recovery point of a log that is not served, for another try.
+func (d *logDir) leaveOutLocked(tp record.TopicPartition, recoveryPoint int64) {
 	if d.unloaded == nil {
 		d.unloaded = make(map[record.TopicPartition]int64)
 	}
-	d.unloaded[tp] = spec.recoveryPoint
-	return nil
+	d.unloaded[tp] = recoveryPoint
 }
 
 func (d *logDir) openLog(ctx context.Context, tp record.TopicPartition, spec loadSpec) (*Log, error) {
