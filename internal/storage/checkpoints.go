@@ -127,8 +127,8 @@ func (d *logDir) writeRecoveryPoints(list []*Log) error {
 		l.checkpoint = l.recovery
 		l.mu.Unlock()
 	}
-	for tp, offset := range d.unloaded {
-		points = append(points, partitionOffset{tp, offset})
+	for tp, l := range d.unloaded {
+		points = append(points, partitionOffset{tp, l.recoveryPoint})
 	}
 	return d.writeOffsets(recoveryPointFile, points)
 }
@@ -142,6 +142,11 @@ func (d *logDir) writeLogStarts(list []*Log) error {
 			starts = append(starts, partitionOffset{l.tp, l.logStart})
 		}
 		l.mu.RUnlock()
+	}
+	for tp, l := range d.unloaded {
+		if l.logStart >= 0 {
+			starts = append(starts, partitionOffset{tp, l.logStart})
+		}
 	}
 	return d.writeOffsets(logStartFile, starts)
 }

@@ -354,3 +354,43 @@ func TestALogInTwoDirectoriesIsServedFromNeither(t *testing.T) {
 		}
 	}
 }
+
+// Records that were deleted stay deleted, also if the log could not be opened in between.
+func TestTheStartOfALogThatIsLeftOutIsRemembered(t *testing.T) {
+	mem := fs.NewMem()
+	cfg := testStoreConfig(t, mem, "/data")
+	s := openTestStore(t, cfg)
+	l, err := s.Create(testTP, newUUID(), record.UUID{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		mustAppend(t, l, batchOf(t, 1, "a"))
+	}
+	l.SetHighWatermark(3)
+	if err := l.AdvanceLogStart(2); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const meta = "/data/orders-3/" + partitionMetaFile
+	whole, err := fs.ReadFile(mem, meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range [][]byte{[]byte(strings.Repeat("nonsense: 1\n", 9)), whole} {
+		if err := fs.WriteFile(mem, meta, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s = openTestStore(t, cfg)
+		if l, ok := s.Log(testTP); ok && l.Offsets().LogStart != 2 {
+			t.Errorf("offsets %+v", l.Offsets())
+		} else if ok != (len(content) == len(whole)) {
+			t.Errorf("log opened: %v, %v", ok, s.Broken(testTP))
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

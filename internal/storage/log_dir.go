@@ -35,7 +35,7 @@ type logDir struct {
 
 	checkpointMu sync.Mutex // one writer of the checkpoint files at a time; held over writing them
 	written      map[string]uint64
-	unloaded     map[record.TopicPartition]int64 // recovery points of logs that could not be opened, kept for another try
+	unloaded     map[record.TopicPartition]leftOut // what the checkpoints said of logs that could not be opened, kept for another try
 	// stale is the logs that are gone but may still stand in the checkpoint files, each with the number of its end.
 	stale map[record.TopicPartition]uint64
 	ended uint64 // logs, so far
@@ -260,7 +260,7 @@ func (d *logDir) loadLog(ctx context.Context, tp record.TopicPartition, spec loa
 			other.abandon()
 			delete(s.logs, tp)
 			other.host.(*logDir).logs--
-			other.host.(*logDir).leaveOutLocked(tp, other.recovery)
+			other.host.(*logDir).leaveOutLocked(tp, leftOut{other.recovery, other.logStart})
 		}
 	}
 	if err == nil {
@@ -271,7 +271,7 @@ func (d *logDir) loadLog(ctx context.Context, tp record.TopicPartition, spec loa
 		s.logger.Error("log not opened", "topic", tp.Topic, "partition", tp.Partition, "dir", d.path, "err", err)
 	}
 	s.broken[tp] = err
-	d.leaveOutLocked(tp, spec.recoveryPoint)
+	d.leaveOutLocked(tp, leftOut{spec.recoveryPoint, spec.logStart})
 	return nil
 }
 
@@ -288,12 +288,17 @@ func (s *Store) holderLocked(tp record.TopicPartition) (path string, held bool) 
 	return "", false
 }
 
-// leaveOutLocked keeps the recovery point of a log that is not served, for another try.
-func (d *logDir) leaveOutLocked(tp record.TopicPartition, recoveryPoint int64) {
+// leftOut is a log that is not served.
+type leftOut struct {
+	recoveryPoint int64
+	logStart      int64 // -1: it follows from the first segment
+}
+
+func (d *logDir) leaveOutLocked(tp record.TopicPartition, l leftOut) {
 	if d.unloaded == nil {
-		d.unloaded = make(map[record.TopicPartition]int64)
+		d.unloaded = make(map[record.TopicPartition]leftOut)
 	}
-	d.unloaded[tp] = recoveryPoint
+	d.unloaded[tp] = l
 }
 
 func (d *logDir) openLog(ctx context.Context, tp record.TopicPartition, spec loadSpec) (*Log, error) {
