@@ -39,13 +39,14 @@ func (h *Handlers) metadata(c *Call) {
 	}}, c)
 }
 
-// missingTopics lists the valid names that the request asks for, may create, and that do not exist.
+// missingTopics lists the valid names that the request asks for, may create, and that do not exist, each once.
 func (h *Handlers) missingTopics(c *Call, rq *kmsg.MetadataRequest) []string {
 	if len(rq.Topics) == 0 || (rq.Version >= 4 && !rq.AllowAutoTopicCreation) {
 		return nil
 	}
 	enabled := h.Config().Bool("auto.create.topics.enable")
 	var missing []string
+	listed := make(map[string]bool)
 	for _, t := range rq.Topics {
 		if t.Topic == nil || t.TopicID != ([16]byte{}) {
 			continue
@@ -57,7 +58,8 @@ func (h *Handlers) missingTopics(c *Call, rq *kmsg.MetadataRequest) []string {
 		} else if !enabled {
 			continue
 		}
-		if _, ok := c.Image.Topic(*t.Topic); !ok && metadata.CheckTopicName(*t.Topic) == nil {
+		if _, ok := c.Image.Topic(*t.Topic); !ok && !listed[*t.Topic] && metadata.CheckTopicName(*t.Topic) == nil {
+			listed[*t.Topic] = true
 			missing = append(missing, *t.Topic)
 		}
 	}

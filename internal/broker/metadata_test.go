@@ -227,7 +227,7 @@ func TestMetadataCreatesTopicsWhenItMay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			withAdmin(t, []string{"auto.create.topics.enable", test.setting}, func(t *testing.T, n *adminNode, c, _ *client) {
 				n.creates(nil)
-				rq := metadataOf("new", "bad name")
+				rq := metadataOf("new", "bad name", "new") // named twice, but made once: the controller refuses a name that comes twice
 				rq.AllowAutoTopicCreation = test.allowed
 				resp := ask[*kmsg.MetadataResponse](c, rq, test.version)
 				if got := topicLines(resp); got != "bad name/0 INVALID_TOPIC_EXCEPTION, "+test.want {
