@@ -144,12 +144,14 @@ func (p *Partition) append(batches []byte, leaderEpoch int32, origin storage.Ori
 		return storage.AppendInfo{}, err
 	}
 	info, err := p.log.Append(batches, storage.AppendOptions{LeaderEpoch: epoch, Origin: origin, Now: time.Now()})
-	if err != nil || info.Duplicate {
+	if err != nil {
 		return info, err
 	}
 	p.mu.Lock()
-	moved := p.progress.Appended(info.LogEnd)
-	p.grown.appended(int64(len(batches)), info.LogEnd)
+	moved := p.progress.Appended(info.LogEnd) // also for a duplicate: its first append may have failed when it was flushed
+	if moved || !info.Duplicate {
+		p.grown.appended(int64(len(batches)), info.LogEnd)
+	}
 	p.advanced(moved, ready)
 	p.mu.Unlock()
 	return info, nil
