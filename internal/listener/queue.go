@@ -211,9 +211,22 @@ func (c *conn) shut(reason string) {
 	c.changed.Broadcast()
 }
 
+// lastAnswers is how long what is under way may take once nothing more is read from a connection. The longest waits of a member of a group
+// are days, and a client that has gone cannot be told from one that only stopped sending.
+const lastAnswers = 30 * time.Second
+
 // awaitEnd waits for the end of the connection and of its writer, and drops what will not be written.
 func (c *conn) awaitEnd() {
 	c.mu.Lock()
+	if !c.closed {
+		var last *time.Timer
+		last = time.AfterFunc(lastAnswers, func() {
+			if !c.giveUp() {
+				last.Reset(lastAnswers)
+			}
+		})
+		defer last.Stop()
+	}
 	for !c.closed || c.writing {
 		c.changed.Wait()
 	}
@@ -221,4 +234,14 @@ func (c *conn) awaitEnd() {
 	c.writing = true
 	c.mu.Unlock()
 	c.flush(false)
+}
+
+// giveUp closes the connection unless a reply is being written, which has a time limit of its own, and reports whether it is closed.
+func (c *conn) giveUp() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.writing {
+		c.shut("")
+	}
+	return c.closed
 }
