@@ -27,6 +27,10 @@ type ProducePartition struct {
 	Records   []byte // nil: null
 }
 
+// costProduced is the memory that the answer for one partition takes: a ProduceResult, and its bytes. A partition with records is longer than
+// a tenth of it, so that no real request is refused.
+const costProduced = 80 + 64
+
 // produceByID is the first version that names topics by id only.
 const produceByID = 13
 
@@ -58,6 +62,9 @@ func ParseProduce(h RequestHeader, body []byte) (ProduceRequest, error) {
 	}
 	if r.bad {
 		return ProduceRequest{}, fmt.Errorf("Produce v%d request of %d bytes: a length is wrong or null where it may not be: %w", h.Version, len(body), ErrMalformed)
+	}
+	if limit := decodeFactor*len(body) + decodeSlack; p.partitions*costProduced > limit {
+		return ProduceRequest{}, fmt.Errorf("Produce v%d request of %d bytes: answering %d partitions would take more than %d bytes: %w", h.Version, len(body), p.partitions, limit, ErrMalformed)
 	}
 	if transactional != nil {
 		s := string(transactional)
