@@ -251,5 +251,9 @@ func (q *Quorum) retain(now time.Time) error {
 		total -= all[0].size
 		all = all[1:]
 	}
-	return q.log.AdvanceLogStart(min(all[0].end, q.log.Offsets().HighWatermark))
+	if err := q.log.AdvanceLogStart(min(all[0].end, q.log.Offsets().HighWatermark)); err != nil {
+		return err
+	}
+	_, err = q.log.Retain(now)
+	return err
 }
