@@ -394,3 +394,34 @@ func TestTheStartOfALogThatIsLeftOutIsRemembered(t *testing.T) {
 		}
 	}
 }
+
+// What is left of an attempt would be a second directory of the partition once it is made somewhere else.
+func TestALogThatCouldNotBeMadeLeavesNothingBehind(t *testing.T) {
+	mem := fs.NewMem()
+	cfg := testStoreConfig(t, mem, "/a", "/b")
+	s := openTestStore(t, cfg)
+	id, a, b := newUUID(), s.Dirs()[0].ID, s.Dirs()[1].ID
+	mem.Inject(func(op fs.Op, name string) error {
+		if op == fs.OpCreate && strings.HasPrefix(name, "/a/") && strings.HasSuffix(name, logSuffix) {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	if _, err := s.Create(testTP, id, a); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("with a full disk: %v", err)
+	}
+	l, err := s.Create(testTP, id, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, l, batchOf(t, 1, "a"))
+	mem.Inject(nil)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openTestStore(t, cfg)
+	defer s.Close()
+	if l, ok := s.Log(testTP); !ok || l.Offsets().LogEnd != 1 {
+		t.Errorf("opened %v: %v", ok, s.Broken(testTP))
+	}
+}

@@ -324,14 +324,21 @@ func (s *Store) logConfig(topic string) LogConfig {
 	return s.cfg.LogConfig(topic)
 }
 
-// create makes the directory of a new log.
-func (d *logDir) create(tp record.TopicPartition, topicID record.UUID) (*Log, error) {
+// create makes the directory of a new log, or leaves none behind: the log may be made in another directory next.
+func (d *logDir) create(tp record.TopicPartition, topicID record.UUID) (made *Log, _ error) {
 	s := d.store
 	path := filepath.Join(d.path, tp.String())
 	l := newLog(tp, path, s.cfg.FS, s.files, d, s.logConfig(tp.Topic), s.logger)
 	l.topicID = topicID
 	if err := d.purge(tp); err != nil {
 		return nil, l.diskError("create", err)
+	}
+	if _, err := s.cfg.FS.Stat(path); errors.Is(err, os.ErrNotExist) {
+		defer func() {
+			if made == nil {
+				_ = s.cfg.FS.RemoveAll(path) // the first error says more
+			}
+		}()
 	}
 	if err := s.cfg.FS.MkdirAll(path, 0o755); err != nil {
 		return nil, l.diskError("create", err)
