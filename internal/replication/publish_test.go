@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -146,28 +147,30 @@ func TestRestartKeepsRecordsAndSetsStraysAside(t *testing.T) {
 }
 
 func TestFailedDirectoryAnswersDiskError(t *testing.T) {
-	w := newWorld(t)
-	defer w.node.Close()
-	w.publish(topic("orders", 1, 1, self)...)
-	p := w.leader("orders", 0)
-	w.append(p, 1)
-	w.fs.(*fs.Mem).Inject(func(op fs.Op, name string) error {
-		if op == fs.OpWrite {
-			return syscall.EIO
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		w.publish(topic("orders", 1, 1, self)...)
+		p := w.leader("orders", 0)
+		w.append(p, 1)
+		w.fs.(*fs.Mem).Inject(func(op fs.Op, name string) error {
+			if op == fs.OpWrite {
+				return syscall.EIO
+			}
+			return nil
+		})
+		if _, err := p.Append(batch(1), -1, storage.FromClient, true); !errors.Is(err, storage.ErrDisk) {
+			t.Fatalf("append: %v", err)
 		}
-		return nil
+		synctest.Wait() // until the store has told the node
+		if _, err := w.node.Leader(p.TopicPartition(), -1); !errors.Is(err, storage.ErrDisk) {
+			t.Fatalf("leader: %v", err)
+		}
+		if got := w.node.Count(); got != (Counts{Partitions: 1, Offline: 1}) {
+			t.Fatalf("counts %+v", got)
+		}
+		if diff := cmp.Diff([]string{"orders-0@0+", "orders-0@0-"}, w.led); diff != "" {
+			t.Fatal(diff)
+		}
 	})
-	if _, err := p.Append(batch(1), -1, storage.FromClient, true); !errors.Is(err, storage.ErrDisk) {
-		t.Fatalf("append: %v", err)
-	}
-	w.node.FailDir("/data", syscall.EIO)
-	if _, err := w.node.Leader(p.TopicPartition(), -1); !errors.Is(err, storage.ErrDisk) {
-		t.Fatalf("leader: %v", err)
-	}
-	if got := w.node.Count(); got != (Counts{Partitions: 1, Offline: 1}) {
-		t.Fatalf("counts %+v", got)
-	}
-	if diff := cmp.Diff([]string{"orders-0@0+", "orders-0@0-"}, w.led); diff != "" {
-		t.Fatal(diff)
-	}
 }
