@@ -425,3 +425,39 @@ func TestALogThatCouldNotBeMadeLeavesNothingBehind(t *testing.T) {
 		t.Errorf("opened %v: %v", ok, s.Broken(testTP))
 	}
 }
+
+// A flush that was asked for before a topic was deleted must touch neither the directory's standing nor the next topic of that name.
+func TestALateFlushOfADeletedLogDoesNothing(t *testing.T) {
+	mem := fs.NewMem()
+	s := openTestStore(t, testStoreConfig(t, mem, "/data"))
+	defer s.Close()
+	var old []*Log
+	for epoch := range int32(2) {
+		l, err := s.Create(testTP, newUUID(), record.UUID{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Append(batchOf(t, 1, "a"), AppendOptions{LeaderEpoch: 7 + epoch, Now: day0}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Delete(testTP); err != nil {
+			t.Fatal(err)
+		}
+		old = append(old, l)
+	}
+	if err := old[0].Flush(); !isClosed(err) {
+		t.Errorf("flush of a deleted log: %v", err)
+	}
+	if err := s.Dirs()[0].Offline; err != nil {
+		t.Fatalf("the directory went offline: %v", err)
+	}
+	if _, err := s.Create(testTP, newUUID(), record.UUID{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := old[1].Flush(); !isClosed(err) {
+		t.Errorf("flush of a deleted log: %v", err)
+	}
+	if b, err := fs.ReadFile(mem, "/data/orders-3/"+epochFile); err == nil {
+		t.Errorf("the new log has the leader epochs of the old one: %q", b)
+	}
+}

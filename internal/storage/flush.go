@@ -26,18 +26,18 @@ func (l *Log) flushLocked(target int64) error {
 	}
 	l.mu.RLock()
 	done := l.recovery >= target && !l.epochs.changed(l.logEnd)
+	closed := l.closed // which takes flushMu: it stays as it is
 	l.mu.RUnlock()
 	if done {
 		return nil
+	}
+	if closed { // the directory may be gone, or another log's by now
+		return l.errClosed()
 	}
 	if err := l.writeEpochs(); err != nil {
 		return l.diskError("flush", err)
 	}
 	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return l.errClosed()
-	}
 	newFiles, newMeta, newDir := l.newFiles, l.newMeta, l.newDir
 	l.newFiles, l.newMeta, l.newDir = false, false, false
 	rolled := l.rolled
