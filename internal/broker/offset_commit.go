@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -25,9 +27,7 @@ func (h *Handlers) offsetCommit(c *Call) {
 				resp.Topics[i].TopicID = [16]byte{}
 			}
 		}
-		for _, t := range refused.Topics {
-			resp.Topics = addCommitTopic(resp.Topics, t)
-		}
+		resp.Topics = addCommitTopics(resp.Topics, refused.Topics)
 		c.Respond(resp)
 	})
 }
@@ -105,13 +105,27 @@ func namedTopic(im *metadata.Image, byID bool, name *string, id [16]byte) (*meta
 	return t, 0
 }
 
-// addCommitTopic adds a topic's partitions to the topic's part of the answer.
-func addCommitTopic(topics []kmsg.OffsetCommitResponseTopic, t kmsg.OffsetCommitResponseTopic) []kmsg.OffsetCommitResponseTopic {
-	for i := range topics {
-		if topics[i].Topic == t.Topic && topics[i].TopicID == t.TopicID {
-			topics[i].Partitions = append(topics[i].Partitions, t.Partitions...)
-			return topics
-		}
+// addCommitTopics adds the refused partitions of topics to the topics' parts of the answer. It runs on the group coordinator's goroutine.
+func addCommitTopics(topics, refused []kmsg.OffsetCommitResponseTopic) []kmsg.OffsetCommitResponseTopic {
+	if len(refused) == 0 {
+		return topics
 	}
-	return append(topics, t)
+	type key struct {
+		name string
+		id   [16]byte
+	}
+	at := make(map[key]int, len(topics)+len(refused))
+	for i := range slices.Backward(topics) { // of several parts the first one takes it
+		at[key{topics[i].Topic, topics[i].TopicID}] = i
+	}
+	for _, t := range refused {
+		k := key{t.Topic, t.TopicID}
+		if i, ok := at[k]; ok {
+			topics[i].Partitions = append(topics[i].Partitions, t.Partitions...)
+			continue
+		}
+		at[k] = len(topics)
+		topics = append(topics, t)
+	}
+	return topics
 }

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -34,21 +36,28 @@ func (h *Handlers) offsetDelete(c *Call) {
 	h.submit(c, rq.Group, known, func(answer kmsg.Response) {
 		resp := answer.(*kmsg.OffsetDeleteResponse)
 		if resp.ErrorCode == 0 {
-			for _, t := range refused {
-				resp.Topics = addDeleteTopic(resp.Topics, t)
-			}
+			resp.Topics = addDeleteTopics(resp.Topics, refused)
 		}
 		c.Respond(resp)
 	})
 }
 
-// addDeleteTopic adds a topic's partitions to the topic's part of the answer.
-func addDeleteTopic(topics []kmsg.OffsetDeleteResponseTopic, t kmsg.OffsetDeleteResponseTopic) []kmsg.OffsetDeleteResponseTopic {
-	for i := range topics {
-		if topics[i].Topic == t.Topic {
-			topics[i].Partitions = append(topics[i].Partitions, t.Partitions...)
-			return topics
-		}
+// addDeleteTopics adds the refused partitions of topics to the topics' parts of the answer. It runs on the group coordinator's goroutine.
+func addDeleteTopics(topics, refused []kmsg.OffsetDeleteResponseTopic) []kmsg.OffsetDeleteResponseTopic {
+	if len(refused) == 0 {
+		return topics
 	}
-	return append(topics, t)
+	at := make(map[string]int, len(topics)+len(refused))
+	for i := range slices.Backward(topics) { // of several parts the first one takes it
+		at[topics[i].Topic] = i
+	}
+	for _, t := range refused {
+		if i, ok := at[t.Topic]; ok {
+			topics[i].Partitions = append(topics[i].Partitions, t.Partitions...)
+			continue
+		}
+		at[t.Topic] = len(topics)
+		topics = append(topics, t)
+	}
+	return topics
 }
