@@ -49,10 +49,15 @@ func (cf *cachedFile) acquire() (fs.File, error) {
 		return nil, ErrClosed
 	}
 	f, err := c.fsys.OpenFile(cf.path, os.O_RDWR, 0)
+	c.mu.Lock()
 	if err != nil {
+		gone = cf.gone // the file may have gone since
+		c.mu.Unlock()
+		if gone {
+			return nil, ErrClosed
+		}
 		return nil, err
 	}
-	c.mu.Lock()
 	if other, ok := cf.holdLocked(); ok {
 		c.mu.Unlock()
 		_ = f.Close() // somebody else was faster; ours was not written to
