@@ -8,7 +8,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/coordinator"
-	"leat/internal/metadata"
 )
 
 // The kinds of coordinator that FindCoordinator asks for.
@@ -35,7 +34,7 @@ func (h *Handlers) findCoordinator(c *Call) {
 	go h.run(route{handle: func(h *Handlers, c *Call) {
 		ctx, cancel := context.WithTimeout(c.Gone, autoCreateWait)
 		defer cancel()
-		h.createInternalTopic(ctx, c, topic)
+		h.autoCreate(ctx, c, []string{topic}) // what goes wrong is logged; the client is told that there is no coordinator yet
 		c.Image = h.Image()
 		c.Respond(h.coordinators(c, rq, topic))
 	}}, c)
@@ -98,36 +97,6 @@ func (h *Handlers) coordinatorOf(c *Call, rq *kmsg.FindCoordinatorRequest, topic
 	}
 	one.NodeID, one.Host, one.Port, one.ErrorCode = b.ID, ep.Host, int32(ep.Port), 0
 	return one
-}
-
-// createInternalTopic makes a topic of the platform and waits until this node knows who leads it. What goes wrong is logged; the client is
-// told that there is no coordinator yet and asks again.
-func (h *Handlers) createInternalTopic(ctx context.Context, c *Call, name string) {
-	t, ok := h.internalTopic(name)
-	if !ok {
-		return
-	}
-	rq := kmsg.NewPtrCreateTopicsRequest()
-	rq.Version = rq.MaxVersion()
-	rq.TimeoutMillis = int32(autoCreateWait.Milliseconds())
-	rq.Topics = append(rq.Topics, t)
-	answer, err := h.Controller.Do(ctx, c.Conn.Principal, rq)
-	if err != nil {
-		h.Logger.Warn("internal topic could not be created", "topic", name, "err", err)
-		return
-	}
-	if resp, ok := answer.(*kmsg.CreateTopicsResponse); ok {
-		for _, rt := range resp.Topics {
-			if rt.ErrorCode != 0 && rt.ErrorCode != kerr.TopicAlreadyExists.Code {
-				h.Logger.Warn("internal topic could not be created", "topic", name, "err", kerr.ErrorForCode(rt.ErrorCode), "reason", deref(rt.ErrorMessage))
-				return
-			}
-		}
-	}
-	_ = h.Await(ctx, func(im *metadata.Image) bool {
-		t, known := im.Topic(name)
-		return known && led(im, t)
-	})
 }
 
 // internalTopic is how a topic of the platform is made, from the broker's configs; false if name is not one.

@@ -173,8 +173,8 @@ func refuseAll(body kmsg.Request, code int16, message string) kmsg.Response {
 	return body.ResponseKind()
 }
 
-// autoCreate makes topics that a client named with the cluster's defaults, waits until this node knows them, and returns the error codes
-// of those that could not be made.
+// autoCreate makes topics that a client named or that the platform needs, waits until this node knows who leads them, and returns the
+// error codes of those that could not be made.
 func (h *Handlers) autoCreate(ctx context.Context, c *Call, names []string) map[string]int16 {
 	rq := kmsg.NewPtrCreateTopicsRequest()
 	rq.Version = rq.MaxVersion()
@@ -196,6 +196,9 @@ func (h *Handlers) autoCreate(ctx context.Context, c *Call, names []string) map[
 			refused[t.Topic] = t.ErrorCode
 		default:
 			refused[t.Topic] = kerr.UnknownTopicOrPartition.Code
+		}
+		if _, failed := refused[t.Topic]; failed && isInternal(t.Topic) { // no client chose how it is made, so the operator must hear
+			h.Logger.Warn("internal topic could not be created", "topic", t.Topic, "err", kerr.ErrorForCode(t.ErrorCode), "reason", deref(t.ErrorMessage))
 		}
 	}
 	_ = h.Await(ctx, func(im *metadata.Image) bool {
