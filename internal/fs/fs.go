@@ -11,6 +11,7 @@ import (
 	iofs "io/fs"
 	"os"
 	"syscall"
+	"time"
 )
 
 // ErrLocked is returned by FS.Lock for a file that somebody else has locked.
@@ -33,6 +34,12 @@ type FS interface {
 	Stat(name string) (iofs.FileInfo, error)
 	// SyncDir makes renames, creations and removals in the directory durable.
 	SyncDir(name string) error
+	// SyncAll makes everything durable that was written so far in and below the named directory: names, sizes and contents of all
+	// its files, also of those that are not open. It may do more (on Linux the whole file system that holds name). An error of
+	// writing back that somebody was told of before (File.Sync of that file, an earlier SyncAll) need not be reported again.
+	SyncAll(name string) error
+	// SetModTime changes what Stat gives as the time of the last change.
+	SetModTime(name string, t time.Time) error
 	// Lock takes an exclusive lock on the named file (created if absent) without waiting; ErrLocked if another process, or
 	// another Lock in this one, holds it. Closing releases it.
 	Lock(name string) (io.Closer, error)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Op names an operation to an injector.
@@ -34,6 +35,8 @@ const (
 	OpSyncDir   Op = "syncdir"
 	OpLock      Op = "lock"
 	OpUsage     Op = "statfs"
+	OpSyncAll   Op = "syncfs"
+	OpChtimes   Op = "chtimes"
 )
 
 // Injector decides before each operation of a Mem whether it fails, and with what. It is called without locks held, so it may
@@ -342,6 +345,42 @@ func (m *Mem) SyncDir(name string) error {
 		return &os.PathError{Op: "open", Path: name, Err: err}
 	}
 	n.settle(m.lastOp)
+	return nil
+}
+
+// SyncAll implements FS. It does no more than it must: what does not lie below name is still in danger.
+func (m *Mem) SyncAll(name string) error {
+	if err := m.before(OpSyncAll, name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.find(names(name))
+	if err != nil {
+		return &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	n.each(func(n *node) {
+		if n.isDir() {
+			n.settle(m.lastOp)
+		} else {
+			n.sync()
+		}
+	})
+	return nil
+}
+
+// SetModTime implements FS.
+func (m *Mem) SetModTime(name string, t time.Time) error {
+	if err := m.before(OpChtimes, name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.find(names(name))
+	if err != nil {
+		return &os.PathError{Op: "chtimes", Path: name, Err: err}
+	}
+	n.changed = t
 	return nil
 }
 

@@ -126,6 +126,34 @@ func TestWhatACrashLeftIsIndependent(t *testing.T) {
 }
 
 // A crash with chance leaves each page as it is or as it was, and a size in between, and the same for the same seed.
+func TestSyncAllKeepsEverythingBelowADirectory(t *testing.T) {
+	d := newDisk(t)
+	d.ok(d.MkdirAll("/d/e", 0o755))
+	d.ok(d.SyncDir("/"))
+	d.write(d.create("/d/a"), "one")
+	f := d.create("/d/e/b")
+	d.write(f, "two")
+	d.write(d.create("/beside"), "three")
+	broken := errors.New("broken")
+	d.Inject(func(op fs.Op, _ string) error {
+		if op == fs.OpSyncAll {
+			return broken
+		}
+		return nil
+	})
+	if err := d.SyncAll("/d"); !errors.Is(err, broken) {
+		t.Fatalf("SyncAll = %v, want the injected error", err)
+	}
+	d.has(d.Crash(nil), "/d/a", "-")
+	d.Inject(nil)
+	d.ok(d.SyncAll("/d"))
+	d.write(f, " and more")
+	left := d.Crash(nil)
+	d.has(left, "/d/a", "one")
+	d.has(left, "/d/e/b", "two")
+	d.has(left, "/beside", "-")
+}
+
 func TestCrashByChanceMixesOldAndNew(t *testing.T) {
 	d := newDisk(t)
 	f := d.create("/a")

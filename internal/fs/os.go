@@ -5,6 +5,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"os"
+	"time"
 )
 
 // OS is the operating system's file system.
@@ -47,6 +48,10 @@ func (osFS) SyncDir(name string) error {
 	err = d.Sync()
 	return errors.Join(err, d.Close())
 }
+
+func (osFS) SyncAll(name string) error { return syncBelow(name) }
+
+func (osFS) SetModTime(name string, t time.Time) error { return os.Chtimes(name, time.Time{}, t) }
 
 func (osFS) Lock(name string) (io.Closer, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)

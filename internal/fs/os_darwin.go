@@ -2,7 +2,9 @@ package fs
 
 import (
 	"errors"
+	iofs "io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +20,21 @@ func lockFile(f *os.File) error {
 
 // dataSync is a full flush of the drive's cache: fsync on this system does not reach the medium.
 func dataSync(f *os.File) error { return f.Sync() }
+
+// syncBelow syncs file by file: sync(2) of this system does not wait.
+func syncBelow(name string) error {
+	return filepath.WalkDir(name, func(path string, entry iofs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() && !entry.Type().IsRegular() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		err = f.Sync()
+		return errors.Join(err, f.Close())
+	})
+}
 
 func diskUsage(name string) (total, available int64, err error) {
 	var st unix.Statfs_t

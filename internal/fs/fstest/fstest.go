@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"leat/internal/fs"
 )
@@ -320,6 +321,33 @@ var cases = []struct {
 		if err != nil || total <= 0 || available < 0 || available > total {
 			s.Fatalf("Usage = %d, %d, %v", total, available, err)
 		}
+	}},
+	{"everything below a directory is synced at once", func(s *suite) {
+		s.ok(s.fs.MkdirAll(s.path("d", "e"), 0o755))
+		s.create("d/a", "one")
+		f := s.open("d/e/b", os.O_RDWR|os.O_CREATE)
+		_, err := f.Write([]byte("two"))
+		s.ok(err)
+		s.ok(s.fs.SyncAll(s.path("d")))
+		s.content("d/a", "one")
+		s.content("d/e/b", "two")
+		s.refused(s.fs.SyncAll(s.path("absent")), os.ErrNotExist)
+	}},
+	{"the time of the last change can be set", func(s *suite) {
+		s.create("a", "one")
+		then := time.UnixMilli(1_600_000_000_123)
+		s.ok(s.fs.SetModTime(s.path("a"), then))
+		info, err := s.fs.Stat(s.path("a"))
+		if err != nil || !info.ModTime().Equal(then) {
+			s.Fatalf("Stat after SetModTime: %v, %v; want %v", info, err, then)
+		}
+		f := s.open("a", os.O_WRONLY)
+		_, err = f.WriteAt([]byte("two"), 0)
+		s.ok(err)
+		if info, err = s.fs.Stat(s.path("a")); err != nil || !info.ModTime().After(then) {
+			s.Fatalf("a write leaves %v, %v", info, err)
+		}
+		s.refused(s.fs.SetModTime(s.path("absent"), then), os.ErrNotExist)
 	}},
 	{"WriteFile replaces and leaves nothing behind", func(s *suite) {
 		s.ok(fs.WriteFile(s.fs, s.path("a"), []byte("first and longer"), 0o644))
