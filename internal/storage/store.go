@@ -49,6 +49,16 @@ type Store struct {
 // and starts the shared schedulers (retention, flush, checkpoints, delayed deletes). With a ClusterID of "" it takes the one
 // found in the directories. It fails only if no directory is usable or one is foreign or locked.
 func Open(ctx context.Context, cfg StoreConfig) (*Store, error) {
+	s, err := open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.tasks.start(s)
+	return s, nil
+}
+
+// open is Open without the schedulers: a test that runs their work itself is repeatable.
+func open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	s := &Store{
 		cfg: cfg, logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)),
 		logs: make(map[record.TopicPartition]*Log), broken: make(map[record.TopicPartition]error),
@@ -66,7 +76,6 @@ func Open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		return nil, err
 	}
 	s.brokerEpoch.Store(s.PreviousBrokerEpoch())
-	s.tasks.start(s)
 	return s, nil
 }
 
