@@ -2,6 +2,7 @@ package target
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,8 @@ type Config struct {
 	Settings map[string]string
 	// Wrap goes before the command, for instance a processor limit.
 	Wrap []string
+	// Patience is how long a start or a stop may take; zero: a minute.
+	Patience time.Duration
 }
 
 // Node is one broker, started or stopped. Its ports stay the same over restarts.
@@ -94,6 +97,8 @@ func (n *Node) LogFile() string { return filepath.Join(n.cfg.Dir, string(n.cfg.K
 // PID is the process of a started node.
 func (n *Node) PID() int { return n.cmd.Process.Pid }
 
+func (n *Node) patience() time.Duration { return cmp.Or(n.cfg.Patience, time.Minute) }
+
 // Start starts the process and returns once it serves: it answers a request for metadata, and leat has printed its ready line.
 // The time that took is the start-up time.
 func (n *Node) Start(ctx context.Context) (time.Duration, error) {
@@ -146,7 +151,7 @@ func (n *Node) argv() ([]string, error) {
 
 // awaitReady asks for metadata until it is answered; leat must have said that it is ready, too, behind that position of its log.
 func (n *Node) awaitReady(ctx context.Context, logged int64) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, n.patience())
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(n.Bootstrap()), kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }))
 	if err != nil {
@@ -193,9 +198,9 @@ func (n *Node) Stop() error {
 	}
 	select {
 	case <-n.exited:
-	case <-time.After(time.Minute):
+	case <-time.After(n.patience()):
 		n.Kill()
-		return fmt.Errorf("%s: still running a minute after SIGTERM\n%s", n.cfg.Kind, n.LogTail(30))
+		return fmt.Errorf("%s: still running %s after SIGTERM\n%s", n.cfg.Kind, n.patience(), n.LogTail(30))
 	}
 	n.cmd = nil
 	// A JVM ends with 128 + 15 after a clean stop by SIGTERM.
