@@ -37,6 +37,7 @@ type LogConfig struct {
 	TimestampBeforeMax     time.Duration // message.timestamp.before.max.ms; the largest Duration: no bound
 	TimestampAfterMax      time.Duration
 	RemoteStorage          bool
+	Encrypted              bool // leat.encryption: segments that begin from now on are encrypted
 }
 
 // Settings are the node-level settings that may change at run time. Zero means Kafka's default.

@@ -151,7 +151,7 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 
 // cutTorn ends the log at the last whole valid batch of a segment.
 func (l *Log) cutTorn(seg *segment, f truncater, walk *recoveryWalk, bad error) error {
-	if !errors.Is(bad, errBadHeader) && !errors.Is(bad, io.ErrUnexpectedEOF) {
+	if !errors.Is(bad, errBadHeader) && !errors.Is(bad, io.ErrUnexpectedEOF) && !errors.Is(bad, fs.ErrDamaged) {
 		return l.diskError("recover", bad)
 	}
 	if walk.next < walk.verifyFrom {
@@ -197,7 +197,8 @@ func (w *recoveryWalk) window(n int64) ([]byte, error) {
 	}
 	w.buf, w.from = w.buf[:want], w.position
 	got, err := w.r.ReadAt(w.buf, w.position)
-	if int64(got) == want {
+	if int64(got) >= n { // what lies behind may be torn
+		w.buf = w.buf[:got]
 		return w.buf[:n], nil
 	}
 	w.buf = nil

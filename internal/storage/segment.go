@@ -120,7 +120,7 @@ func locate(r io.ReaderAt, from, end, offset int64) (batchHeader, int64, error) 
 
 // corrupt wraps an error of reading the segment, naming it.
 func (s *segment) corrupt(err error) error {
-	if errors.Is(err, errBadHeader) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errIndex) {
+	if errors.Is(err, errBadHeader) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errIndex) || errors.Is(err, fs.ErrDamaged) {
 		return fmt.Errorf("%s: %w: %w", s.file.path, err, ErrCorrupt)
 	}
 	if errors.Is(err, ErrClosed) {
