@@ -53,6 +53,18 @@ type Settings struct {
 	TransactionMaxTimeout     time.Duration
 	MaxDecompressedBatchBytes int
 	MaxOpenFiles              int // segment files kept open by the LRU
+	Cleaner                   CleanerSettings
+}
+
+// CleanerSettings are those of compaction, log.cleaner.*. Zero means Kafka's default.
+type CleanerSettings struct {
+	Disabled       bool    // log.cleaner.enable=false
+	Threads        int     // negative: none
+	DedupeBuffer   int64   // bytes of offset maps, of all threads together
+	LoadFactor     float64 // how full a map may get, above 0 up to 1
+	IOBuffer       int     // bytes read and written at once, of all threads together
+	BytesPerSecond float64 // read and written, by all threads together; 0: no limit
+	Backoff        time.Duration
 }
 
 // StoreConfig is what Open needs.
@@ -81,7 +93,23 @@ func (s Settings) withDefaults() Settings {
 	orInt(&s.RecoveryThreadsPerDir, 2)
 	orInt(&s.MaxDecompressedBatchBytes, 1<<31-9)
 	orInt(&s.MaxOpenFiles, 4096)
+	s.Cleaner = s.Cleaner.withDefaults()
 	return s
+}
+
+func (c CleanerSettings) withDefaults() CleanerSettings {
+	if c.Threads == 0 {
+		c.Threads = 1
+	}
+	if c.DedupeBuffer <= 0 {
+		c.DedupeBuffer = 128 << 20
+	}
+	if c.LoadFactor <= 0 || c.LoadFactor > 1 {
+		c.LoadFactor = 0.9
+	}
+	orInt(&c.IOBuffer, 512<<10)
+	orDuration(&c.Backoff, 15*time.Second)
+	return c
 }
 
 func orDuration(d *time.Duration, def time.Duration) {

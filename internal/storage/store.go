@@ -42,7 +42,8 @@ type Store struct {
 
 	brokerEpoch atomic.Int64 // the previous one until the broker is registered
 
-	tasks tasks
+	tasks   tasks
+	cleaner cleaner
 }
 
 // Open locks the directories, checks or writes meta.properties, loads all logs (recovering those that were not cleanly closed),
