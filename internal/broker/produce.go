@@ -30,8 +30,9 @@ type produceCall struct {
 	pending atomic.Int32 // waits that have not ended, plus one while they are being registered
 }
 
-// produceWait is an appended partition that is not replicated yet.
+// produceWait is an appended partition that is not replicated yet, or with own not synced on this node.
 type produceWait struct {
+	own        bool
 	partition  *replication.Partition
 	index      int // in results
 	nextOffset int64
@@ -104,8 +105,11 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 		return p.failed(tp, nil, err), 0
 	}
 	info, err := partition.Append(part.Records, -1, storage.FromClient, p.rq.Acks == -1)
-	if err == nil && p.rq.Acks == -1 {
+	switch {
+	case err == nil && p.rq.Acks == -1:
 		err = p.committed(partition, info.LastOffset+1, index)
+	case err == nil && p.rq.Acks == 1 && info.SyncDue:
+		p.waits = append(p.waits, produceWait{true, partition, index, info.LastOffset + 1})
 	}
 	if err != nil {
 		return p.failed(tp, partition, err), 0
@@ -121,7 +125,7 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 func (p *produceCall) committed(partition *replication.Partition, nextOffset int64, index int) error {
 	done, err := partition.Committed(nextOffset)
 	if !done {
-		p.waits = append(p.waits, produceWait{partition, index, nextOffset})
+		p.waits = append(p.waits, produceWait{false, partition, index, nextOffset})
 	}
 	return afterAppend(err)
 }
@@ -191,7 +195,12 @@ func (p *produceCall) await() {
 	p.pending.Store(int32(len(p.waits)) + 1)
 	deadline := time.Now().Add(time.Duration(p.rq.TimeoutMillis) * time.Millisecond)
 	for _, w := range p.waits {
-		w.partition.WhenCommitted(w.nextOffset, deadline, func(err error) { p.ended(w, err) })
+		ended := func(err error) { p.ended(w, err) }
+		if w.own {
+			w.partition.WhenSynced(w.nextOffset, ended)
+		} else {
+			w.partition.WhenCommitted(w.nextOffset, deadline, ended)
+		}
 	}
 	p.ended(produceWait{}, nil)
 }

@@ -76,9 +76,13 @@ func testSettings() storage.Settings {
 }
 
 func testLogConfig(overrides map[string]string) storage.LogConfig {
+	flushMessages := int64(math.MaxInt64)
+	if overrides["flush.messages"] == "1" {
+		flushMessages = 1
+	}
 	return storage.LogConfig{
 		SegmentBytes: 1 << 20, SegmentMs: 1000 * time.Hour, SegmentIndexBytes: 1 << 16, IndexIntervalBytes: 4096, RetentionMs: -1, RetentionBytes: -1,
-		FlushMessages: math.MaxInt64, FlushMs: math.MaxInt64, FileDeleteDelay: time.Minute, MaxMessageBytes: 1 << 20,
+		FlushMessages: flushMessages, FlushMs: math.MaxInt64, FileDeleteDelay: time.Minute, MaxMessageBytes: 1 << 20,
 		Delete: overrides["cleanup.policy"] != "compact", Compact: overrides["cleanup.policy"] == "compact",
 		CompressionType: "producer", TimestampBeforeMax: math.MaxInt64, TimestampAfterMax: math.MaxInt64,
 	}

@@ -35,15 +35,19 @@ func TestARepeatedBatchWhoseFlushFailedBeforeIsCommitted(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := p.Append(once, -1, storage.FromClient, true); !errors.Is(err, syscall.ENOSPC) {
+	info, err := p.Append(once, -1, storage.FromClient, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := outcome(p, info); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("append with a full disk: %v", err)
 	}
 	mem.Inject(nil)
-	info, err := p.Append(again, -1, storage.FromClient, true)
+	info, err = p.Append(again, -1, storage.FromClient, true)
 	if err != nil || !info.Duplicate || info.BaseOffset != 0 {
 		t.Fatalf("%+v, %v", info, err)
 	}
-	if done, err := p.Committed(info.LastOffset + 1); !done || err != nil {
-		t.Errorf("committed: %v, %v; offsets %+v", done, err, p.Log().Offsets())
+	if err := outcome(p, info); err != nil {
+		t.Errorf("committed: %v; offsets %+v", err, p.Log().Offsets())
 	}
 }

@@ -143,18 +143,42 @@ func (p *Partition) append(batches []byte, leaderEpoch int32, origin storage.Ori
 	if err != nil {
 		return storage.AppendInfo{}, err
 	}
-	info, err := p.log.Append(batches, storage.AppendOptions{LeaderEpoch: epoch, Origin: origin, Now: time.Now()})
+	info, err := p.log.Append(batches, storage.AppendOptions{LeaderEpoch: epoch, Origin: origin, Now: time.Now(), SyncLater: true})
 	if err != nil {
 		return info, err
 	}
 	p.mu.Lock()
-	moved := p.progress.Appended(info.LogEnd) // also for a duplicate: its first append may have failed when it was flushed
+	moved := false
+	if info.SyncDue {
+		p.progress.AppendedUnsynced(info.LogEnd)
+	} else {
+		moved = p.progress.Appended(info.LogEnd) // also for a duplicate: the sync of its first append may have failed
+	}
 	if moved || !info.Duplicate {
 		p.grown.appended(int64(len(batches)), info.LogEnd)
 	}
 	p.advanced(moved, ready)
 	p.mu.Unlock()
+	if info.SyncDue {
+		p.log.SyncSoon(p)
+	}
 	return info, nil
+}
+
+// Synced counts what a sync made durable, or ends the waits of those who are told that it failed. It is called by the log.
+func (p *Partition) Synced(err error) {
+	var ready wakeups
+	p.mu.Lock()
+	switch {
+	case !p.progress.Leads() || p.failed != nil:
+	case err != nil:
+		p.endUnsynced(err, &ready)
+	default:
+		p.advanced(p.progress.Synced(p.log.SyncedEnd()), &ready)
+		p.committed(&ready) // also those who wait for this node only
+	}
+	p.mu.Unlock()
+	ready.run()
 }
 
 // appendEpoch decides whether an append may go on, and returns the epoch it is written under. The caller holds role.
@@ -205,6 +229,9 @@ func (p *Partition) assign(part *metadata.Partition, s topicSettings) {
 		p.node.cfg.Leading(p.tp, before, false)
 	}
 	if change.Began {
+		if p.log.SyncedEnd() < p.log.Offsets().LogEnd { // nobody else may ask for what was appended before
+			p.log.SyncSoon(p)
+		}
 		p.node.cfg.Leading(p.tp, a.LeaderEpoch, true)
 	}
 }
@@ -217,6 +244,7 @@ func (p *Partition) changeRole(a progress.Assignment, s topicSettings, ready *wa
 		return 0, change, err
 	}
 	o := p.log.Offsets()
+	unsynced := o.LogEnd - min(p.log.SyncedEnd(), o.LogEnd)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.failed != nil {
@@ -224,7 +252,7 @@ func (p *Partition) changeRole(a progress.Assignment, s topicSettings, ready *wa
 	}
 	before = p.progress.LeaderEpoch()
 	p.progress.SetMinISR(s.minISR)
-	change = p.progress.Assign(a, progress.Marks{HighWatermark: o.HighWatermark, LogEnd: o.LogEnd})
+	change = p.progress.Assign(a, progress.Marks{HighWatermark: o.HighWatermark, LogEnd: o.LogEnd, Unsynced: unsynced})
 	if change.Began || change.Ended {
 		p.grown = growth{lastStable: o.LastStable}
 		p.endWaits(p.refusal(), ready)

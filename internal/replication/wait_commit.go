@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// commitWait is one caller who wants to know when records are committed.
+// commitWait is one caller who wants to know when records are committed, or synced here.
 type commitWait struct {
 	partition  *Partition
 	nextOffset int64
+	own        bool // it waits for this node's log only
 	fn         func(error)
 	done       atomic.Bool
 	deadline   deadline
@@ -19,17 +20,27 @@ type commitWait struct {
 // WhenCommitted calls fn once: nil when the high watermark has reached nextOffset (and the in-sync set is large enough), else why not. A zero
 // deadline waits until leadership ends. fn may be called before WhenCommitted returns; it must not wait.
 func (p *Partition) WhenCommitted(nextOffset int64, deadline time.Time, fn func(error)) {
+	p.when(&commitWait{partition: p, nextOffset: nextOffset, fn: fn}, deadline)
+}
+
+// WhenSynced calls fn once: nil when this node's own log counts up to nextOffset, else why not. Whoever appends without waiting for other
+// replicas calls it after an append with SyncDue.
+func (p *Partition) WhenSynced(nextOffset int64, fn func(error)) {
+	p.when(&commitWait{partition: p, nextOffset: nextOffset, own: true, fn: fn}, time.Time{})
+}
+
+func (p *Partition) when(w *commitWait, deadline time.Time) {
 	p.mu.Lock()
 	err := p.refusal()
-	if err != nil || p.progress.HighWatermark() >= nextOffset {
+	if err != nil || w.reached() {
 		if err == nil {
-			err = p.enough()
+			err = w.outcome()
 		}
 		p.mu.Unlock()
-		fn(err)
+		w.fn(err)
 		return
 	}
-	w := &commitWait{partition: p, nextOffset: nextOffset, fn: fn, index: len(p.commits)}
+	w.index = len(p.commits)
 	p.commits = append(p.commits, w)
 	p.node.waitingCommits.Add(1)
 	p.mu.Unlock()
@@ -64,17 +75,46 @@ func (p *Partition) enough() error {
 	return fmt.Errorf("%s: %d replicas in sync after the append, fewer than min.insync.replicas: %w", p.tp, p.progress.InSync(), ErrNotEnoughReplicas)
 }
 
-// committed moves the waits below the high watermark to ready. Called with mu held.
+// reached reports whether what is waited for has come. Called with mu held.
+func (w *commitWait) reached() bool {
+	if w.own {
+		return w.partition.progress.Own() >= w.nextOffset
+	}
+	return w.partition.progress.HighWatermark() >= w.nextOffset
+}
+
+// outcome is what a wait ends with that has reached its offset. Called with mu held.
+func (w *commitWait) outcome() error {
+	if w.own {
+		return nil
+	}
+	return w.partition.enough()
+}
+
+// committed moves the waits to ready that have reached their offsets. Called with mu held.
 func (p *Partition) committed(ready *wakeups) {
-	highWatermark := p.progress.HighWatermark()
 	for i := 0; i < len(p.commits); {
 		w := p.commits[i]
-		if w.nextOffset > highWatermark {
+		if !w.reached() {
 			i++
 			continue
 		}
 		p.dropCommit(w)
-		ready.commits = append(ready.commits, endedCommit{w, p.enough()})
+		ready.commits = append(ready.commits, endedCommit{w, w.outcome()})
+	}
+}
+
+// endUnsynced moves the waits to ready whose records could not be synced. Called with mu held.
+func (p *Partition) endUnsynced(reason error, ready *wakeups) {
+	own := p.progress.Own()
+	for i := 0; i < len(p.commits); {
+		w := p.commits[i]
+		if w.nextOffset <= own { // other replicas are missing, not this one
+			i++
+			continue
+		}
+		p.dropCommit(w)
+		ready.commits = append(ready.commits, endedCommit{w, reason})
 	}
 }
 

@@ -26,6 +26,8 @@ type AppendOptions struct {
 	Now         time.Time // zero: the clock's
 	// TransactionVersion is that of the transaction which an appended marker ends (WriteTxnMarkers); 0 and 1 are alike.
 	TransactionVersion int16
+	// SyncLater leaves a sync that flush.messages demands to the caller, who is told of it by AppendInfo.SyncDue.
+	SyncLater bool
 }
 
 // AppendInfo is the outcome of an append. For a duplicate of one of the producer's last five batches nothing is written and the
@@ -37,6 +39,7 @@ type AppendInfo struct {
 	LogStart      int64
 	LogEnd        int64 // after the append
 	Duplicate     bool
+	SyncDue       bool // flush.messages demands a sync before the records are used: see Log.SyncSoon and SyncedEnd
 }
 
 // replicated is the origin of batches that a leader has already checked.
@@ -58,7 +61,11 @@ func (l *Log) Append(batches []byte, opts AppendOptions) (AppendInfo, error) {
 	info, err := l.appendAsLeader(batches, cfg, opts)
 	l.writeMu.Unlock()
 	if err == nil && info.LogEnd-l.recoveryPoint() >= cfg.FlushMessages {
-		err = l.Flush()
+		if opts.SyncLater {
+			info.SyncDue = true
+		} else {
+			err = l.Flush()
+		}
 	}
 	return info, err
 }

@@ -16,7 +16,32 @@ func (l *Log) Flush() error {
 	l.mu.RUnlock()
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
-	return l.flushLocked(target)
+	for {
+		if err := l.flushLocked(target); err != nil {
+			return err
+		}
+		l.mu.RLock()
+		reached := l.recovery >= min(target, l.logEnd)
+		l.mu.RUnlock()
+		if reached { // if not, segments went away meanwhile, and what was synced may have been theirs
+			return nil
+		}
+	}
+}
+
+// SyncSoon asks for a sync of all that is in the log by now, without waiting for it. Those who ask while one runs share the next one. The
+// w of a log is always the same.
+func (l *Log) SyncSoon(w SyncWaiter) { l.host.syncSoon(l, w) }
+
+// SyncedEnd is the offset below which records may be used: the log end offset, or the recovery point while so many records lie above it
+// that flush.messages demands a sync.
+func (l *Log) SyncedEnd() int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.logEnd-l.recovery >= l.cfg.Load().FlushMessages {
+		return l.recovery
+	}
+	return l.logEnd
 }
 
 // flushLocked makes sure, with flushMu held, that the log is synced up to target.
@@ -25,7 +50,7 @@ func (l *Log) flushLocked(target int64) error {
 		return err
 	}
 	l.mu.RLock()
-	done := l.recovery >= target && !l.epochs.changed(l.logEnd)
+	done := l.unmade || l.recovery >= target && !l.epochs.changed(l.logEnd)
 	closed := l.closed // which takes flushMu: it stays as it is
 	l.mu.RUnlock()
 	if done {
@@ -44,7 +69,8 @@ func (l *Log) flushLocked(target int64) error {
 	loose := l.loose
 	l.rolled, l.loose = nil, nil
 	end, truncates := l.logEnd, l.truncates
-	var unsynced []*segment
+	var few [2]*segment
+	unsynced := few[:0]
 	if l.recovery < end {
 		unsynced = append(unsynced, l.segments[l.segmentOf(l.recovery):]...)
 	}

@@ -65,8 +65,10 @@ type host interface {
 	full(err error)
 	// offline returns why the directory is not used any more, or nil.
 	offline() error
-	// flushSoon asks for a Flush of the log, off the caller's goroutine.
-	flushSoon(l *Log)
+	// syncSoon asks for a Flush of the log, off the caller's goroutine; w, unless nil, is told how it ended.
+	syncSoon(l *Log, w SyncWaiter)
+	// flushTimed takes note that a log has a flush.ms.
+	flushTimed()
 	// removeLater removes files or directories after a delay.
 	removeLater(after time.Duration, paths ...string)
 	// recoveryLowered asks that the checkpoint file no longer claims more than the log's recovery point.
@@ -162,6 +164,9 @@ func (l *Log) Configure(cfg LogConfig) {
 	cfg = cfg.normalized()
 	l.cfg.Store(&cfg)
 }
+	if cfg.FlushMs < forever {
+		l.host.flushTimed()
+	}
 
 // Config is the log's current config.
 func (l *Log) Config() LogConfig { return *l.cfg.Load() }

@@ -29,6 +29,9 @@ type logDir struct {
 	cause atomic.Pointer[error] // why it is offline
 	told  atomic.Int64          // when the log last said that it is full, in nanoseconds since 1970
 
+	syncs syncer
+	timed atomic.Bool // a log has, or had, a flush.ms
+
 	movedHW       atomic.Bool // a high watermark moved since the last checkpoint
 	previousEpoch int64       // broker epoch of the last clean stop; -1 if it was none, or nobody knows
 	logs          int         // how many of the open logs lie here; guarded by Store.mu
@@ -399,12 +402,21 @@ const closeThreads = 32
 
 func (d *logDir) settings() Settings  { return d.store.settings() }
 func (d *logDir) dirID() record.UUID  { return d.id }
-func (d *logDir) flushSoon(l *Log)    { d.store.tasks.flushSoon(l) }
+func (d *logDir) flushTimed()         { d.timed.Store(true) }
 func (d *logDir) highWatermarkMoved() { d.movedHW.Store(true) }
 
 func (d *logDir) removeLater(after time.Duration, paths ...string) {
 	d.store.tasks.removeLater(after, paths...)
 }
+func (d *logDir) syncSoon(l *Log, w SyncWaiter) { d.syncs.ask(l, w) }
+
+// syncFailed tells of a sync that nobody else has told of.
+func (d *logDir) syncFailed(l *Log, err error) {
+	if !isClosed(err) && !IsFull(err) && d.offline() == nil {
+		d.store.logger.Error("flush failed", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
+	}
+}
+
 
 func (d *logDir) offline() error {
 	if p := d.cause.Load(); p != nil {

@@ -123,7 +123,7 @@ func (l *Log) roll(base int64, cfg *LogConfig, now time.Time) error {
 	l.marks.reset()
 	l.mu.Unlock()
 	l.logger.Debug("segment rolled", "topic", l.tp.Topic, "partition", l.tp.Partition, "offset", base)
-	l.host.flushSoon(l)
+	l.host.syncSoon(l, nil)
 	return nil
 }
 

@@ -96,10 +96,17 @@ func (h *soloHost) checkpoint(l *Log) error {
 
 func (h *soloHost) settings() Settings  { return h.set }
 func (h *soloHost) dirID() record.UUID  { return record.UUID{} }
-func (h *soloHost) flushSoon(*Log)      {} // the caller's
+func (h *soloHost) flushTimed()         {} // the caller's
 func (h *soloHost) highWatermarkMoved() {} // not kept
 func (h *soloHost) failed(err error)    { h.cause.CompareAndSwap(nil, &err) }
 func (h *soloHost) full(error)          {} // the caller's to tell
+
+// syncSoon does what somebody waits for at once. The rest is the caller's.
+func (h *soloHost) syncSoon(l *Log, w SyncWaiter) {
+	if w != nil {
+		w.Synced(l.Flush())
+	}
+}
 
 func (h *soloHost) recoveryLowered(l *Log) error {
 	l.mu.RLock()

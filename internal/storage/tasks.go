@@ -14,10 +14,8 @@ type tasks struct {
 
 	mu       sync.Mutex // guards what follows
 	removals []removal
-	flushes  []*Log
 	failures []failure
 	wake     chan struct{} // for the keeper, of capacity 1
-	flush    chan struct{} // for the flusher, of capacity 1
 	once     bool
 }
 
@@ -44,7 +42,7 @@ const producerExpiryCheck = 10 * time.Minute
 func (t *tasks) initLocked() {
 	if !t.once {
 		t.once = true
-		t.stopc, t.wake, t.flush = make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)
+		t.stopc, t.wake = make(chan struct{}), make(chan struct{}, 1)
 	}
 }
 
@@ -61,6 +59,9 @@ func (t *tasks) start(s *Store) {
 func (t *tasks) stop() {
 	close(t.stopc)
 	t.wg.Wait()
+	for _, d := range t.store.dirs {
+		d.syncs.stop()
+	}
 	t.report("", nil)
 }
 
@@ -74,15 +75,6 @@ func (t *tasks) removeLater(after time.Duration, paths ...string) {
 		t.removals = append(t.removals, removal{due, p})
 	}
 	nudge(t.wake)
-}
-
-// flushSoon queues a sync of a log.
-func (t *tasks) flushSoon(l *Log) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.initLocked()
-	t.flushes = append(t.flushes, l)
-	nudge(t.flush)
 }
 
 // report queues the news that a directory failed: who finds out may hold locks that the listener wants.
@@ -225,7 +217,7 @@ func (t *tasks) removeDue(now time.Time) (next time.Time) {
 // default is never, which makes flush.ms of a topic a setting without effect.
 const flushTick = time.Second
 
-// sync is the scheduler of syncs.
+// sync is the scheduler of syncs by time. The syncs themselves are done by those of each directory.
 func (t *tasks) sync() {
 	interval := func() time.Duration {
 		if d := t.store.settings().FlushCheck; d > 0 && d < 24*time.Hour {
@@ -239,30 +231,26 @@ func (t *tasks) sync() {
 		select {
 		case <-t.stopc:
 			return
-		case <-t.flush:
-			t.mu.Lock()
-			list := t.flushes
-			t.flushes = nil
-			t.mu.Unlock()
-			for _, l := range list {
-				t.flushLog(l)
-			}
 		case now := <-timer.C:
-			for l := range t.store.Logs() {
-				if l.cfg.Load().FlushMs < forever && l.flushDue(now) {
-					t.flushLog(l)
-				}
-			}
+			t.syncDue(now)
 			timer.Reset(interval())
 		}
 	}
 }
 
-func (t *tasks) flushLog(l *Log) {
-	if l.host.offline() != nil {
+// syncDue asks for the syncs that flush.ms demands, and again for those that there was no room for.
+func (t *tasks) syncDue(now time.Time) {
+	timed := false
+	for _, d := range t.store.dirs {
+		d.syncs.retry()
+		timed = timed || d.timed.Load()
+	}
+	if !timed {
 		return
 	}
-	if err := l.Flush(); err != nil && !isClosed(err) {
-		t.store.logger.Error("flush failed", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
+	for l := range t.store.Logs() {
+		if l.cfg.Load().FlushMs < forever && l.flushDue(now) {
+			l.host.syncSoon(l, nil)
+		}
 	}
 }

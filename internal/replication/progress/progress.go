@@ -7,6 +7,8 @@
 // for and has no answer to yet; the maximal ISR is the union of both. The effective minimum is min.insync.replicas, but never more than there are
 // replicas.
 //
+// The leader's own position is its log end offset, less what must be synced before it counts (flush.messages).
+//
 // Invariants, checked by Check: 0 <= highWatermark <= logEndOffset; within a leader epoch the high watermark never moves back; on a leader no member
 // of the maximal ISR is behind a high watermark that was reached in this epoch by counting it.
 package progress
@@ -31,8 +33,8 @@ type Assignment struct {
 	ISR            []int32
 }
 
-// Marks are the offsets of the local log when an assignment is taken up.
-type Marks struct{ HighWatermark, LogEnd int64 }
+// Marks are the offsets of the local log when an assignment is taken up. Unsynced is how many offsets at its end do not count yet.
+type Marks struct{ HighWatermark, LogEnd, Unsynced int64 }
 
 // Change says what taking up an assignment did to leadership.
 type Change struct {
@@ -56,6 +58,7 @@ type Replica struct {
 	others     []follower
 
 	logEnd        int64
+	own           int64 // this node's share of the high watermark, at most logEnd
 	highWatermark int64
 	epochStart    int64 // log end offset when this node began to lead
 }
@@ -93,6 +96,7 @@ func (r *Replica) Assign(a Assignment, marks Marks) Change {
 func (r *Replica) begin(m Marks) {
 	r.logEnd, r.epochStart = m.LogEnd, m.LogEnd
 	r.highWatermark = max(0, min(m.HighWatermark, m.LogEnd))
+	r.own = max(r.highWatermark, m.LogEnd-m.Unsynced)
 	r.others = nil
 	r.keepFollowers()
 }
@@ -122,14 +126,31 @@ func (r *Replica) endOf(id int32) int64 {
 	return unknownEnd
 }
 
-// Appended notes that the leader's own log now ends at logEnd, and reports whether the high watermark moved. Reports may come out of order.
+// Appended notes that the leader's own log now ends at logEnd, all of which counts, and reports whether the high watermark moved. Reports may
+// come out of order.
 func (r *Replica) Appended(logEnd int64) bool {
-	if !r.leads || logEnd <= r.logEnd {
+	r.AppendedUnsynced(logEnd)
+	return r.Synced(logEnd)
+}
+
+// AppendedUnsynced notes that the leader's own log now ends at logEnd; what is new does not count before it is Synced.
+func (r *Replica) AppendedUnsynced(logEnd int64) {
+	if r.leads {
+		r.logEnd = max(r.logEnd, logEnd)
+	}
+}
+
+// Synced notes that the leader's own log counts up to an offset, and reports whether the high watermark moved.
+func (r *Replica) Synced(end int64) bool {
+	if !r.leads || end <= r.own {
 		return false
 	}
-	r.logEnd = logEnd
+	r.own = min(end, r.logEnd)
 	return r.advance()
 }
+
+// Own is the offset up to which this node's log counts.
+func (r *Replica) Own() int64 { return r.own }
 
 // Fetched notes that a follower asked for records from logEnd on at this leader epoch, so that it has all before. It reports whether the high watermark
 // moved, and whether the follower is a replica at all.
@@ -174,7 +195,7 @@ func (r *Replica) advance() bool {
 	if !r.leads || !r.EnoughInSync() {
 		return false
 	}
-	lowest := r.logEnd
+	lowest := r.own
 	for _, f := range r.others {
 		if f.logEnd < lowest && r.counts(f.id) {
 			lowest = f.logEnd
@@ -257,6 +278,8 @@ func (r *Replica) Check() error {
 		return fmt.Errorf("follower proposes in-sync replicas %v", r.proposed)
 	case r.highWatermark < 0 || r.highWatermark > r.logEnd:
 		return fmt.Errorf("high watermark %d outside [0, %d]", r.highWatermark, r.logEnd)
+	case r.leads && (r.own < r.highWatermark || r.own > r.logEnd):
+		return fmt.Errorf("own position %d outside [%d, %d]", r.own, r.highWatermark, r.logEnd)
 	}
 	for _, f := range r.others {
 		if f.id == r.self || f.logEnd > r.logEnd || f.logEnd < unknownEnd {
