@@ -1,0 +1,34 @@
+// Command floor is the program under the brokers: see package floor. It prints its address and serves until it is killed.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"leat/bench/floor"
+)
+
+func main() {
+	dir := flag.String("dir", "", "an existing directory for its files; a new temporary one if empty")
+	flag.Parse()
+	if err := run(*dir); err != nil {
+		fmt.Fprintln(os.Stderr, "floor:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir string) error {
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "leat-floor-"); err != nil {
+			return err
+		}
+	}
+	fd, port, err := floor.Listen()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("floor ready: 127.0.0.1:%d (process %d, files in %s)\n", port, os.Getpid(), dir)
+	return floor.New(dir).Serve(fd, func(err error) { fmt.Fprintln(os.Stderr, "floor:", err) })
+}
