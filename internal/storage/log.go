@@ -163,10 +163,10 @@ func (l *Log) AssignEpoch(epoch int32) error {
 func (l *Log) Configure(cfg LogConfig) {
 	cfg = cfg.normalized()
 	l.cfg.Store(&cfg)
-}
 	if cfg.FlushMs < forever {
 		l.host.flushTimed()
 	}
+}
 
 // Config is the log's current config.
 func (l *Log) Config() LogConfig { return *l.cfg.Load() }
