@@ -219,6 +219,9 @@ func accountBatch(u *producerUpdate, b record.Batch, origin Origin, txnVersion i
 // write puts whole batches at the end of the active segment, rolling first if need be, and publishes them. Nothing is published
 // before all bytes are written; on a failure the file is cut back to where it ended.
 func (l *Log) write(batches []byte, next int64, cfg *LogConfig, now time.Time) error {
+	if err := l.putOnDisk(); err != nil {
+		return err
+	}
 	if err := l.knowTail(); err != nil {
 		return err
 	}

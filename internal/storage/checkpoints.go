@@ -76,7 +76,7 @@ func (b loadBase) spec(tp record.TopicPartition, path string) loadSpec {
 func (d *logDir) mine() []*Log {
 	var list []*Log
 	for _, l := range d.store.list() {
-		if l.host == host(d) {
+		if l.host == host(d) && l.made() {
 			list = append(list, l)
 		}
 	}

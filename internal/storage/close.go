@@ -25,6 +25,9 @@ func (l *Log) settle() error {
 	if l.broken != nil {
 		return l.broken
 	}
+	if l.unmade {
+		return nil
+	}
 	if err := l.flushLocked(l.logEnd); err != nil {
 		return err
 	}

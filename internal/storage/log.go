@@ -33,6 +33,7 @@ type Log struct {
 	abort    []abortedTxn   // scratch of an append
 	snapshot []int64        // offsets of the .snapshot files, rising
 	broken   error          // set when a failed write could not be undone: no further append
+	unmade   bool           // nothing of the log is on disk yet; also guarded by mu
 
 	mu         sync.RWMutex // guards what follows; what an append changes is also guarded by writeMu
 	topicID    record.UUID

@@ -336,6 +336,9 @@ func (d *logDir) create(tp record.TopicPartition, topicID record.UUID) (made *Lo
 	if err := d.purge(tp); err != nil {
 		return nil, l.diskError("create", err)
 	}
+	if d.postpone(l) {
+		return l, nil
+	}
 	if _, err := s.cfg.FS.Stat(path); errors.Is(err, os.ErrNotExist) {
 		defer func() {
 			if made == nil {

@@ -59,6 +59,9 @@ type unretired struct {
 // another log there: it would find itself among the segments of this one.
 func (s *Store) retire(l *Log, doing, suffix string) error {
 	d := l.host.(*logDir)
+	if !l.made() {
+		return nil
+	}
 	d.forget(l.tp)
 	if s.unretired == nil {
 		s.unretired = make(map[string]unretired)

@@ -15,9 +15,11 @@ func TestLogsThatAreGoneAreForgottenOnceTheCheckpointsAre(t *testing.T) {
 	for p := range int32(20) {
 		tp := testTP
 		tp.Partition = p
-		if _, err := s.Create(tp, newUUID(), [16]byte{}); err != nil {
+		l, err := s.Create(tp, newUUID(), [16]byte{})
+		if err != nil {
 			t.Fatal(err)
 		}
+		mustAppend(t, l, batchOf(t, 1, "a"))
 		if err := s.Delete(tp); err != nil {
 			t.Fatal(err)
 		}

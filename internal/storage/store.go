@@ -257,6 +257,8 @@ func (s *Store) enterLocked(l *Log, d *logDir) {
 
 // adopt checks the topic id of an existing log, or gives it one.
 func (s *Store) adopt(l *Log, topicID record.UUID) error {
+	l.writeMu.Lock()
+	defer l.writeMu.Unlock()
 	known := l.TopicID()
 	switch {
 	case topicID.IsZero() || known == topicID:
@@ -264,12 +266,14 @@ func (s *Store) adopt(l *Log, topicID record.UUID) error {
 	case !known.IsZero():
 		return fmt.Errorf("create %s: %s belongs to topic id %s, not %s: %w", l.tp, l.path, known, topicID, ErrCorrupt)
 	}
-	if err := writeUnsynced(s.cfg.FS, l.name(partitionMetaFile), formatPartitionMetadata(topicID)); err != nil {
-		return l.diskError("create", err)
+	if !l.unmade {
+		if err := writeUnsynced(s.cfg.FS, l.name(partitionMetaFile), formatPartitionMetadata(topicID)); err != nil {
+			return l.diskError("create", err)
+		}
 	}
 	l.mu.Lock()
 	l.topicID = topicID
-	l.newMeta = true
+	l.newMeta = !l.unmade
 	l.mu.Unlock()
 	return nil
 }

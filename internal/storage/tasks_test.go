@@ -164,6 +164,7 @@ func TestDeletedTopicsGoAfterTheDelay(t *testing.T) {
 		if got := again.Offsets().LogEnd; got != 0 {
 			t.Errorf("the new log of that name ends at %d", got)
 		}
+		appendNow(t, again, "v")
 		time.Sleep(time.Minute + time.Second)
 		if got := count(t, mem, "/data", "-delete"); got != 0 {
 			t.Errorf("%d directories are left", got)

@@ -211,6 +211,9 @@ func (l *Log) keptTxns(seg *segment, end int64) (int, error) {
 
 // restart empties the log.
 func (l *Log) restart(offset int64) error {
+	if err := l.putOnDisk(); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	l.epochs.starts, l.epochs.dirty = nil, true
 	l.recovery = offset
