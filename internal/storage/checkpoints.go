@@ -93,7 +93,7 @@ func (d *logDir) checkpointAll() error {
 			return err
 		}
 	}
-	return nil
+	return d.cleaned.settle()
 }
 
 // checkpoint runs one of the writers and takes the directory offline if that fails.
@@ -183,8 +183,11 @@ func (d *logDir) writeOffsets(name string, list []partitionOffset) error {
 // recoveryLowered rewrites the recovery points if the file claims more than the log has left.
 func (d *logDir) recoveryLowered(l *Log) error {
 	l.mu.RLock()
-	lowered := l.recovery < l.checkpoint
+	lowered, recovery := l.recovery < l.checkpoint, l.recovery
 	l.mu.RUnlock()
+	if err := d.cleaned.lower(l.tp, recovery); err != nil { // only what is synced is ever cleaned
+		return err
+	}
 	if !lowered {
 		return nil
 	}

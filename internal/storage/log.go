@@ -32,6 +32,7 @@ type Log struct {
 	update   producerUpdate // scratch of an append
 	abort    []abortedTxn   // scratch of an append
 	snapshot []int64        // offsets of the .snapshot files, rising
+	cleaning bool           // a cleaner is at work: retention waits
 	broken   error          // set when a failed write could not be undone: no further append
 	unmade   bool           // nothing of the log is on disk yet; also guarded by mu
 
@@ -47,6 +48,7 @@ type Log struct {
 	epochs     epochHistory
 	producers  producerTable
 	truncates  int64 // how often bytes that a reader may have looked up went away
+	leaving    leaving
 	closed     bool
 	rolled     []*segment // closed segments whose indexes are not synced yet
 	loose      []int64    // offsets of .snapshot files that are not synced yet

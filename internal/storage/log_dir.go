@@ -36,6 +36,8 @@ type logDir struct {
 	previousEpoch int64       // broker epoch of the last clean stop; -1 if it was none, or nobody knows
 	logs          int         // how many of the open logs lie here; guarded by Store.mu
 
+	cleaned cleanerPoints
+
 	checkpointMu sync.Mutex // one writer of the checkpoint files at a time; held over writing them
 	written      map[string]uint64
 	unloaded     map[record.TopicPartition]leftOut // what the checkpoints said of logs that could not be opened, kept for another try
@@ -46,6 +48,7 @@ type logDir struct {
 
 // forget notes that the checkpoint files may speak of a log that is gone.
 func (d *logDir) forget(tp record.TopicPartition) {
+	d.cleaned.forget(tp)
 	d.checkpointMu.Lock()
 	defer d.checkpointMu.Unlock()
 	if d.stale == nil {

@@ -44,6 +44,11 @@ type readPlan struct {
 func (l *Log) Read(offset int64, maxBytes int, iso Isolation, minOne bool) (Slice, error) {
 	for attempt := 0; ; attempt++ {
 		p, err := l.plan(offset, iso)
+		if err == errLeaving {
+			if err = l.awaitSwap(); err == nil {
+				continue
+			}
+		}
 		if err != nil || p.seg == nil {
 			return Slice{}, err
 		}
@@ -113,6 +118,9 @@ func (l *Log) plan(offset int64, iso Isolation) (readPlan, error) {
 	}
 	i := l.segmentOf(offset)
 	p.seg = l.segments[i]
+	if l.leaving.blocks(p.seg.base, iso) {
+		return readPlan{}, errLeaving
+	}
 	p.size = p.seg.size
 	p.last = i == len(l.segments)-1
 	if !p.last {

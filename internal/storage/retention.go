@@ -41,6 +41,9 @@ func (l *Log) Retain(now time.Time) (int, error) {
 	if err := l.usable(); err != nil {
 		return 0, err
 	}
+	if l.cleaning { // what it works on stays until it is done; the next check comes
+		return 0, nil
+	}
 	cfg := l.cfg.Load()
 	n, err := l.expiredSegments(cfg, now)
 	if err != nil || n == 0 {

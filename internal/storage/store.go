@@ -98,6 +98,7 @@ func (s *Store) openDirs() error {
 	var failures []error
 	for _, path := range s.cfg.Dirs {
 		d := &logDir{store: s, path: path, previousEpoch: -1}
+		d.cleaned.dir = d
 		d.syncs.tell = d.syncFailed
 		s.dirs = append(s.dirs, d)
 		err := d.open()

@@ -34,6 +34,9 @@ func (l *Log) views() (list []segmentView, logStart, truncates int64, err error)
 	if l.closed {
 		return nil, 0, 0, l.errClosed()
 	}
+	if l.leaving.to > 0 {
+		return nil, 0, 0, errLeaving
+	}
 	for _, s := range l.segments {
 		list = append(list, segmentView{s, s.size, s.offsets, s.times, s.maxTimestamp, s.maxTimestampOffset})
 	}
@@ -87,6 +90,11 @@ func (l *Log) lookup(search func([]segmentView, int64) (TimestampOffset, error))
 		list, logStart, truncates, err := l.views()
 		if err != nil {
 			return noTimestamp, err
+		}
+		if err == errLeaving {
+			if err = l.awaitSwap(); err == nil {
+				continue
+			}
 		}
 		found, err := search(list, logStart)
 		if err == nil {

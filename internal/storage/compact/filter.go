@@ -1,0 +1,206 @@
+package compact
+
+import (
+	"fmt"
+
+	"leat/internal/record"
+)
+
+// Last is what is known of an active producer's last batch.
+type Last struct {
+	Offset int64 // last offset of it; -1 if there is none under the producer's epoch
+	Epoch  int16
+}
+
+// Filter goes through a log and keeps what compaction keeps.
+type Filter struct {
+	Map             *OffsetMap
+	Transactions    *Transactions
+	Producers       map[int64]Last
+	Now             int64 // ms
+	DeleteRetention int64 // ms
+	MaxBytes        int   // of a batch, decompressed
+
+	// Kept are the aborted transactions of which a batch is left; their markers were among the batches so far. The caller empties it.
+	Kept []Aborted
+
+	Stats
+
+	payload payload
+	spans   []span
+	records []byte // of a batch that is rewritten
+}
+
+// Stats counts records.
+type Stats struct {
+	Read     int64
+	Retained int64
+	Keyless  int64 // that went because they have no key
+}
+
+// span is a range of the records of a batch, decompressed.
+type span struct{ lo, hi int }
+
+// verdict is what is to become of the records of a batch.
+type verdict struct {
+	count        int32
+	maxTimestamp int64
+	tombstones   bool // some of those that stay
+	whole        bool // all stay
+}
+
+// Batch takes the next batch and appends to dst what is left of it, if anything. With anchor the batch stays, without records if need be: it
+// is the last one of its segment, whose end would be forgotten.
+func (f *Filter) Batch(dst []byte, b record.Batch, anchor bool) ([]byte, error) {
+	if err := b.Check(); err != nil {
+		return dst, err
+	}
+	drop, emptyTxn, err := f.classify(b)
+	if err != nil {
+		return dst, err
+	}
+	var v verdict
+	switch {
+	case b.Count() == 0:
+	case drop:
+		f.Read += int64(b.Count())
+	default:
+		if v, err = f.decide(b); err != nil {
+			return dst, err
+		}
+	}
+	if v.count == 0 {
+		switch {
+		case !anchor && !f.lastOfProducer(b):
+			return dst, nil
+		case b.Count() == 0:
+			return append(dst, b...), nil
+		}
+		return b.AppendEmptied(dst), nil
+	}
+	f.Retained += int64(v.count)
+	horizon := (v.tombstones || emptyTxn) && !b.HasDeleteHorizon()
+	if v.whole && !horizon {
+		return append(dst, b...), nil
+	}
+	return f.rewrite(dst, b, v, horizon)
+}
+
+// classify finds out, from its transaction, whether all records of a batch go, and whether it is a marker without a transaction.
+func (f *Filter) classify(b record.Batch) (drop, emptyTxn bool, err error) {
+	if !b.Control() {
+		return f.Transactions.data(b), false, nil
+	}
+	empty, kept, isKept, err := f.Transactions.control(b)
+	if err != nil {
+		return false, false, err
+	}
+	if isKept {
+		f.Kept = append(f.Kept, kept)
+	}
+	return empty && b.HasDeleteHorizon() && b.BaseTimestamp() <= f.Now, empty, nil
+}
+
+// lastOfProducer reports whether the batch is what an active producer's next one is held against.
+func (f *Filter) lastOfProducer(b record.Batch) bool {
+	if b.ProducerID() < 0 {
+		return false
+	}
+	last, ok := f.Producers[b.ProducerID()]
+	switch {
+	case !ok:
+		return false
+	case last.Offset >= 0:
+		return b.LastOffset() == last.Offset
+	}
+	return b.Control() && b.ProducerEpoch() == last.Epoch
+}
+
+// decide goes through the records and notes in f.spans which ones stay.
+func (f *Filter) decide(b record.Batch) (verdict, error) {
+	all, err := f.payload.open(b, f.MaxBytes)
+	if err != nil {
+		return verdict{}, err
+	}
+	f.spans = f.spans[:0]
+	v := verdict{maxTimestamp: record.NoTimestamp, whole: true}
+	base, control := b.BaseTimestamp(), b.Control()
+	expired := b.HasDeleteHorizon() && b.BaseTimestamp() <= f.Now
+	var r record.Raw
+	at, rest := 0, all
+	for i := range b.Count() {
+		if rest, err = record.NextRaw(rest, &r); err != nil {
+			return verdict{}, recordError(b, i, err)
+		}
+		lo := at
+		at += r.Size
+		if !control && !f.keep(b.BaseOffset()+int64(r.OffsetDelta), &r, expired) {
+			v.whole = false
+			continue
+		}
+		v.count++
+		v.tombstones = v.tombstones || r.Tombstone
+		v.maxTimestamp = max(v.maxTimestamp, base+r.TimestampDelta)
+		if n := len(f.spans); n > 0 && f.spans[n-1].hi == lo {
+			f.spans[n-1].hi = at
+		} else {
+			f.spans = append(f.spans, span{lo, at})
+		}
+	}
+	if len(rest) > 0 {
+		return verdict{}, recordError(b, b.Count(), fmt.Errorf("%w: bytes remain after the last record", record.ErrInvalidRecord))
+	}
+	f.Read += int64(b.Count())
+	if b.LogAppendTime() {
+		v.maxTimestamp = b.MaxTimestamp()
+	}
+	return v, nil
+}
+
+// keep reports whether a record stays. Expired means that tombstones of its batch may go.
+func (f *Filter) keep(offset int64, r *record.Raw, expired bool) bool {
+	if offset >= f.Map.End() {
+		return true
+	}
+	if r.Key == nil {
+		f.Keyless++
+		return false
+	}
+	if f.Map.Last(r.Key) > offset {
+		return false
+	}
+	return !r.Tombstone || !expired
+}
+
+// rewrite forms the batch anew from the records that stay. With a horizon the base timestamp becomes that, and all deltas change.
+func (f *Filter) rewrite(dst []byte, b record.Batch, v verdict, horizon bool) ([]byte, error) {
+	all := f.payload.opened(b)
+	w := record.Rewrite{
+		Count: v.count, MaxTimestamp: v.maxTimestamp, BaseTimestamp: b.BaseTimestamp(), DeleteHorizon: b.HasDeleteHorizon(),
+	}
+	if cap(f.records) > maxKept {
+		f.records = nil
+	}
+	f.records = f.records[:0]
+	if horizon {
+		w.BaseTimestamp, w.DeleteHorizon = f.Now+f.DeleteRetention, true
+	}
+	shift := b.BaseTimestamp() - w.BaseTimestamp
+	for _, s := range f.spans {
+		part := all[s.lo:s.hi]
+		if shift == 0 {
+			f.records = append(f.records, part...)
+			continue
+		}
+		var r record.Raw
+		for len(part) > 0 {
+			var err error
+			if part, err = record.NextRaw(part, &r); err != nil {
+				return dst, err
+			}
+			f.records = r.Append(f.records, r.TimestampDelta+shift)
+		}
+	}
+	w.Records = f.records
+	return b.AppendRewritten(dst, w)
+}
