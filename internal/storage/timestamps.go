@@ -34,9 +34,6 @@ func (l *Log) views() (list []segmentView, logStart, truncates int64, err error)
 	if l.closed {
 		return nil, 0, 0, l.errClosed()
 	}
-	if l.leaving.to > 0 {
-		return nil, 0, 0, errLeaving
-	}
 	for _, s := range l.segments {
 		list = append(list, segmentView{s, s.size, s.offsets, s.times, s.maxTimestamp, s.maxTimestampOffset})
 	}
@@ -70,7 +67,10 @@ func (l *Log) OffsetForMaxTimestamp() (TimestampOffset, error) {
 		var best *segmentView
 		for i := range list {
 			v := &list[i]
-			if err := v.load(l.fsys); err != nil {
+			if i+1 < len(list) && list[i+1].seg.base <= logStart {
+				continue
+			}
+			if err := l.loadGreatest(v, logStart); err != nil {
 				return noTimestamp, err
 			}
 			if v.timestamp >= 0 && (best == nil || v.timestamp > best.timestamp) {
@@ -90,11 +90,6 @@ func (l *Log) lookup(search func([]segmentView, int64) (TimestampOffset, error))
 		list, logStart, truncates, err := l.views()
 		if err != nil {
 			return noTimestamp, err
-		}
-		if err == errLeaving {
-			if err = l.awaitSwap(); err == nil {
-				continue
-			}
 		}
 		found, err := search(list, logStart)
 		if err == nil {
@@ -116,6 +111,48 @@ func (v *segmentView) load(fsys fs.FS) (err error) {
 		v.timestamp, v.lastOffset, err = v.seg.readTimestamp(fsys, v.times.onDisk, v.size)
 	}
 	return err
+}
+
+// loadGreatest finds the greatest timestamp at or above logStart. What the time index says may be of a record that was deleted.
+func (l *Log) loadGreatest(v *segmentView, logStart int64) error {
+	if v.seg.base >= logStart {
+		return v.load(l.fsys)
+	}
+	f, err := v.seg.file.acquire()
+	if err != nil {
+		return v.seg.corrupt(err)
+	}
+	defer v.seg.file.release()
+	v.timestamp = record.NoTimestamp
+	sc := newScanner(f, 0, v.size)
+	defer sc.done()
+	for {
+		h, at, err := sc.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil && h.magic == 2 && h.baseOffset < logStart && h.lastOffset >= logStart {
+			h.maxTimestamp, err = l.greatestInBatch(f, h, at, logStart)
+		}
+		if err != nil {
+			return v.seg.corrupt(err)
+		}
+		if h.lastOffset >= logStart {
+			v.timestamp = max(v.timestamp, h.maxTimestamp)
+		}
+	}
+}
+
+// greatestInBatch is the greatest timestamp in a batch at or above logStart.
+func (l *Log) greatestInBatch(f fs.File, h batchHeader, at, logStart int64) (int64, error) {
+	greatest := int64(record.NoTimestamp)
+	_, err := l.searchRecords(f, h, at, func(r *record.Record) bool {
+		if r.Offset >= logStart {
+			greatest = max(greatest, r.Timestamp)
+		}
+		return false
+	})
+	return greatest, err
 }
 
 // searchSegment finds the first record at or above logStart whose timestamp is at least ts. Only the batch that holds it is
@@ -177,22 +214,26 @@ func (v *segmentView) startOf(fsys fs.FS, ts int64) (int64, error) {
 	return v.seg.resolve(fsys, indexView{found: v.offsets.onDisk == 0, onDisk: v.offsets.onDisk}, relative, keyRelativeOffset)
 }
 
-// searchBatch reads one batch and looks into it.
+// searchBatch looks into one batch.
 func (l *Log) searchBatch(f fs.File, h batchHeader, at, ts, logStart int64) (TimestampOffset, error) {
-	found := noTimestamp
 	if h.magic < 2 { // not decoded: the message itself is the answer
 		return TimestampOffset{h.maxTimestamp, h.baseOffset, h.leaderEpoch}, nil
 	}
+	return l.searchRecords(f, h, at, func(r *record.Record) bool { return r.Timestamp >= ts && r.Offset >= logStart })
+}
+
+// searchRecords finds the first record of a batch that is wanted.
+func (l *Log) searchRecords(f fs.File, h batchHeader, at int64, wanted func(*record.Record) bool) (TimestampOffset, error) {
+	found := noTimestamp
 	b := make(record.Batch, h.size)
 	if n, err := f.ReadAt(b, at); n < len(b) {
 		return found, errors.Join(err, io.ErrUnexpectedEOF)
 	}
 	err := b.Records(l.host.settings().MaxDecompressedBatchBytes, func(r *record.Record) bool {
-		if r.Timestamp < ts || r.Offset < logStart {
-			return true
+		if wanted(r) {
+			found = TimestampOffset{r.Timestamp, r.Offset, h.leaderEpoch}
 		}
-		found = TimestampOffset{r.Timestamp, r.Offset, h.leaderEpoch}
-		return false
+		return found.Offset < 0
 	})
 	if err != nil {
 		return noTimestamp, fmt.Errorf("position %d: %w: %w", at, err, errBadHeader)
