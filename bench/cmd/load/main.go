@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"leat/bench/load"
+	"leat/bench/pages"
 )
 
 type options struct {
@@ -39,6 +41,7 @@ type options struct {
 	configs     string
 	floor       bool
 	keep        bool
+	ballast     string
 }
 
 func main() {
@@ -56,11 +59,12 @@ func main() {
 	flags.StringVar(&o.codec, "codec", "none", "none, gzip, snappy, lz4 or zstd")
 	flags.DurationVar(&o.duration, "duration", 5*time.Second, "how long the load is measured")
 	flags.DurationVar(&o.warm, "warm", 2*time.Second, "how long the same load runs before, without being measured")
-	flags.StringVar(&o.most, "most", "8G", "end earlier when this much was sent")
+	flags.StringVar(&o.most, "most", "3G", "end earlier when this much was sent, before and while it is measured")
 	flags.StringVar(&o.fill, "fill", "1G", "consume: bytes of batches to produce first")
 	flags.StringVar(&o.configs, "configs", "", "configuration of the topic: key=value,key=value")
 	flags.BoolVar(&o.floor, "floor", false, "the broker is bench/cmd/floor")
 	flags.BoolVar(&o.keep, "keep", false, "leave the topic")
+	flags.StringVar(&o.ballast, "ballast", "", "file of holes that keeps free memory warm (see package pages): give the same one each time; removing it frees the memory")
 	if len(os.Args) < 2 || !slices.Contains([]string{"produce", "consume"}, os.Args[1]) {
 		fmt.Fprintln(os.Stderr, "load: produce or consume, then flags:")
 		flags.PrintDefaults()
@@ -91,6 +95,15 @@ func run(ctx context.Context, what string, o options) (err error) {
 	most, err := bytesOf(o.most)
 	if err != nil {
 		return err
+	}
+	if o.ballast != "" {
+		ballast, err := pages.Open(o.ballast)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(ballast.Fill(), ballast.Close()); err != nil {
+			return err
+		}
 	}
 	if o.topic == "" {
 		o.topic = fmt.Sprintf("load-%d", time.Now().UnixMilli())
