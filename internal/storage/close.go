@@ -69,6 +69,7 @@ func syncFile(l *Log, path string) error {
 
 // shut refuses all further use and lets go of the files, with flushMu and writeMu held.
 func (l *Log) shut() {
+	l.sealNewSegments(false)
 	l.mu.Lock()
 	l.closed = true
 	segments := l.segments

@@ -169,6 +169,7 @@ func (l *Log) Configure(cfg LogConfig) {
 	if cfg.FlushMs < forever {
 		l.host.flushTimed()
 	}
+	l.sealNewSegments(cfg.Encrypted)
 }
 
 // Config is the log's current config.
@@ -212,6 +213,9 @@ func (l *Log) diskError(doing string, err error) error {
 		return l.errClosed()
 	}
 	err = l.onDisk(doing, err)
+	if notTheDisk(err) {
+		return l.damaged(err)
+	}
 	if IsFull(err) {
 		l.host.full(err)
 	} else {
@@ -229,7 +233,11 @@ func (l *Log) syncError(doing string, err error) error {
 }
 
 func (l *Log) onDisk(doing string, err error) error {
-	return fmt.Errorf("%s %s: log directory %s: %w: %w", doing, l.tp, filepath.Dir(l.path), err, ErrDisk)
+	kind := ErrDisk
+	if errors.Is(err, fs.ErrDamaged) {
+		kind = ErrCorrupt
+	}
+	return fmt.Errorf("%s %s: log directory %s: %w: %w", doing, l.tp, filepath.Dir(l.path), err, kind)
 }
 
 // damaged tells the log, once, that the files of this one contradict themselves; clients only learn that something is wrong.
@@ -247,6 +255,9 @@ func (l *Log) usable() error {
 	}
 	if l.broken != nil {
 		return l.broken
+	}
+	if err := l.sealable(l.cfg.Load()); err != nil {
+		return err
 	}
 	return l.host.offline()
 }
