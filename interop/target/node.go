@@ -38,6 +38,8 @@ type Config struct {
 	Settings map[string]string
 	// Wrap goes before the command, for instance a processor limit.
 	Wrap []string
+	// Operations is the address of leat's operations listener; empty: none. Kafka has no such thing.
+	Operations string
 	// Patience is how long a start or a stop may take; zero: a minute.
 	Patience time.Duration
 }
@@ -142,7 +144,7 @@ func (n *Node) argv() ([]string, error) {
 	if n.cfg.Kind == Leat {
 		binary, err := filepath.Abs(n.cfg.Binary)
 		// The operations listener has one fixed default port; the file stays the same for both implementations.
-		return []string{binary, "server", "--config", n.PropertiesFile(), "--set", "leat.http.listener="}, err
+		return []string{binary, "server", "--config", n.PropertiesFile(), "--set", "leat.http.listener=" + n.cfg.Operations}, err
 	}
 	// The options that kafka-server-start passes unless told otherwise.
 	return kafkaArgv("-Xms1g", "-Xmx1g", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
