@@ -105,10 +105,19 @@ func (h *epochHistory) epochOf(offset int64) int32 {
 	return h.starts[n-1].epoch
 }
 
-func (h *epochHistory) format() []byte {
+// written is what belongs in the file of a log that ends at logEnd: all but a last epoch without records, which loading would drop.
+func (h *epochHistory) written(logEnd int64) []epochStart {
+	n := len(h.starts)
+	if n > 0 && h.starts[n-1].startOffset >= logEnd {
+		n--
+	}
+	return h.starts[:n:n]
+}
+
+func formatEpochs(starts []epochStart) []byte {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "0\n%d\n", len(h.starts))
-	for _, s := range h.starts {
+	fmt.Fprintf(&out, "0\n%d\n", len(starts))
+	for _, s := range starts {
 		fmt.Fprintf(&out, "%d %d\n", s.epoch, s.startOffset)
 	}
 	return out.Bytes()

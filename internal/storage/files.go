@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"sync"
 
@@ -15,7 +17,8 @@ type cachedFile struct {
 	path       string
 	f          fs.File
 	refs       int
-	gone       bool // the segment was removed: close when the last user lets go
+	expected   int64 // its length plus 1 when it is opened next; 0: not known
+	gone       bool  // the segment was removed: close when the last user lets go
 	prev, next *cachedFile
 }
 
@@ -43,12 +46,12 @@ func (cf *cachedFile) acquire() (fs.File, error) {
 		c.mu.Unlock()
 		return f, nil
 	}
-	gone := cf.gone
+	gone, expected := cf.gone, cf.expected
 	c.mu.Unlock()
 	if gone {
 		return nil, ErrClosed
 	}
-	f, err := c.fsys.OpenFile(cf.path, os.O_RDWR, 0)
+	f, err := cf.open(expected)
 	c.mu.Lock()
 	if err != nil {
 		gone = cf.gone // the file may have gone since
@@ -68,7 +71,7 @@ func (cf *cachedFile) acquire() (fs.File, error) {
 		_ = f.Close()
 		return nil, ErrClosed
 	}
-	cf.f, cf.refs = f, 1
+	cf.f, cf.refs, cf.expected = f, 1, 0
 	c.open++
 	c.pushLocked(cf)
 	victims := c.evictLocked()
@@ -76,6 +79,44 @@ func (cf *cachedFile) acquire() (fs.File, error) {
 	closeAll(victims)
 	return f, nil
 }
+
+// open opens the file and, if its length is known, looks whether it has it.
+func (cf *cachedFile) open(expected int64) (fs.File, error) {
+	f, err := cf.cache.fsys.OpenFile(cf.path, os.O_RDWR, 0)
+	if expected == 0 {
+		return f, err
+	}
+	expected--
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, changedFile{cf.path, "it is gone", expected}
+	}
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Size()
+	if err == nil && size != expected {
+		err = changedFile{cf.path, fmt.Sprintf("it has %d bytes", size), expected}
+	}
+	if err != nil {
+		_ = f.Close() // only looked at
+		return nil, err
+	}
+	return f, nil
+}
+
+// changedFile is a segment that somebody changed while no node had it open.
+type changedFile struct {
+	path, now string
+	expected  int64
+}
+
+func (e changedFile) Error() string {
+	return fmt.Sprintf("%s: %s, but had %d when the log was closed: the file was changed meanwhile; if another replica is in sync, "+
+		"delete this directory and it is copied again", e.path, e.now, e.expected)
+}
+
+// Is makes it a damage of the file, not of the disk.
+func (changedFile) Is(target error) bool { return target == fs.ErrDamaged }
 
 // holdLocked counts one more user of an open file.
 func (cf *cachedFile) holdLocked() (fs.File, bool) {

@@ -153,21 +153,27 @@ func (l *Log) syncNames(newFiles, newMeta, newDir bool) error {
 
 // writeEpochs brings leader-epoch-checkpoint up to date.
 func (l *Log) writeEpochs() error {
+	_, err := l.writeEpochsWith(func(fsys fs.FS, path string, b []byte) error { return fs.WriteFile(fsys, path, b, 0o644) })
+	return err
+}
+
+// writeEpochsWith writes the file with the given function if it has to be written, and reports whether it was.
+func (l *Log) writeEpochsWith(write func(fsys fs.FS, path string, b []byte) error) (wrote bool, err error) {
 	l.mu.Lock()
 	if !l.epochs.changed(l.logEnd) {
 		l.mu.Unlock()
-		return nil
+		return false, nil
 	}
-	b := l.epochs.format()
-	l.epochs.dirty, l.epochs.unwritten = false, false
+	starts := l.epochs.written(l.logEnd)
+	b := formatEpochs(starts)
+	l.epochs.dirty, l.epochs.unwritten = false, len(starts) < len(l.epochs.starts)
 	l.mu.Unlock()
-	err := fs.WriteFile(l.fsys, l.name(epochFile), b, 0o644)
-	if err != nil {
+	if err = write(l.fsys, l.name(epochFile), b); err != nil {
 		l.mu.Lock()
 		l.epochs.dirty = true
 		l.mu.Unlock()
 	}
-	return err
+	return true, err
 }
 
 // flushDue reports whether flush.ms has passed since the last flush and there is something to flush.

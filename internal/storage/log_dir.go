@@ -193,18 +193,17 @@ func (d *logDir) load(ctx context.Context) error {
 		d.failed(fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk))
 		return nil
 	}
-	names := d.partitions(entries)
+	dirs := d.loadKnown(ctx, base, d.partitions(entries))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, d.store.settings().RecoveryThreadsPerDir))
 	if base.clean {
 		g.SetLimit(cleanThreads)
 	}
-	progress := newProgress(d, base.clean, len(names))
-	for _, name := range names {
-		tp, _ := parsePartitionDir(name)
+	progress := newProgress(d, base.clean, len(dirs))
+	for _, f := range dirs {
 		g.Go(func() error {
 			defer progress.done.Add(1)
-			return d.loadLog(ctx, tp, base.spec(tp, filepath.Join(d.path, name)))
+			return d.loadLog(ctx, f.tp, base.spec(f.tp, f.path))
 		})
 	}
 	err = g.Wait()
@@ -223,14 +222,14 @@ func (d *logDir) load(ctx context.Context) error {
 	return nil
 }
 
-// partitions are the names of those directories that hold a partition. What was deleted before goes on being removed.
-func (d *logDir) partitions(entries []os.DirEntry) (names []string) {
+// partitions are those directories that hold a partition. What was deleted before goes on being removed.
+func (d *logDir) partitions(entries []os.DirEntry) (dirs []found) {
 	for _, e := range entries {
 		name := e.Name()
 		if !e.IsDir() || name == metadataLogDir {
 			continue
 		}
-		_, ok := parsePartitionDir(name)
+		tp, ok := parsePartitionDir(name)
 		switch {
 		case strings.HasSuffix(name, deleteDirSuffix):
 			d.store.tasks.removeLater(0, filepath.Join(d.path, name))
@@ -239,10 +238,15 @@ func (d *logDir) partitions(entries []os.DirEntry) (names []string) {
 		case !ok || strings.HasSuffix(name, futureDirSuffix):
 			d.store.logger.Warn("directory is no partition, left alone", "dir", filepath.Join(d.path, name))
 		default:
-			names = append(names, name)
+			if n := len(dirs); n > 0 && dirs[n-1].tp.Topic == tp.Topic { // thousands of logs share the name
+				tp.Topic = dirs[n-1].tp.Topic
+			} else {
+				tp.Topic = strings.Clone(tp.Topic)
+			}
+			dirs = append(dirs, found{tp, filepath.Join(d.path, name)})
 		}
 	}
-	return names
+	return dirs
 }
 
 // cleanThreads is how many logs are opened at once after a clean stop: each waits for a few small reads.
@@ -381,12 +385,7 @@ func (d *logDir) close() error {
 		}
 		return nil // reported when it went offline
 	}
-	var g errgroup.Group
-	g.SetLimit(closeThreads)
-	for _, l := range mine {
-		g.Go(l.close)
-	}
-	if err := g.Wait(); err != nil {
+	if err := d.finish(mine); err != nil {
 		return err
 	}
 	if err := d.checkpointAll(); err != nil {
@@ -398,11 +397,9 @@ func (d *logDir) close() error {
 	if err := writeCleanShutdown(d.store.cfg.FS, d.path, d.store.brokerEpoch.Load()); err != nil {
 		return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
 	}
+	d.writeManifest(mine)
 	return nil
 }
-
-// closeThreads is how many logs are synced at once on Close: file systems commit concurrent syncs together.
-const closeThreads = 32
 
 // The rest is what logs ask of their host.
 
@@ -411,9 +408,6 @@ func (d *logDir) dirID() record.UUID  { return d.id }
 func (d *logDir) flushTimed()         { d.timed.Store(true) }
 func (d *logDir) highWatermarkMoved() { d.movedHW.Store(true) }
 
-func (d *logDir) removeLater(after time.Duration, paths ...string) {
-	d.store.tasks.removeLater(after, paths...)
-}
 func (d *logDir) syncSoon(l *Log, w SyncWaiter) { d.syncs.ask(l, w) }
 
 // syncFailed tells of a sync that nobody else has told of.
@@ -423,6 +417,9 @@ func (d *logDir) syncFailed(l *Log, err error) {
 	}
 }
 
+func (d *logDir) removeLater(after time.Duration, paths ...string) {
+	d.store.tasks.removeLater(after, paths...)
+}
 
 func (d *logDir) offline() error {
 	if p := d.cause.Load(); p != nil {

@@ -31,6 +31,7 @@ const (
 	lockFile           = ".lock"
 	epochFile          = "leader-epoch-checkpoint"
 	partitionMetaFile  = "partition.metadata"
+	manifestFile       = "leat-clean-logs"
 
 	deleteDirSuffix = "-delete"
 	futureDirSuffix = "-future"

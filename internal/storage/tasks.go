@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -75,6 +76,17 @@ func (t *tasks) removeLater(after time.Duration, paths ...string) {
 		t.removals = append(t.removals, removal{due, p})
 	}
 	nudge(t.wake)
+}
+
+// unremoved are the directories with files that are still to be removed, once the schedulers have stopped.
+func (t *tasks) unremoved() map[string]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	dirs := make(map[string]bool)
+	for _, r := range t.removals {
+		dirs[filepath.Dir(r.path)] = true
+	}
+	return dirs
 }
 
 // report queues the news that a directory failed: who finds out may hold locks that the listener wants.

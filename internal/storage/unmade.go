@@ -65,4 +65,3 @@ func (l *Log) made() bool {
 	defer l.mu.RUnlock()
 	return !l.unmade
 }
-
