@@ -45,7 +45,7 @@ var brokerNetworkKeys = []Key{
 	{Name: "socket.listen.backlog.size", Type: Int, Default: "50", Valid: atLeast(1), Importance: "MEDIUM",
 		Doc: "Connections that the system holds until they are accepted."},
 	{Name: "socket.receive.buffer.bytes", Type: Int, Default: "102400", Importance: "HIGH", Built: true,
-		Doc: "Receive buffer of a connection; -1 leaves it to the system."},
+		Doc: "Receive buffer of a connection; -1, or not setting it, leaves it to the system."},
 	{Name: "socket.request.max.bytes", Type: Int, Default: "104857600", Valid: atLeast(1), Importance: "HIGH", Built: true,
 		Doc: "Largest request."},
 	{Name: "socket.send.buffer.bytes", Type: Int, Default: "102400", Importance: "HIGH", Built: true,

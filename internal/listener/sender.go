@@ -29,6 +29,7 @@ type sender struct {
 	off   int
 
 	pieces [][]byte
+	more   bool  // something follows pieces
 	result int   // bytes that the last call wrote
 	err    error // and its error
 	wait   bool  // whether the call may wait for the socket
@@ -138,12 +139,13 @@ func (s *sender) advance(n int) {
 
 // gather collects the bytes from the position up to the next file part.
 func (s *sender) gather() {
-	s.pieces = s.pieces[:0]
+	s.pieces, s.more = s.pieces[:0], false
 	part, off := s.part, s.off
 	for i := s.frame; i < len(s.batch); i++ {
 		parts := s.batch[i].frame.Parts
 		for ; part < len(parts); part++ {
 			if parts[part].File != nil || len(s.pieces) == maxPieces {
+				s.more = true
 				return
 			}
 			if b := parts[part].Bytes[off:]; len(b) > 0 {

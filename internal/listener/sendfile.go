@@ -21,7 +21,7 @@ func (s *sender) writeBytesTo(fd uintptr) bool {
 		var n int
 		var err error
 		if len(s.pieces) == 1 {
-			n, err = unix.Write(int(fd), s.pieces[0])
+			n, err = writeSocket(int(fd), s.pieces[0], s.more)
 		} else {
 			n, err = unix.Writev(int(fd), s.pieces)
 		}

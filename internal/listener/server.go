@@ -179,6 +179,7 @@ func (s *Server) newConn(nc net.Conn, remote netip.AddrPort) *conn {
 	s.nextID++
 	c.gone, c.cancel = context.WithCancel(context.Background())
 	c.changed = sync.NewCond(&c.mu)
+	c.in.init(nc)
 	c.out.init(nc)
 	return c
 }

@@ -12,8 +12,8 @@ import (
 const httpAnswer = "This port speaks the Kafka protocol, not HTTP. Health, metrics and profiles are on the address of leat.http.listener.\n"
 
 // sniff looks whether the first bytes of a connection are those of another protocol, which would otherwise be an absurd length.
-func (c *conn) sniff() error {
-	switch first := string(c.length[:]); {
+func (c *conn) sniff(prefix [prefix]byte) error {
+	switch first := string(prefix[:]); {
 	case first[0] == 0x16 && first[1] == 0x03 && first[2] <= 0x04:
 		return fmt.Errorf("the first bytes are a TLS handshake, but this listener is plain: set security.protocol=PLAINTEXT in the client, or use a listener with TLS")
 	case first == "GET ", first == "HEAD", first == "POST", first == "PUT ", first == "DELE", first == "OPTI", first == "PRI ":

@@ -88,6 +88,7 @@ func logConfig(v *config.Values) storage.LogConfig {
 		TimestampBeforeMax:     v.Millis("message.timestamp.before.max.ms"),
 		TimestampAfterMax:      v.Millis("message.timestamp.after.max.ms"),
 		RemoteStorage:          v.Bool("remote.storage.enable"),
+		Encrypted:              v.String("leat.encryption") == "aes-gcm",
 	}
 }
 
@@ -105,6 +106,8 @@ func storageSettings(v *config.Values) storage.Settings {
 		TransactionMaxTimeout:     v.Millis("transaction.max.timeout.ms"),
 		MaxDecompressedBatchBytes: v.Int("max.decompressed.message.bytes"),
 		MaxOpenFiles:              openFiles(),
+		DiskSoftFree:              v.Int64("leat.disk.soft.free.bytes"),
+		DiskHardFree:              v.Int64("leat.disk.hard.free.bytes"),
 	}
 }
 
@@ -120,8 +123,18 @@ func limits(v *config.Values) listener.Limits {
 		MaxIdle:             v.Millis("connections.max.idle.ms"),
 		MaxInFlight:         maxInFlight,
 		SendBuffer:          v.Int("socket.send.buffer.bytes"),
-		RecvBuffer:          v.Int("socket.receive.buffer.bytes"),
+		RecvBuffer:          receiveBuffer(v),
 	}
+}
+
+// receiveBuffer leaves the size to the system, which lets it grow with what a connection brings, unless somebody set one: Kafka's default, set
+// as a size, would fix it, and requests of a megabyte then come in ten pieces.
+func receiveBuffer(v *config.Values) int {
+	const key = "socket.receive.buffer.bytes"
+	if _, set, _ := v.Lookup(key); !set {
+		return -1
+	}
+	return v.Int(key)
 }
 
 // perIP reads the overrides, which config has checked.
