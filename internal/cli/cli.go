@@ -26,7 +26,7 @@ const (
 
 // Main runs the command line and returns the exit status: 0 done, 1 failed, 2 wrong usage.
 func Main(args []string, stdout, stderr io.Writer) int {
-	return newProgram(stdout, stderr).main(args[1:])
+	return newProgram(stdout, stderr).main(calledAs(args))
 }
 
 // program is one run of the command line, with the seams to the process.
@@ -45,7 +45,7 @@ func newProgram(stdout, stderr io.Writer) *program {
 
 func (p *program) main(args []string) int {
 	root := p.root()
-	root.SetArgs(args)
+	root.SetArgs(toolArgs(args))
 	cmd, err := root.ExecuteC()
 	if err == nil {
 		return done
@@ -81,6 +81,6 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	root.AddCommand(p.serverCommand(), p.versionCommand())
+	root.AddCommand(p.serverCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.versionCommand())
 	return root
 }

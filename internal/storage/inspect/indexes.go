@@ -92,12 +92,24 @@ func (t *table) end(number int64) (bool, error) {
 
 // OffsetEntries calls fn for each entry of an .index file of a segment. Zeros at its end are no entries.
 func OffsetEntries(r io.ReaderAt, size, base int64, fn func(OffsetEntry) error) error {
-	return eachEntry(newTable(r, size, OffsetEntrySize), func(b []byte) error { return fn(parseOffsetEntry(b, base)) })
+	return each(newTable(r, size, OffsetEntrySize).entry, func(b []byte) error { return fn(parseOffsetEntry(b, base)) })
 }
 
 // TimeEntries calls fn for each entry of a .timeindex file of a segment. Zeros at its end are no entries.
 func TimeEntries(r io.ReaderAt, size, base int64, fn func(TimeEntry) error) error {
-	return eachEntry(newTable(r, size, TimeEntrySize), func(b []byte) error { return fn(parseTimeEntry(b, base)) })
+	return each(newTable(r, size, TimeEntrySize).entry, func(b []byte) error { return fn(parseTimeEntry(b, base)) })
+}
+
+// RawOffsetEntries is OffsetEntries with the zeros at the end.
+func RawOffsetEntries(r io.ReaderAt, size, base int64, fn func(OffsetEntry) error) error {
+	t := newTable(r, size, OffsetEntrySize)
+	return each(t.read, func(b []byte) error { return fn(parseOffsetEntry(b, base)) })
+}
+
+// RawTimeEntries is TimeEntries with the zeros at the end.
+func RawTimeEntries(r io.ReaderAt, size, base int64, fn func(TimeEntry) error) error {
+	t := newTable(r, size, TimeEntrySize)
+	return each(t.read, func(b []byte) error { return fn(parseTimeEntry(b, base)) })
 }
 
 func parseOffsetEntry(b []byte, base int64) OffsetEntry {
@@ -108,9 +120,9 @@ func parseTimeEntry(b []byte, base int64) TimeEntry {
 	return TimeEntry{int64(binary.BigEndian.Uint64(b)), base + int64(int32(binary.BigEndian.Uint32(b[8:])))}
 }
 
-func eachEntry(t *table, fn func([]byte) error) error {
+func each(next func() ([]byte, error), fn func([]byte) error) error {
 	for {
-		b, err := t.entry()
+		b, err := next()
 		if err == io.EOF {
 			return nil
 		}

@@ -16,7 +16,9 @@ import (
 
 func (p *partition) epochsPath() string { return filepath.Join(p.path, storage.FileNames.Epochs) }
 
-func (p *partition) isMetadataLog() bool { return filepath.Base(p.path) == storage.FileNames.MetadataLog }
+func (p *partition) isMetadataLog() bool {
+	return filepath.Base(p.path) == storage.FileNames.MetadataLog
+}
 
 // indexCheck is what the checks of a segment's index files share. A nil one checks nothing.
 type indexCheck struct {

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 
+	"leat/internal/fs"
 	"leat/internal/record"
 )
 
@@ -108,6 +109,9 @@ func (w *Walk) Next() (Entry, error) {
 		return e, io.EOF
 	}
 	b, err := w.load(w.next, record.HeaderSize)
+	if errors.Is(err, fs.ErrDamaged) {
+		return e, &Broken{Position: e.Position, Left: left, Torn: true, Reason: err.Error()}
+	}
 	if err != nil {
 		return e, err
 	}

@@ -70,7 +70,7 @@ func framed(family string, value []byte) ([]byte, error) {
 	d := decoder{src: value}
 	if frame := int64(1); family == "metadata" {
 		if frame = d.uvarint(); d.err == nil && frame != 1 {
-			return nil, fmt.Errorf("frame version %d: known is 1", frame)
+			return nil, fmt.Errorf("unknown frame version %d (only frame version 1 is supported)", frame)
 		}
 	}
 	number, version := d.uvarint(), d.uvarint()
