@@ -165,7 +165,7 @@ func (l *Log) AssignEpoch(epoch int32) error {
 // Configure changes the log's config.
 func (l *Log) Configure(cfg LogConfig) {
 	cfg = cfg.normalized()
-	l.cfg.Store(&cfg)
+	l.cfg.Store(shared(cfg))
 	if cfg.FlushMs < forever {
 		l.host.flushTimed()
 	}
@@ -242,7 +242,9 @@ func (l *Log) onDisk(doing string, err error) error {
 
 // damaged tells the log, once, that the files of this one contradict themselves; clients only learn that something is wrong.
 func (l *Log) damaged(err error) error {
-	if errors.Is(err, ErrCorrupt) && !l.toldDamage.Swap(true) {
+	if errors.Is(err, fs.ErrNoKey) && !l.toldDamage.Swap(true) {
+		l.logger.Error("key missing, the partition cannot be served", "topic", l.tp.Topic, "partition", l.tp.Partition, "dir", l.path, "err", err)
+	} else if errors.Is(err, ErrCorrupt) && !l.toldDamage.Swap(true) {
 		l.logger.Error("log damaged, the partition cannot be served where it is", "topic", l.tp.Topic, "partition", l.tp.Partition, "dir", l.path, "err", err)
 	}
 	return err
@@ -265,8 +267,8 @@ func (l *Log) usable() error {
 // marks remembers the positions of the newest batch boundaries of the active segment, so that readers at the tail, and the
 // high watermark just behind it, are found without touching the file.
 type marks struct {
-	ring *[markCount]mark // nil until the first append
-	next int              // where the next one goes
+	ring []mark // nil until the first append; grows to markCount, for most partitions see few
+	next int    // where the next one goes
 	full bool
 }
 
@@ -275,14 +277,16 @@ const markCount = 32
 type mark struct{ offset, position int64 }
 
 func (m *marks) push(offset, position int64) {
-	if m.ring == nil {
-		m.ring = new([markCount]mark)
+	if n := len(m.ring); m.next == n {
+		if n < markCount {
+			m.ring = append(make([]mark, 0, max(2, 2*n)), m.ring...)
+			m.ring = m.ring[:cap(m.ring)]
+		} else {
+			m.next, m.full = 0, true
+		}
 	}
 	m.ring[m.next] = mark{offset, position}
 	m.next++
-	if m.next == markCount {
-		m.next, m.full = 0, true
-	}
 }
 
 func (m *marks) reset() { m.next, m.full = 0, false }
@@ -294,7 +298,7 @@ func (m *marks) find(offset int64) (int64, bool) {
 		n = markCount
 	}
 	for i := 1; i <= n; i++ {
-		x := m.ring[(m.next-i+markCount)%markCount]
+		x := m.ring[(m.next-i+n)%n]
 		if x.offset == offset {
 			return x.position, true
 		}

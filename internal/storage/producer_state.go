@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"leat/internal/record"
@@ -172,7 +173,19 @@ type producerUpdate struct {
 	entries  []producerEntry // changed copies
 	finished []finishedTxn
 
-	abortedNow []abortedTxn // of the batch replayed last
+	abortedNow []abortedTxn // of the append, or of the batch replayed last
+}
+
+// producerUpdates are those that no append uses: a log without traffic needs none.
+var producerUpdates = sync.Pool{New: func() any { return new(producerUpdate) }}
+
+// beginUpdate gives the log an empty update, with writeMu held; endUpdate takes it away.
+func (l *Log) beginUpdate() { l.update = producerUpdates.Get().(*producerUpdate) }
+
+func (l *Log) endUpdate() {
+	l.update.table = nil
+	producerUpdates.Put(l.update)
+	l.update = nil
 }
 
 // finishedTxn is a transaction that a marker in the append ends.
