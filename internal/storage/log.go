@@ -28,13 +28,12 @@ type Log struct {
 
 	flushMu sync.Mutex // one sync at a time
 
-	writeMu  sync.Mutex     // excludes appends, truncations, rolls, retention and close
-	update   producerUpdate // scratch of an append
-	abort    []abortedTxn   // scratch of an append
-	snapshot []int64        // offsets of the .snapshot files, rising
-	cleaning bool           // a cleaner is at work: retention waits
-	broken   error          // set when a failed write could not be undone: no further append
-	unmade   bool           // nothing of the log is on disk yet; also guarded by mu
+	writeMu  sync.Mutex      // excludes appends, truncations, rolls, retention and close
+	update   *producerUpdate // of the append under way
+	snapshot []int64         // offsets of the .snapshot files, rising
+	cleaning bool            // a cleaner is at work: retention waits
+	broken   error           // set when a failed write could not be undone: no further append
+	unmade   bool            // nothing of the log is on disk yet; also guarded by mu
 
 	mu         sync.RWMutex // guards what follows; what an append changes is also guarded by writeMu
 	topicID    record.UUID
