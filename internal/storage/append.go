@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"leat/internal/fs"
 	"leat/internal/record"
 )
 
@@ -90,8 +91,6 @@ func (l *Log) recoveryPoint() int64 {
 
 // appendAsLeader assigns offsets and writes, with writeMu held.
 func (l *Log) appendAsLeader(batches []byte, cfg *LogConfig, opts AppendOptions) (AppendInfo, error) {
-	l.beginUpdate()
-	defer l.endUpdate()
 	if err := l.usable(); err != nil {
 		return AppendInfo{}, err
 	}
@@ -113,7 +112,7 @@ func (l *Log) appendAsLeader(batches []byte, cfg *LogConfig, opts AppendOptions)
 				LogStart: l.logStart, LogEnd: l.logEnd, Duplicate: true,
 			}, nil
 		}
-		if err := accountBatch(l.update, b, opts.Origin, opts.TransactionVersion); err != nil {
+		if err := accountBatch(&l.update, b, opts.Origin, opts.TransactionVersion); err != nil {
 			return AppendInfo{}, fmt.Errorf("append to %s: %w", l.tp, err)
 		}
 	}
@@ -130,8 +129,6 @@ func (l *Log) appendAsLeader(batches []byte, cfg *LogConfig, opts AppendOptions)
 // appendAsFollower checks that the batches continue the log, and writes, with writeMu held. What a leader sends in one answer may
 // be more than a segment holds, so it goes in groups that each fit. A cut batch at the end is left for the next fetch.
 func (l *Log) appendAsFollower(batches []byte, cfg *LogConfig) (AppendInfo, error) {
-	l.beginUpdate()
-	defer l.endUpdate()
 	if err := l.usable(); err != nil {
 		return AppendInfo{}, err
 	}
@@ -175,7 +172,7 @@ func (l *Log) checkFetched(batches []byte, cfg *LogConfig) (group int, next int6
 			return 0, 0, fmt.Errorf("append to %s: batch from the leader has offsets %d to %d, the log ends at %d: %w",
 				l.tp, b.BaseOffset(), b.LastOffset(), next, ErrOffsetOutOfRange)
 		}
-		if err := accountBatch(l.update, b, replicated, 0); err != nil {
+		if err := accountBatch(&l.update, b, replicated, 0); err != nil {
 			return 0, 0, fmt.Errorf("append to %s: %w: %w", l.tp, err, ErrCorruptBatch)
 		}
 		group, next, rest = group+len(b), b.NextOffset(), more
@@ -241,7 +238,7 @@ func (l *Log) write(batches []byte, next int64, cfg *LogConfig, now time.Time) e
 	if _, err := f.WriteAt(batches, seg.size); err != nil {
 		return l.undo(seg, f, l.diskError("append to", err))
 	}
-	if l.update.abortedNow = l.update.aborted(l.update.abortedNow[:0]); len(l.update.abortedNow) > 0 {
+	if l.abort = l.update.aborted(l.abort[:0]); len(l.abort) > 0 {
 		if err := l.writeAborted(seg); err != nil {
 			return l.undo(seg, f, l.diskError("append to", err))
 		}
@@ -251,13 +248,27 @@ func (l *Log) write(batches []byte, next int64, cfg *LogConfig, now time.Time) e
 	return nil
 }
 
-// truncater is what undo needs of a file.
-type truncater interface{ Truncate(size int64) error }
+// cuttable is what cutTo needs of a file.
+type cuttable interface {
+	Truncate(size int64) error
+	Sync() error
+}
+
+// cutTo cuts a .log file, durably: once a recovery point stands at the cut, or beyond it, nobody looks at the end of this file again.
+func cutTo(f cuttable, size int64) error {
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	return f.Sync()
+}
 
 // undo cuts a half-written append off. If that fails too, the log takes no more appends: behind the torn bytes nothing could be
 // found again. Readers never look beyond what was published.
-func (l *Log) undo(seg *segment, f truncater, cause error) error {
-	if err := f.Truncate(seg.size); err != nil {
+func (l *Log) undo(seg *segment, f fs.File, cause error) error {
+	if size, err := f.Size(); err == nil && size == seg.size {
+		return cause // nothing was written
+	}
+	if err := cutTo(f, seg.size); err != nil {
 		l.broken = fmt.Errorf("%w (and the torn write at byte %d of %s could not be cut off: %w)", cause, seg.size, seg.file.path, err)
 		return l.broken
 	}
@@ -266,7 +277,7 @@ func (l *Log) undo(seg *segment, f truncater, cause error) error {
 
 // writeAborted appends the aborted transactions of this append to the segment's transaction index.
 func (l *Log) writeAborted(seg *segment) error {
-	return writeTxnEntries(l.fsys, seg.path(txnIndexSuffix), seg.aborted, l.update.abortedNow)
+	return writeTxnEntries(l.fsys, seg.path(txnIndexSuffix), seg.aborted, l.abort)
 }
 
 // publish makes written batches part of the log.
@@ -285,7 +296,7 @@ func (l *Log) publish(seg *segment, batches []byte, next int64, cfg *LogConfig) 
 		l.epochs.assign(h.leaderEpoch, h.baseOffset)
 		seg.size += h.size
 	}
-	seg.aborted += len(l.update.abortedNow)
+	seg.aborted += len(l.abort)
 	l.update.commit()
 	l.logEnd = next
 }

@@ -150,7 +150,7 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 }
 
 // cutTorn ends the log at the last whole valid batch of a segment.
-func (l *Log) cutTorn(seg *segment, f truncater, walk *recoveryWalk, bad error) error {
+func (l *Log) cutTorn(seg *segment, f cuttable, walk *recoveryWalk, bad error) error {
 	if !errors.Is(bad, errBadHeader) && !errors.Is(bad, io.ErrUnexpectedEOF) && !errors.Is(bad, fs.ErrDamaged) {
 		return l.diskError("recover", bad)
 	}
@@ -164,7 +164,7 @@ func (l *Log) cutTorn(seg *segment, f truncater, walk *recoveryWalk, bad error) 
 	if err := l.dropFrom(slices.Index(l.segments, seg) + 1); err != nil {
 		return err
 	}
-	if err := f.Truncate(walk.position); err != nil {
+	if err := cutTo(f, walk.position); err != nil {
 		return l.diskError("recover", err)
 	}
 	seg.size = walk.position

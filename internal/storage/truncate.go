@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TruncateTo drops everything at and above offset. Within a batch, the whole batch goes.
+// TruncateTo drops everything at and above offset. Within a batch, the whole batch goes. The log then ends behind its last batch, also if
+// offset stands in a gap that compaction left.
 func (l *Log) TruncateTo(offset int64) error {
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
@@ -92,9 +93,11 @@ func (l *Log) cutAt(i int, position, end int64) error {
 	return l.cutSegment(seg, position, end)
 }
 
-// cutPoint finds the position of the first batch that reaches offset, and where the log ends without it.
+// cutPoint finds the position of the first batch that reaches offset, and where the log ends without it: behind the batch before, for
+// offsets that no batch has are not remembered over a restart.
 func (l *Log) cutPoint(seg *segment, offset int64) (position, end int64, err error) {
-	from, err := seg.resolve(l.fsys, seg.viewOffset(offset), offset-seg.base, keyRelativeOffset)
+	below := offset - seg.base - 1
+	from, err := seg.resolve(l.fsys, seg.viewOffset(offset-1), below, keyRelativeOffset)
 	if errors.Is(err, errIndex) {
 		from, err = 0, nil // slower, and right
 	}
@@ -106,14 +109,21 @@ func (l *Log) cutPoint(seg *segment, offset int64) (position, end int64, err err
 		return 0, 0, err
 	}
 	defer seg.file.release()
-	h, at, err := locate(f, from, seg.size, offset)
-	if err == io.EOF {
-		return seg.size, offset, nil
+	sc := newScanner(f, from, seg.size)
+	defer sc.done()
+	for end = seg.base; ; {
+		h, at, err := sc.next()
+		if err == io.EOF {
+			return seg.size, end, nil
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		if h.lastOffset >= offset {
+			return at, end, nil
+		}
+		end = h.lastOffset + 1
 	}
-	if err != nil {
-		return 0, 0, err
-	}
-	return at, min(offset, h.baseOffset), nil
 }
 
 // detach takes the segments from index i on out of the log, which then ends at end.
@@ -144,7 +154,7 @@ func (l *Log) cutSegment(seg *segment, position, end int64) error {
 	seg.offsets.pendingWritten()
 	seg.times.pendingWritten()
 	l.mu.Unlock()
-	if err := f.Truncate(position); err != nil {
+	if err := cutTo(f, position); err != nil {
 		return err
 	}
 	offsets, times, err := l.keptEntries(seg, end)
@@ -206,7 +216,13 @@ func (l *Log) keptTxns(seg *segment, end int64) (int, error) {
 			kept = append(kept, t)
 		}
 	}
-	return len(kept), writeTxnEntries(l.fsys, path, 0, kept)
+	if len(kept) == len(list) {
+		return len(kept), nil
+	}
+	if err := writeTxnEntries(l.fsys, path, 0, kept); err != nil {
+		return 0, err
+	}
+	return len(kept), syncFile(l, path) // an entry that comes back would hide records of a later transaction
 }
 
 // restart empties the log.
@@ -216,7 +232,7 @@ func (l *Log) restart(offset int64) error {
 	}
 	l.mu.Lock()
 	l.epochs.starts, l.epochs.dirty = nil, true
-	l.recovery = offset
+	l.recovery = min(l.recovery, offset) // a checkpoint may be written at any moment
 	l.mu.Unlock()
 	if err := l.writeEpochs(); err != nil {
 		return l.diskError("truncate", err)
@@ -239,7 +255,12 @@ func (l *Log) restart(offset int64) error {
 		l.broken = err
 		return err
 	}
+	if err := l.syncNames(true, l.newMeta, l.newDir); err != nil { // the recovery point says from here on that the new segment is there
+		l.broken = l.syncError("truncate", err)
+		return l.broken
+	}
 	l.mu.Lock()
+	l.newFiles, l.newMeta, l.newDir = false, false, false
 	l.segments = []*segment{fresh}
 	l.logStart, l.highWater, l.logEnd, l.recovery = offset, offset, offset, offset
 	l.producers = producerTable{}
