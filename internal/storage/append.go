@@ -91,6 +91,8 @@ func (l *Log) recoveryPoint() int64 {
 
 // appendAsLeader assigns offsets and writes, with writeMu held.
 func (l *Log) appendAsLeader(batches []byte, cfg *LogConfig, opts AppendOptions) (AppendInfo, error) {
+	l.beginUpdate()
+	defer l.endUpdate()
 	if err := l.usable(); err != nil {
 		return AppendInfo{}, err
 	}
@@ -112,7 +114,7 @@ func (l *Log) appendAsLeader(batches []byte, cfg *LogConfig, opts AppendOptions)
 				LogStart: l.logStart, LogEnd: l.logEnd, Duplicate: true,
 			}, nil
 		}
-		if err := accountBatch(&l.update, b, opts.Origin, opts.TransactionVersion); err != nil {
+		if err := accountBatch(l.update, b, opts.Origin, opts.TransactionVersion); err != nil {
 			return AppendInfo{}, fmt.Errorf("append to %s: %w", l.tp, err)
 		}
 	}
@@ -129,6 +131,8 @@ func (l *Log) appendAsLeader(batches []byte, cfg *LogConfig, opts AppendOptions)
 // appendAsFollower checks that the batches continue the log, and writes, with writeMu held. What a leader sends in one answer may
 // be more than a segment holds, so it goes in groups that each fit. A cut batch at the end is left for the next fetch.
 func (l *Log) appendAsFollower(batches []byte, cfg *LogConfig) (AppendInfo, error) {
+	l.beginUpdate()
+	defer l.endUpdate()
 	if err := l.usable(); err != nil {
 		return AppendInfo{}, err
 	}
@@ -172,7 +176,7 @@ func (l *Log) checkFetched(batches []byte, cfg *LogConfig) (group int, next int6
 			return 0, 0, fmt.Errorf("append to %s: batch from the leader has offsets %d to %d, the log ends at %d: %w",
 				l.tp, b.BaseOffset(), b.LastOffset(), next, ErrOffsetOutOfRange)
 		}
-		if err := accountBatch(&l.update, b, replicated, 0); err != nil {
+		if err := accountBatch(l.update, b, replicated, 0); err != nil {
 			return 0, 0, fmt.Errorf("append to %s: %w: %w", l.tp, err, ErrCorruptBatch)
 		}
 		group, next, rest = group+len(b), b.NextOffset(), more
@@ -238,7 +242,7 @@ func (l *Log) write(batches []byte, next int64, cfg *LogConfig, now time.Time) e
 	if _, err := f.WriteAt(batches, seg.size); err != nil {
 		return l.undo(seg, f, l.diskError("append to", err))
 	}
-	if l.abort = l.update.aborted(l.abort[:0]); len(l.abort) > 0 {
+	if l.update.abortedNow = l.update.aborted(l.update.abortedNow[:0]); len(l.update.abortedNow) > 0 {
 		if err := l.writeAborted(seg); err != nil {
 			return l.undo(seg, f, l.diskError("append to", err))
 		}
@@ -277,7 +281,7 @@ func (l *Log) undo(seg *segment, f fs.File, cause error) error {
 
 // writeAborted appends the aborted transactions of this append to the segment's transaction index.
 func (l *Log) writeAborted(seg *segment) error {
-	return writeTxnEntries(l.fsys, seg.path(txnIndexSuffix), seg.aborted, l.abort)
+	return writeTxnEntries(l.fsys, seg.path(txnIndexSuffix), seg.aborted, l.update.abortedNow)
 }
 
 // publish makes written batches part of the log.
@@ -296,7 +300,7 @@ func (l *Log) publish(seg *segment, batches []byte, next int64, cfg *LogConfig) 
 		l.epochs.assign(h.leaderEpoch, h.baseOffset)
 		seg.size += h.size
 	}
-	seg.aborted += len(l.abort)
+	seg.aborted += len(l.update.abortedNow)
 	l.update.commit()
 	l.logEnd = next
 }
