@@ -46,17 +46,28 @@ func (p *cleanerPoints) of(tp record.TopicPartition) (int64, bool) {
 	return offset, ok
 }
 
-// set notes that a log is clean below offset, durably.
-func (p *cleanerPoints) set(tp record.TopicPartition, offset int64) error {
+// advance notes that a log is clean below offset, durably. A truncation lowers the recovery point before it comes here, and a deletion closes the
+// log, so neither is overtaken.
+func (p *cleanerPoints) advance(l *Log, offset int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	l.mu.RLock()
+	closed, recovery := l.closed, l.recovery
+	l.mu.RUnlock()
+	if closed {
+		return l.errClosed()
+	}
 	p.load()
-	if known, ok := p.points[tp]; ok && known == offset && !p.dirty {
+	offset = min(offset, recovery)
+	if known, ok := p.points[l.tp]; ok && known == offset && !p.dirty {
 		return nil
 	}
-	p.points[tp] = offset
+	p.points[l.tp] = offset
 	p.dirty = true
-	return p.write()
+	if err := p.write(); err != nil {
+		return l.diskError("clean", err)
+	}
+	return nil
 }
 
 // lower notes that a log has nothing left at and above offset, before that goes. What is written there next is dirty.

@@ -17,6 +17,7 @@
 //	Store.mu      the map of logs and the list of directories' states
 //	Log.flushMu   one sync of a log at a time; held over fsync, which is what it is for
 //	Log.writeMu   appends, truncations, rolls and retention exclude each other; held over write(2), which is what it is for
+//	cleanerPoints.mu  how far each log is compacted; held over the writing of that checkpoint
 //	Log.mu        the marks, the segment list, producers and epochs; never held over a file operation
 //	fileCache.mu  the list of open files; never held over a file operation
 //

@@ -56,6 +56,7 @@ func Open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	}
 	s.tasks.start(s)
 	return s, nil
+	s.cleaner.start(s)
 }
 
 // open is Open without the schedulers: a test that runs their work itself is repeatable.
@@ -315,6 +316,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.tasks.stop()
+	s.cleaner.stop()
 	var errs []error
 	for _, d := range s.dirs {
 		errs = append(errs, d.close())
