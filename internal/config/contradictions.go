@@ -11,6 +11,7 @@ func (v *Values) contradictions() []error {
 	var wrongs []error
 	for _, check := range []func() error{
 		v.checkNode, v.checkListeners, v.checkVoters, v.checkDirs, v.checkLogTimes, v.checkCleaner, v.checkCodec, v.checkConnections, v.checkProtocols,
+		v.checkEncryption,
 	} {
 		if err := check(); err != nil {
 			wrongs = append(wrongs, err)

@@ -4,6 +4,20 @@ import "fmt"
 
 // leatKeys are what leat has beyond Kafka. All begin with "leat.".
 var leatKeys = []Key{
+	{Name: "leat.disk.hard.free.bytes", Type: Long, Default: "-1", Valid: atLeast(-1), Mode: ClusterWide, Importance: "HIGH", Built: true,
+		Doc: "Free bytes of a log directory below which producers are refused with a retriable error; 0: never, -1: 1% of the disk, at most 1 GiB."},
+	{Name: "leat.disk.soft.free.bytes", Type: Long, Default: "-1", Valid: atLeast(-1), Mode: ClusterWide, Importance: "HIGH", Built: true,
+		Doc: "Free bytes of a log directory below which producers are slowed as the room gets less; 0: never, -1: 5% of the disk, at most 10 GiB."},
+	{Name: "leat.encryption.data.key.rotation.ms", Type: Long, Default: "7776000000", Valid: atLeast(0), Importance: "LOW", Built: true,
+		Doc: "Age at which a data key is used for no further segments; 0: only a new key-encryption key brings a new one."},
+	{Name: "leat.encryption.default", Type: String, Default: "none", Valid: oneOf("none", "aes-gcm"), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
+		Doc: "Whether new segments are encrypted at rest, for topics that do not set leat.encryption: none or aes-gcm."},
+	{Name: "leat.encryption.key.command", Type: String, Default: "", Importance: "MEDIUM", Built: true,
+		Doc: "Program that wraps and unwraps data keys, as a bridge to a key management system; instead of leat.encryption.key.file."},
+	{Name: "leat.encryption.key.command.timeout.ms", Type: Int, Default: "10000", Valid: atLeast(1), Importance: "LOW", Built: true,
+		Doc: "How long one call of leat.encryption.key.command may take."},
+	{Name: "leat.encryption.key.file", Type: String, Default: "", Importance: "MEDIUM", Built: true,
+		Doc: "File with key-encryption keys, a line <id>:<base64 of 32 bytes> each, the first one current; read again on SIGHUP."},
 	{Name: "leat.http.listener", Type: String, Default: "127.0.0.1:9644", Valid: httpListener, Importance: "MEDIUM", Built: true,
 		Doc: "Address (host:port) of the HTTP listener for health, metrics and profiles; empty turns it off."},
 	{Name: "leat.metrics.topics.max", Type: Int, Default: "10000", Valid: atLeast(0), Importance: "LOW", Built: true,

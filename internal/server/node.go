@@ -13,6 +13,7 @@ import (
 	"leat/internal/config"
 	"leat/internal/coordinator"
 	"leat/internal/coordinator/group"
+	"leat/internal/fs/sealed"
 	"leat/internal/metadata"
 	"leat/internal/quorum"
 	"leat/internal/record"
@@ -32,6 +33,7 @@ type node struct {
 
 	settings *settingsFeed
 	images   *imageFeed
+	sealed   *sealed.FS
 	store    *storage.Store
 	replicas *replication.Node
 	failing  atomic.Pointer[replication.Node] // replicas once they are there, for who tells of failed directories
@@ -140,9 +142,12 @@ func (n *node) dirFailed(dir string, err error) {
 
 // openStore locks and loads the log directories.
 func (n *node) openStore(ctx context.Context) error {
-	var err error
+	err := n.openKeys(ctx)
+	if err != nil {
+		return err
+	}
 	n.store, err = storage.Open(ctx, storage.StoreConfig{
-		FS: n.FS, Dirs: n.Values.LogDirs(), NodeID: n.id, ClusterID: n.clusterID,
+		FS: n.sealed, Dirs: n.Values.LogDirs(), NodeID: n.id, ClusterID: n.clusterID,
 		Settings:  func() storage.Settings { return n.settings.now().storage },
 		LogConfig: func(string) storage.LogConfig { return logConfig(n.settings.now().values.ForTopic(nil)) },
 		DirFailed: n.dirFailed, Logger: n.Logger,
@@ -151,7 +156,7 @@ func (n *node) openStore(ctx context.Context) error {
 		return err
 	}
 	n.onClose("log directories", n.store.Close)
-	return nil
+	return n.refreshKeys(ctx)
 }
 
 // fail stops the node: its metadata log cannot go on, so nothing it says could be relied on.

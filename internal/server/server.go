@@ -49,10 +49,14 @@ func Run(ctx context.Context, cfg Config) error {
 		return errors.Join(err, n.close())
 	}
 	n.Ready(n.addresses())
-	select {
-	case <-ctx.Done():
-		return n.close()
-	case err := <-n.failed:
-		return errors.Join(err, n.close())
+	for {
+		select {
+		case <-cfg.Reload:
+			n.reload(ctx)
+		case <-ctx.Done():
+			return n.close()
+		case err := <-n.failed:
+			return errors.Join(err, n.close())
+		}
 	}
 }
