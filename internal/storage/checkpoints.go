@@ -193,5 +193,8 @@ func (d *logDir) recoveryLowered(l *Log) error {
 	}
 	d.checkpointMu.Lock()
 	defer d.checkpointMu.Unlock()
+	if err := d.dropManifest(); err != nil {
+		return err
+	}
 	return d.writeRecoveryPoints(d.mine())
 }

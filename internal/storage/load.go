@@ -22,6 +22,8 @@ type loadSpec struct {
 	recoveryPoint int64 // 0 if unknown
 	logStart      int64 // -1 if unknown
 	highWatermark int64
+	known         *cleanLog   // what the last clean stop knew of it; nil if nothing
+	resume        *resumption // where its recovery begins; nil: with the segment of the recovery point
 }
 
 // listing is what a log's directory holds.
@@ -127,11 +129,16 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 	if len(l.segments) == 0 {
 		return l.loadEmpty(spec)
 	}
+	spec.resume = l.resumption(spec, ls)
 	recovered, err := l.loadSegments(ctx, spec, ls)
 	if err != nil {
 		return err
 	}
-	return l.loadMarks(spec, l.firstUnknownAborted(recovered), ls.newestSnapshot())
+	from := l.firstUnknownAborted(recovered)
+	if from != recovered {
+		spec.resume = nil
+	}
+	return l.loadMarks(spec, from, ls.newestSnapshot())
 }
 
 // loadEmpty starts a log without files.
@@ -155,7 +162,7 @@ func (l *Log) loadEmpty(spec loadSpec) error {
 // that was recovered, or -1.
 func (l *Log) loadSegments(ctx context.Context, spec loadSpec, ls listing) (recovered int64, err error) {
 	if !spec.clean {
-		return l.recoverFrom(ctx, l.segmentOf(spec.recoveryPoint), spec.recoveryPoint)
+		return l.recoverFrom(ctx, l.segmentOf(spec.recoveryPoint), spec)
 	}
 	for i, seg := range l.segments {
 		err := l.loadIndexes(seg, ls)
@@ -167,7 +174,7 @@ func (l *Log) loadSegments(ctx context.Context, spec loadSpec, ls listing) (reco
 		case err == nil:
 		case errors.Is(err, errIndex) || errors.Is(err, os.ErrNotExist):
 			l.logger.Warn("index does not fit its log, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
-			if err := l.recoverSegment(ctx, seg, allSynced); err != nil {
+			if err := l.recoverSegment(ctx, seg, allSynced, nil); err != nil {
 				return -1, err
 			}
 		default:
@@ -328,19 +335,30 @@ func (l *Log) loadProducers(spec loadSpec, recovered, newestSnapshot int64) (err
 		l.producers, err = l.buildProducers(l.logEnd, l.logEnd, nil)
 		return err
 	}
+	r := spec.resume
 	lists := make(map[*segment][]abortedTxn)
-	l.producers, err = l.buildProducers(recovered, l.logEnd, func(seg *segment, t abortedTxn) {
-		if seg.base >= recovered {
+	note := func(seg *segment, t abortedTxn) {
+		if seg.base >= recovered || r != nil && seg == r.seg {
 			lists[seg] = append(lists[seg], t)
 		}
-	})
+	}
+	if r != nil {
+		l.producers = r.table
+		err = l.replay(&l.producers, r.offset, l.logEnd, note)
+	} else {
+		l.producers, err = l.buildProducers(recovered, l.logEnd, note)
+	}
 	if err != nil {
 		return err
 	}
 	for _, seg := range l.segments[l.segmentOf(recovered):] {
-		seg.aborted = len(lists[seg])
+		kept := 0
+		if r != nil && seg == r.seg {
+			kept = r.aborted
+		}
+		seg.aborted = kept + len(lists[seg])
 		if seg.aborted > 0 {
-			err = writeTxnEntries(l.fsys, seg.path(txnIndexSuffix), 0, lists[seg])
+			err = writeTxnEntries(l.fsys, seg.path(txnIndexSuffix), kept, lists[seg])
 		} else if err = l.fsys.Remove(seg.path(txnIndexSuffix)); errors.Is(err, os.ErrNotExist) {
 			err = nil
 		}

@@ -33,6 +33,7 @@ type logDir struct {
 	timed atomic.Bool // a log has, or had, a flush.ms
 
 	movedHW       atomic.Bool // a high watermark moved since the last checkpoint
+	manifestGone  bool        // the manifest of the last clean stop is removed; guarded by checkpointMu
 	previousEpoch int64       // broker epoch of the last clean stop; -1 if it was none, or nobody knows
 	logs          int         // how many of the open logs lie here; guarded by Store.mu
 
@@ -203,7 +204,9 @@ func (d *logDir) load(ctx context.Context) error {
 	for _, f := range dirs {
 		g.Go(func() error {
 			defer progress.done.Add(1)
-			return d.loadLog(ctx, f.tp, base.spec(f.tp, f.path))
+			spec := base.spec(f.tp, f.path)
+			spec.known = f.known
+			return d.loadLog(ctx, f.tp, spec)
 		})
 	}
 	err = g.Wait()
@@ -243,7 +246,7 @@ func (d *logDir) partitions(entries []os.DirEntry) (dirs []found) {
 			} else {
 				tp.Topic = strings.Clone(tp.Topic)
 			}
-			dirs = append(dirs, found{tp, filepath.Join(d.path, name)})
+			dirs = append(dirs, found{tp: tp, path: filepath.Join(d.path, name)})
 		}
 	}
 	return dirs

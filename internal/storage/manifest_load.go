@@ -18,7 +18,7 @@ import (
 // since then need not be looked at again either. One that is not of this marker, or that cannot be read, is none.
 func (d *logDir) readManifest(clean bool) []cleanLog {
 	fsys := d.store.cfg.FS
-	b, err := fs.ReadFile(fsys, filepath.Join(d.path, manifestFile))
+	b, err := fs.ReadFile(fsys, d.manifestPath())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -43,8 +43,9 @@ func (d *logDir) readManifest(clean bool) []cleanLog {
 
 // found is a partition's directory.
 type found struct {
-	tp   record.TopicPartition
-	path string
+	tp    record.TopicPartition
+	path  string
+	known *cleanLog // what a manifest says of it
 }
 
 // loadKnown opens the logs that a manifest knows and that have not changed since, and returns the rest.
@@ -56,20 +57,19 @@ func (d *logDir) loadKnown(ctx context.Context, base loadBase, dirs []found) []f
 	slices.SortFunc(dirs, func(a, b found) int {
 		return cmp.Or(strings.Compare(a.tp.Topic, b.tp.Topic), cmp.Compare(a.tp.Partition, b.tp.Partition))
 	})
-	of := make([]*cleanLog, len(dirs)) // what the manifest says of each
 	next := 0
 	for i, f := range dirs {
 		for next < len(logs) && before(logs[next].tp, f.tp) {
 			next++
 		}
 		if next < len(logs) && logs[next].tp == f.tp {
-			of[i] = &logs[next]
+			dirs[i].known = &logs[next]
 		}
 	}
 	opened := make([]*Log, len(dirs))
 	each(len(dirs), func(i int) {
-		if of[i] != nil && ctx.Err() == nil {
-			opened[i] = d.openKnown(of[i], base.spec(of[i].tp, dirs[i].path))
+		if c := dirs[i].known; c != nil && ctx.Err() == nil {
+			opened[i] = d.openKnown(c, base.spec(c.tp, dirs[i].path))
 		}
 	})
 	rest := dirs[:0]

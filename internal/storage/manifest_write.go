@@ -12,6 +12,8 @@ func (d *logDir) diskError(err error) error {
 	return fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
 }
 
+func (d *logDir) manifestPath() string { return filepath.Join(d.path, manifestFile) }
+
 // writeManifest writes what the next start needs of the logs, all of which are finished, for the marker that was just written. A
 // failure costs time at the next start and nothing else.
 func (d *logDir) writeManifest(logs []*Log) {
@@ -40,7 +42,7 @@ func (d *logDir) tryManifest(logs []*Log) error {
 		}
 	}
 	m.logs = kept
-	return fs.WriteFile(fsys, filepath.Join(d.path, manifestFile), m.encode(), 0o644)
+	return fs.WriteFile(fsys, d.manifestPath(), m.encode(), 0o644)
 }
 
 // clean describes a finished log; without segments if its directory cannot be looked at.

@@ -33,21 +33,25 @@ func (l *Log) buildProducers(from, end int64, aborted func(seg *segment, t abort
 	if err != nil {
 		return table, err
 	}
+	return table, l.replay(&table, at, end, aborted)
+}
+
+// replay applies the batches from offset at on to a table that is right up to there.
+func (l *Log) replay(table *producerTable, at, end int64, aborted func(seg *segment, t abortedTxn)) error {
 	at = max(at, l.segments[0].base)
 	for _, seg := range l.segments[l.segmentOf(at):] {
 		if at >= end {
 			break
 		}
-		if err := l.replaySegment(seg, at, &table, aborted); err != nil {
-			return table, err
+		if err := l.replaySegment(seg, at, table, aborted); err != nil {
+			return err
 		}
 	}
-	return table, nil
+	return nil
 }
 
 // loadSnapshot reads the newest snapshot at or below limit. One that cannot be read is removed, with a log line.
 func (l *Log) loadSnapshot(limit int64) (producerTable, int64, error) {
-	expiration := l.host.settings().ProducerIDExpiration
 	for i := len(l.snapshot) - 1; i >= 0; i-- {
 		offset := l.snapshot[i]
 		if offset > limit {
@@ -67,15 +71,20 @@ func (l *Log) loadSnapshot(limit int64) (producerTable, int64, error) {
 			l.snapshot = append(l.snapshot[:i], l.snapshot[i+1:]...)
 			continue
 		}
-		var table producerTable
-		for _, e := range entries {
-			if !e.expired(time.Now(), expiration) {
-				table.load(e)
-			}
-		}
-		return table, offset, nil
+		return l.tableOf(entries), offset, nil
 	}
 	return producerTable{}, 0, nil
+}
+
+// tableOf is a table of those producers that have not been silent for too long.
+func (l *Log) tableOf(entries []producerEntry) (table producerTable) {
+	now, expiration := time.Now(), l.host.settings().ProducerIDExpiration
+	for _, e := range entries {
+		if !e.expired(now, expiration) {
+			table.load(e)
+		}
+	}
+	return table
 }
 
 // replaySegment applies the batches of one segment from offset on.

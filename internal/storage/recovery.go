@@ -14,13 +14,16 @@ import (
 
 // recoverFrom goes through the segments from index first on, batch by batch: their indexes are built anew, and the log is cut
 // before the first thing that is no valid batch, which can only be where nothing was synced yet.
-func (l *Log) recoverFrom(ctx context.Context, first int, recoveryPoint int64) (recovered int64, err error) {
+func (l *Log) recoverFrom(ctx context.Context, first int, spec loadSpec) (recovered int64, err error) {
 	for _, seg := range l.segments[:first] {
 		if err := l.adoptIndexes(ctx, seg); err != nil {
 			return -1, err
 		}
 	}
 	recovered = l.segments[first].base
+	if spec.resume != nil {
+		recovered = spec.resume.offset
+	}
 	for i := first; i < len(l.segments); i++ {
 		if i > first {
 			if err := l.checkContinues(i); err != nil {
@@ -30,7 +33,7 @@ func (l *Log) recoverFrom(ctx context.Context, first int, recoveryPoint int64) (
 				break
 			}
 		}
-		if err := l.recoverSegment(ctx, l.segments[i], recoveryPoint); err != nil {
+		if err := l.recoverSegment(ctx, l.segments[i], spec.recoveryPoint, spec.resume); err != nil {
 			return -1, err
 		}
 	}
@@ -87,7 +90,7 @@ func (l *Log) adoptIndexes(ctx context.Context, seg *segment) error {
 	err := l.loadIndexes(seg, listing{sizes: sizes})
 	if errors.Is(err, errIndex) || errors.Is(err, os.ErrNotExist) {
 		l.logger.Warn("index does not fit its log, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
-		if err := l.recoverSegment(ctx, seg, allSynced); err != nil {
+		if err := l.recoverSegment(ctx, seg, allSynced, nil); err != nil {
 			return err
 		}
 		if err := l.syncIndexes(seg); err != nil {
@@ -107,7 +110,7 @@ const allSynced = 1<<63 - 1
 // recoverSegment reads all batches of a segment, checks the CRC of those at or above the recovery point, and builds its indexes. At
 // something torn it ends the log. What is broken below the recovery point was synced once: that is not torn but damaged, and an
 // error.
-func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint int64) error {
+func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint int64, resume *resumption) error {
 	f, err := seg.file.acquire()
 	if err != nil {
 		return l.diskError("recover", err)
@@ -117,6 +120,9 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	seg.times = sparseIndex{width: timeIndexEntrySize}
 	seg.segmentTail = emptyTail(seg.base)
 	walk := recoveryWalk{r: f, size: seg.size, base: seg.base, next: seg.base, verifyFrom: recoveryPoint}
+	if resume != nil && resume.seg == seg {
+		resume.begin(&walk)
+	}
 	interval := l.cfg.Load().IndexIntervalBytes
 	var bad error
 	for bad == nil {
