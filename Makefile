@@ -1,5 +1,5 @@
 # Each target is one line; plain `go test ./...` does everything that a change needs.
-.PHONY: build run check test race fuzz bench interop lint golden docs
+.PHONY: build run check test race fuzz bench bench-go interop lint golden docs
 
 build: ## the binary, static
 	CGO_ENABLED=0 go build -trimpath -o leat ./cmd/leat
@@ -12,7 +12,9 @@ race: ## the same under the race detector
 	go test -race ./...
 fuzz: ## every fuzz target for FUZZTIME each (default 10s)
 	./.ci/fuzz $${FUZZTIME:-10s}
-bench: ## the hot paths, with allocations
+bench: ## leat beside Apache Kafka and the floor: PARTS="produce latency" ARGS="--rounds 5"; ARGS=--docs writes the page, ARGS=--short is a smoke test
+	./bench/compare.sh $(ARGS) $(if $(PARTS),--parts "$(PARTS)")
+bench-go: ## the hot paths, with allocations
 	go test -run '^$$' -bench . -benchmem ./internal/...
 interop: build ## real clients of other languages against leat and against Apache Kafka
 	./interop/run.sh leat && ./interop/run.sh kafka

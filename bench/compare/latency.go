@@ -2,77 +2,100 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
-	"slices"
+	"errors"
+	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"leat/interop/target"
+	"leat/bench/load"
 )
 
-// latency sends at a fixed rate and returns how long each record took until a consumer had it, counted from the moment at
-// which it was due to be sent, so that a broker that stalls is not spared the records that wait for it.
-func latency(ctx context.Context, node *target.Node, rate int, window time.Duration) ([]time.Duration, error) {
-	producer, err := kgo.NewClient(kgo.SeedBrokers(node.Bootstrap()), kgo.DefaultProduceTopic("latency"), kgo.ProducerLinger(0),
-		kgo.ProducerBatchCompression(kgo.NoCompression()))
-	if err != nil {
-		return nil, err
-	}
-	defer producer.Close()
-	if err := create(ctx, producer, node, "latency"); err != nil {
-		return nil, err
-	}
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(node.Bootstrap()), kgo.ConsumeTopics("latency"), kgo.FetchMinBytes(1),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		return nil, err
-	}
-	defer consumer.Close()
+// catchUpRate is how many bytes a second the reader of old data takes beside the live traffic.
+const catchUpRate = 400e6
 
-	// One record through, and a second that is not counted, make both sides ready.
-	if err := producer.ProduceSync(ctx, &kgo.Record{Value: payload(100)}).FirstErr(); err != nil {
-		return nil, err
-	}
-	if fetches := consumer.PollFetches(ctx); fetches.Err() != nil {
-		return nil, fetches.Err()
-	}
-	lead := time.Second
-	total := int((lead + window).Seconds() * float64(rate))
-	sending := make(chan error, 1)
-	go func() { sending <- send(ctx, producer, rate, total) }()
-	taken := make([]time.Duration, 0, total)
-	for len(taken) < total {
-		fetches := consumer.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return nil, err
+func (s *session) latencyLoads(ctx context.Context) error {
+	window := 2 * s.window
+	for _, l := range []struct {
+		rate   int
+		reader bool
+	}{{1000, false}, {10_000, false}, {50_000, false}, {10_000, true}} {
+		got, err := s.latency(ctx, l.rate, l.reader, window)
+		if err != nil {
+			return fmt.Errorf("%d records a second: %w", l.rate, err)
 		}
-		now := time.Now()
-		fetches.EachRecord(func(r *kgo.Record) {
-			taken = append(taken, now.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(r.Value)))))
-		})
+		id := fmt.Sprintf("latency/%d", l.rate)
+		if l.reader {
+			id += "-reader"
+		}
+		for _, q := range []struct {
+			name string
+			at   float64
+		}{{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1}} {
+			s.add(id+"/end/"+q.name, load.Quantile(got.EndToEnd, q.at))
+			s.add(id+"/ack/"+q.name, load.Quantile(got.Ack, q.at))
+		}
+		if !l.reader {
+			s.add(id+"/cpu", got.CPU/float64(len(got.Ack))*1e6)
+		}
 	}
-	if err := <-sending; err != nil {
-		return nil, err
-	}
-	taken = taken[int(lead.Seconds()*float64(rate)):]
-	slices.Sort(taken)
-	return taken, nil
+	return nil
 }
 
-func send(ctx context.Context, producer *kgo.Client, rate, total int) error {
-	began := time.Now()
-	for i := range total {
-		due := began.Add(time.Duration(i) * time.Second / time.Duration(rate))
-		time.Sleep(time.Until(due))
-		value := payload(100)
-		binary.BigEndian.PutUint64(value, uint64(due.UnixNano()))
-		producer.Produce(ctx, &kgo.Record{Value: value}, nil)
+// latency runs an open loop of records of 1 KB on a topic of its own, after a second of the same that does not count; with a reader, while
+// another topic is read at a fixed rate.
+func (s *session) latency(ctx context.Context, rate int, reader bool, window time.Duration) (load.Latencies, error) {
+	var old stored
+	if reader {
+		var err error
+		if old, err = s.fill(ctx, 500e6); err != nil {
+			return load.Latencies{}, err
+		}
 	}
-	return producer.Flush(ctx)
-}
-
-// quantile of sorted durations, in milliseconds.
-func quantile(sorted []time.Duration, at float64) float64 {
-	return float64(sorted[min(len(sorted)-1, int(at*float64(len(sorted))))].Microseconds()) / 1000
+	read := make(chan error, 1)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	if reader {
+		go func() {
+			spec := old.spec(s, 1, 5*time.Minute) // until it is stopped
+			spec.Rate = catchUpRate
+			_, err := load.Consume(reading, spec)
+			read <- err
+		}()
+	} else {
+		read <- nil
+	}
+	var got load.Latencies
+	for _, w := range []time.Duration{time.Second, window} {
+		topic := s.topic()
+		if err := s.create(topic, partitions, nil); err != nil {
+			return load.Latencies{}, err
+		}
+		if w == window {
+			s.memory.settle()
+		}
+		name := fmt.Sprintf("latency-%d", rate)
+		if reader {
+			name += "-reader"
+		}
+		finish := func() error { return nil }
+		if w == window {
+			finish = s.profile(ctx, name, window)
+		}
+		var err error
+		got, err = load.MeasureLatency(ctx, load.LatencySpec{Address: s.broker.Bootstrap(), Topic: topic, Partitions: partitions, Acks: -1,
+			RecordSize: 1000, Rate: rate, Duration: w, PID: s.broker.PID()})
+		if err := errors.Join(err, finish()); err != nil {
+			return load.Latencies{}, err
+		}
+		if err := errors.Join(s.ended(topic, partitions, int64(len(got.Ack))), s.remove(ctx, topic)); err != nil {
+			return load.Latencies{}, err
+		}
+	}
+	stop()
+	if err := <-read; err != nil && !errors.Is(err, context.Canceled) {
+		return load.Latencies{}, fmt.Errorf("reader of old data: %w", err)
+	}
+	if reader {
+		return got, s.remove(ctx, old.topic)
+	}
+	return got, nil
 }

@@ -1,8 +1,8 @@
-// Command compare measures leat and Apache Kafka on the same machine, in one run, alternately, with the same client, the same
-// settings and a fresh directory each time, and writes the medians as a table.
+// Command compare measures leat, Apache Kafka and the floor under both on the same machine, in one run, round by round in turn, with the
+// same neutral load, the same server.properties and fresh directories, and writes the medians as tables.
 //
-// Client and broker share the machine, as they do in a first try; so the figures compare two brokers, they do not say what
-// either can do alone. Each broker is warmed up before it is measured, which matters to a JVM.
+// Client and broker share the machine: processor seconds per GB are the broker's own, throughput is that of both together. Each
+// broker is warmed up before it is measured, which matters to a JVM.
 package main
 
 import (
@@ -11,35 +11,34 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
-
-	"leat/interop/target"
 )
 
+// options are the flags of a run.
 type options struct {
-	binary string
-	only   string
-	docs   string
-	runs   int
-	window time.Duration
-	rate   int
-	load   string // what else the machine did before
+	binary     string
+	floor      string
+	partitions string
+	dir        string
+	parts      []string
+	brokers    []string
+	rounds     int
+	window     time.Duration
+	short      bool
+	docs       string
+	json       string
+	profiles   string
+	ballast    string
 }
 
 func main() {
-	var o options
-	short := flag.Bool("short", false, "one run with short windows: a smoke test, not a measurement")
-	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
-	flag.StringVar(&o.only, "only", "", "measure only leat or only kafka")
-	flag.StringVar(&o.docs, "docs", "", "write the page with the table to this file")
-	flag.IntVar(&o.runs, "runs", 3, "runs of each broker; the table has their medians")
-	flag.DurationVar(&o.window, "window", 4*time.Second, "how long each load is measured")
-	flag.IntVar(&o.rate, "rate", 2000, "records per second while latency is measured")
-	flag.Parse()
-	if *short {
-		o.runs, o.window = 1, time.Second
+	o, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(2)
 	}
-	o.load = loadAverage()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -48,63 +47,108 @@ func main() {
 	}
 }
 
+func parse(args []string) (options, error) {
+	var o options
+	var list, brokers string
+	flags := flag.NewFlagSet("compare", flag.ExitOnError)
+	flags.StringVar(&o.binary, "binary", "leat", "leat's program")
+	flags.StringVar(&o.floor, "floor", "", "the program of bench/cmd/floor")
+	flags.StringVar(&o.partitions, "partitions", "", "the program of bench/partitions")
+	flags.StringVar(&o.dir, "dir", "", "directory for all data, removed at the end; a new temporary one if empty")
+	flags.StringVar(&list, "parts", "", "parts to run, with blanks or commas between them; all if empty: "+strings.Join(partNames(), " "))
+	flags.StringVar(&brokers, "brokers", "leat kafka floor", "what to measure")
+	flags.IntVar(&o.rounds, "rounds", 3, "rounds; the tables have the medians")
+	flags.DurationVar(&o.window, "window", 3*time.Second, "how long each load is measured")
+	flags.BoolVar(&o.short, "short", false, "one round with short windows and few partitions: a smoke test, not a measurement")
+	flags.StringVar(&o.docs, "docs", "", "write the page with the tables to this file")
+	flags.StringVar(&o.json, "o", "", "json: print the raw results; or a file to write them to")
+	flags.StringVar(&o.profiles, "profiles", "", "directory for profiles of leat under each load; the loads themselves become slower by it")
+	flags.StringVar(&o.ballast, "ballast", "auto", "file of holes that keeps free memory warm (see bench/pages), off, or auto: if this machine needs it")
+	_ = flags.Parse(args) // it ends the program itself
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q: everything is a flag", flags.Args())
+	}
+	split := func(text string) []string {
+		return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
+	}
+	if o.parts = split(list); len(o.parts) == 0 {
+		o.parts = partNames()
+	}
+	for _, name := range o.parts {
+		if !slices.Contains(partNames(), name) {
+			return o, fmt.Errorf("-parts: %q is none of %s", name, strings.Join(partNames(), " "))
+		}
+	}
+	o.brokers = split(brokers)
+	for _, name := range o.brokers {
+		if !slices.Contains([]string{leat, kafka, ground}, name) {
+			return o, fmt.Errorf("-brokers: %q is none of leat kafka floor", name)
+		}
+	}
+	if o.short {
+		o.rounds, o.window = 1, time.Second
+	}
+	if o.rounds < 1 {
+		return o, fmt.Errorf("-rounds=%d: one at least", o.rounds)
+	}
+	return o, nil
+}
+
 func run(ctx context.Context, o options) error {
 	began := time.Now()
-	all := newResults()
-	for i := range o.runs {
-		kinds := []target.Kind{target.Leat, target.Kafka}
-		if i%2 == 1 {
-			kinds[0], kinds[1] = kinds[1], kinds[0]
+	about := describe()
+	if o.dir == "" {
+		dir, err := os.MkdirTemp("", "leat-bench-")
+		if err != nil {
+			return err
 		}
-		for _, kind := range kinds {
-			if o.only != "" && string(kind) != o.only {
-				continue
-			}
-			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, o.runs, kind)
-			if err := measure(ctx, o, kind, all); err != nil {
-				return fmt.Errorf("%s: %w", kind, err)
+		o.dir = dir
+	}
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return err
+	}
+	defer os.RemoveAll(o.dir)
+	memory, err := keepWarm(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer memory.release()
+	all := newResults()
+	for round := range o.rounds {
+		for i := range o.brokers {
+			// Each broker comes first, and last, in some round.
+			name := o.brokers[(i+round)%len(o.brokers)]
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s\n", round+1, o.rounds, name)
+			s := &session{options: o, kind: name, round: round, results: all, memory: memory}
+			if err := s.run(ctx); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
 	}
-	table := all.table()
-	fmt.Print(table)
+	about.Took = time.Since(began).Round(time.Second).String()
+	about.Rounds, about.Window = o.rounds, o.window.String()
+	return write(o, about, all)
+}
+
+// write prints the tables, or the raw results, and fills the files that were asked for.
+func write(o options, about about, all *results) error {
+	raw, err := all.json(about)
+	if err != nil {
+		return err
+	}
+	switch o.json {
+	case "":
+		fmt.Print(all.tables())
+	case "json":
+		fmt.Printf("%s\n", raw)
+	default:
+		fmt.Print(all.tables())
+		if err := os.WriteFile(o.json, append(raw, '\n'), 0o644); err != nil {
+			return err
+		}
+	}
 	if o.docs == "" {
 		return nil
 	}
-	return os.WriteFile(o.docs, []byte(page(o, table, time.Since(began))), 0o644)
-}
-
-// measure runs all loads once against a fresh broker.
-func measure(ctx context.Context, o options, kind target.Kind, all *results) error {
-	dir, err := os.MkdirTemp("", "leat-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	node, err := target.New(target.Config{Kind: kind, Binary: o.binary, Dir: dir})
-	if err != nil {
-		return err
-	}
-	took, err := node.Start(ctx)
-	if err != nil {
-		return err
-	}
-	defer node.Kill()
-	time.Sleep(2 * time.Second) // let it become idle
-	idle, err := memory(node.PID())
-	if err != nil {
-		return err
-	}
-	all.add(kind, "start until metadata is served, ms", float64(took.Milliseconds()))
-	all.add(kind, "resident memory idle, MB", idle.resident)
-	if err := loads(ctx, o, node, func(name string, value float64) { all.add(kind, name, value) }); err != nil {
-		return err
-	}
-	after, err := memory(node.PID())
-	if err != nil {
-		return err
-	}
-	all.add(kind, "resident memory after the loads, MB", after.resident)
-	all.add(kind, "resident memory at its highest, MB", after.highest)
-	return node.Stop()
+	return os.WriteFile(o.docs, []byte(page(about, all)), 0o644)
 }

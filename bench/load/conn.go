@@ -42,12 +42,33 @@ func Dial(address string) (*Conn, error) {
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait),
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &wait))
 	if err == nil {
-		err = unix.Connect(fd, &unix.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(tcp.IP.To4())})
+		err = connect(fd, &unix.SockaddrInet4{Port: tcp.Port, Addr: [4]byte(tcp.IP.To4())})
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("connect to %s: %w", address, err), unix.Close(fd))
 	}
 	return NewConn(fd, 4096), nil
+}
+
+// connect waits for the connection even if a signal comes in between, which leaves it under way.
+func connect(fd int, to unix.Sockaddr) error {
+	err := unix.Connect(fd, to)
+	for errors.Is(err, unix.EINTR) {
+		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		var n int
+		if n, err = unix.Poll(ready, silence*1000); err != nil {
+			continue
+		}
+		if n == 0 {
+			return unix.ETIMEDOUT
+		}
+		code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && code != 0 {
+			err = unix.Errno(code)
+		}
+		return err
+	}
+	return err
 }
 
 // NewConn takes over a connected blocking socket. The buffer is what one read takes at most; it grows with what must be read at once.

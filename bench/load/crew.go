@@ -12,11 +12,12 @@ type crew struct {
 	wg     sync.WaitGroup
 	mu     sync.Mutex
 	failed error
+	over   chan struct{} // closed at the first failure
 }
 
 // dialAll opens n connections.
 func dialAll(address string, n int) (*crew, error) {
-	c := &crew{}
+	c := &crew{over: make(chan struct{})}
 	for range n {
 		conn, err := Dial(address)
 		if err != nil {
@@ -41,6 +42,7 @@ func (c *crew) fail(err error) {
 	c.mu.Lock()
 	if c.failed == nil {
 		c.failed = err // what the others say is a consequence
+		close(c.over)
 	}
 	c.mu.Unlock()
 	for _, conn := range c.conns {

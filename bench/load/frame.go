@@ -61,8 +61,8 @@ func NewBatch(spec BatchSpec) (Batch, error) {
 
 // appendRecord encodes a record without key and headers. The timestamp is that of the batch.
 func appendRecord(dst []byte, delta int, value []byte) []byte {
-	var body []byte
-	body = append(body, 0, 0) // attributes, timestamp delta
+	var scratch [32]byte
+	body := append(scratch[:0], 0, 0) // attributes, timestamp delta
 	body = binary.AppendVarint(body, int64(delta))
 	body = append(body, 1) // no key
 	body = binary.AppendVarint(body, int64(len(value)))
@@ -102,6 +102,10 @@ func compress(name string, records []byte) (int16, []byte, error) {
 
 // sealBatch puts a header before records: now as their time, no producer id, and the CRC.
 func sealBatch(records []byte, codec int16, count int) []byte {
+	return appendBatch(make([]byte, 0, batchOverhead+len(records)), records, codec, count)
+}
+
+func appendBatch(dst, records []byte, codec int16, count int) []byte {
 	now := time.Now().UnixMilli()
 	batch := kmsg.RecordBatch{
 		Length:               int32(batchOverhead - 12 + len(records)),
@@ -117,9 +121,11 @@ func sealBatch(records []byte, codec int16, count int) []byte {
 		NumRecords:           int32(count),
 		Records:              records,
 	}
-	b := batch.AppendTo(make([]byte, 0, batchOverhead+len(records)))
+	start := len(dst)
+	dst = batch.AppendTo(dst)
+	b := dst[start:]
 	binary.BigEndian.PutUint32(b[17:], crc32.Checksum(b[21:], castagnoli))
-	return b
+	return dst
 }
 
 // formatter gives every request the same client id.
@@ -140,6 +146,29 @@ func ProduceFrame(topic string, partition int32, acks int16, batch []byte) []byt
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
 	return formatter.AppendRequest(nil, req, partition)
+}
+
+// appendProduce is ProduceFrame for batches that are built while a load runs: it appends, and allocates nothing.
+func appendProduce(dst []byte, topic string, partition int32, acks int16, batch []byte) []byte {
+	const clientID = "bench"
+	start := len(dst)
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, ProduceVersion) // size, key, version
+	dst = binary.BigEndian.AppendUint32(dst, uint32(partition))
+	dst = append(dst, 0, byte(len(clientID)))
+	dst = append(dst, clientID...)
+	dst = append(dst, 0, 0) // tags, no transactional id
+	dst = binary.BigEndian.AppendUint16(dst, uint16(acks))
+	dst = binary.BigEndian.AppendUint32(dst, 30000)
+	dst = append(dst, 2)
+	dst = binary.AppendUvarint(dst, uint64(len(topic)+1))
+	dst = append(dst, topic...)
+	dst = append(dst, 2)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(partition))
+	dst = binary.AppendUvarint(dst, uint64(len(batch)+1))
+	dst = append(dst, batch...)
+	dst = append(dst, 0, 0, 0) // tags of partition, topic and request
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
+	return dst
 }
 
 // fetchRequest asks for some partitions from some offsets on, outside a fetch session.

@@ -204,14 +204,14 @@ func parseProduced(body []byte, topic string, partition int32) (base int64, err 
 	r := reader{b: body}
 	r.tags()
 	topics := r.uvarint()
-	name := string(r.bytes(r.uvarint() - 1))
+	name := r.bytes(r.uvarint() - 1)
 	partitions := r.uvarint()
 	index, code := int32(r.number(4)), int16(r.number(2))
 	base = int64(r.number(8))
 	switch {
 	case r.failed:
 		return 0, fmt.Errorf("produce response: %d bytes that cannot be read: %x", len(body), body[:min(len(body), 64)])
-	case topics != 2 || partitions != 2 || name != topic || index != partition:
+	case topics != 2 || partitions != 2 || string(name) != topic || index != partition:
 		return 0, fmt.Errorf("produce response: names %s-%d (%d topics), asked was for %s-%d", name, index, topics-1, topic, partition)
 	case code != 0:
 		return 0, fmt.Errorf("produce to %s-%d: %w", topic, partition, kerr.ErrorForCode(code))

@@ -9,15 +9,12 @@
 package pages
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -65,21 +62,16 @@ func (b *Ballast) Fill() error {
 	}
 }
 
-// Keep fills again and again, whenever something has freed memory, until the context ends: memory that stays free for a second or
-// two is given back already.
-func (b *Ballast) Keep(ctx context.Context) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if err := b.Fill(); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+// Cold reports whether the first use of free memory is slow here: more than half a second per GB, where an ordinary page costs a fifth.
+func (b *Ballast) Cold() (bool, error) {
+	const steps = 16
+	began := time.Now()
+	for range steps {
+		if err := b.take(); err != nil {
+			return false, err
 		}
 	}
+	return time.Since(began).Seconds()/(steps*step/1e9) > 0.5, nil
 }
 
 // take reads the next holes, which allocates pages for them.
@@ -117,6 +109,3 @@ func parseFree(meminfo string) (int64, error) {
 	}
 	return 0, errors.New("/proc/meminfo: no MemFree")
 }
-
-// Writeback waits until the kernel has written what is dirty, so that a load does not pay for the one before.
-func Writeback() { unix.Sync() }

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+)
+
+// results holds every figure of every round.
+type results struct {
+	values map[string]map[string][]float64 // by broker and id
+}
+
+func newResults() *results {
+	return &results{values: map[string]map[string][]float64{leat: {}, kafka: {}, ground: {}}}
+}
+
+func (r *results) add(broker, id string, value float64) {
+	r.values[broker][id] = append(r.values[broker][id], value)
+	fmt.Fprintf(os.Stderr, "  %-6s %-52s %12.3f\n", broker, id, value)
+}
+
+// tables are leat beside Kafka, and leat beside the floor.
+func (r *results) tables() string {
+	var text strings.Builder
+	text.WriteString("| | leat | Apache Kafka | leat : Kafka | goal | |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, row := range rows() {
+		if ours, theirs := r.values[leat][row.id], r.values[kafka][row.id]; len(ours)+len(theirs) > 0 {
+			line(&text, row.label, ours, theirs, row.goal)
+		}
+	}
+	if len(r.values[ground]) == 0 {
+		return text.String()
+	}
+	text.WriteString("\n| | leat | floor | leat : floor | goal | |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, row := range rows() {
+		if theirs := r.values[ground][row.id]; len(theirs) > 0 {
+			line(&text, row.label, r.values[leat][row.id], theirs, row.floor)
+		}
+	}
+	return text.String()
+}
+
+// line is a row of a table: medians and, in brackets, the lowest and the highest.
+func line(text *strings.Builder, label string, ours, theirs []float64, g goal) {
+	a, b := median(ours), median(theirs)
+	ratio := ""
+	if a >= 0 && b > 0 {
+		ratio = figure(a / b)
+	}
+	fmt.Fprintf(text, "| %s | %s | %s | %s | %s | %s |\n", label, cell(ours), cell(theirs), ratio, g, g.verdict(a, b))
+}
+
+func cell(values []float64) string {
+	switch len(values) {
+	case 0:
+		return "not run"
+	case 1:
+		return figure(values[0])
+	}
+	return fmt.Sprintf("%s (%s to %s)", figure(median(values)), figure(slices.Min(values)), figure(slices.Max(values)))
+}
+
+// figure keeps what means something: three digits, or fewer behind the point.
+func figure(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 0.1 || a == 0:
+		return fmt.Sprintf("%.2f", v)
+	default:
+		return fmt.Sprintf("%.3f", v)
+	}
+}
+
+// median of no values is not a number.
+func median(values []float64) float64 {
+	n := len(values)
+	if n == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	if n%2 == 0 {
+		return (sorted[n/2-1] + sorted[n/2]) / 2
+	}
+	return sorted[n/2]
+}
+
+// raw is the form of the results for programs.
+type raw struct {
+	About   about    `json:"about"`
+	Figures []rawRow `json:"figures"`
+}
+
+// rawRow has the figures of all rounds of one row.
+type rawRow struct {
+	ID     string               `json:"id"`
+	Label  string               `json:"label"`
+	Goal   string               `json:"goal,omitempty"`
+	Met    string               `json:"met,omitempty"`
+	Values map[string][]float64 `json:"values"`
+}
+
+func (r *results) json(about about) ([]byte, error) {
+	all := raw{About: about}
+	for _, row := range rows() {
+		values := map[string][]float64{}
+		for broker, figures := range r.values {
+			if len(figures[row.id]) > 0 {
+				values[broker] = figures[row.id]
+			}
+		}
+		if len(values) > 0 {
+			all.Figures = append(all.Figures, rawRow{row.id, row.label, row.goal.String(), row.goal.verdict(median(values[leat]), median(values[kafka])), values})
+		}
+	}
+	return json.MarshalIndent(all, "", "  ")
+}
