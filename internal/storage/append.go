@@ -239,7 +239,7 @@ func (l *Log) write(batches []byte, next int64, cfg *LogConfig, now time.Time) e
 		return l.diskError("append to", err)
 	}
 	defer seg.file.release()
-	if _, err := f.WriteAt(batches, seg.size); err != nil {
+	if _, err := l.writeTail(f, batches, seg.size); err != nil {
 		return l.undo(seg, f, l.diskError("append to", err))
 	}
 	if l.update.abortedNow = l.update.aborted(l.update.abortedNow[:0]); len(l.update.abortedNow) > 0 {

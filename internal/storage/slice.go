@@ -41,7 +41,7 @@ func (s Slice) ReadAt(p []byte, off int64) (int, error) {
 	if short {
 		p = p[:int64(s.length)-off]
 	}
-	n, err := s.f.ReadAt(p, s.position+off)
+	n, err := fs.ReadQuickly(s.f, p, s.position+off)
 	if n == len(p) {
 		err = nil
 		if short {
