@@ -14,7 +14,7 @@ var brokerLogKeys = []Key{
 		Doc: "Level of zstd where the broker compresses."},
 	{Name: "cordoned.log.dirs", Type: List, Mode: PerBroker, Importance: "MEDIUM",
 		Doc: "Data directories that get no new partitions; * means all of them."},
-	{Name: "log.cleanup.policy", Type: List, Default: "delete", Valid: eachOf("compact", "delete"), Mode: ClusterWide, Importance: "MEDIUM",
+	{Name: "log.cleanup.policy", Type: List, Default: "delete", Valid: eachOf("compact", "delete"), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
 		Doc: "What happens to old segments: delete, compact, both, or nothing if empty."},
 	{Name: "log.dir", Type: List, Default: "/tmp/kafka-logs", Valid: filledList, Importance: "HIGH", Built: true,
 		Doc: "Data directories, where log.dirs is not given."},

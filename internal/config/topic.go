@@ -2,7 +2,7 @@ package config
 
 // topicKeys are what a topic can set for itself.
 var topicKeys = []Key{
-	{Name: "cleanup.policy", Type: List, Default: "delete", Valid: eachOf("compact", "delete"), Mode: PerTopic, Synonyms: []string{"log.cleanup.policy"},
+	{Name: "cleanup.policy", Type: List, Default: "delete", Valid: eachOf("compact", "delete"), Mode: PerTopic, Synonyms: []string{"log.cleanup.policy"}, Built: true,
 		Doc: "What happens to old segments: delete, compact, both, or nothing if empty."},
 	{Name: "compression.gzip.level", Type: Int, Default: "-1", Valid: betweenOr(1, 9, -1), Mode: PerTopic, Synonyms: []string{"compression.gzip.level"}, Built: true,
 		Doc: "Level of gzip where the broker compresses; -1 is the codec's own default."},
@@ -12,7 +12,7 @@ var topicKeys = []Key{
 		Doc: "Codec of batches on disk; \"producer\" keeps them as they were sent."},
 	{Name: "compression.zstd.level", Type: Int, Default: "3", Valid: between(-131072, 22), Mode: PerTopic, Synonyms: []string{"compression.zstd.level"}, Built: true,
 		Doc: "Level of zstd where the broker compresses."},
-	{Name: "delete.retention.ms", Type: Long, Default: "86400000", Valid: atLeast(0), Mode: PerTopic, Synonyms: []string{"log.cleaner.delete.retention.ms"},
+	{Name: "delete.retention.ms", Type: Long, Default: "86400000", Valid: atLeast(0), Mode: PerTopic, Synonyms: []string{"log.cleaner.delete.retention.ms"}, Built: true,
 		Doc: "How long a deletion stays visible in a compacted topic."},
 	{Name: "errors.deadletterqueue.group.enable", Type: Boolean, Default: "false", Mode: PerTopic,
 		Doc: "Whether this topic takes what share groups gave up."},
@@ -36,7 +36,7 @@ var topicKeys = []Key{
 		Doc: "Bytes that a tiered partition keeps on local disks; -2 follows retention.bytes."},
 	{Name: "local.retention.ms", Type: Long, Default: "-2", Valid: atLeast(-2), Mode: PerTopic, Synonyms: []string{"log.local.retention.ms"},
 		Doc: "How long a tiered partition keeps records on local disks; -2 follows retention.ms."},
-	{Name: "max.compaction.lag.ms", Type: Long, Default: "9223372036854775807", Valid: atLeast(1), Mode: PerTopic, Synonyms: []string{"log.cleaner.max.compaction.lag.ms"},
+	{Name: "max.compaction.lag.ms", Type: Long, Default: "9223372036854775807", Valid: atLeast(1), Mode: PerTopic, Synonyms: []string{"log.cleaner.max.compaction.lag.ms"}, Built: true,
 		Doc: "How long a record may stay uncompacted at most."},
 	{Name: "max.decompressed.message.bytes", Type: Int, Default: "2147483639", Valid: between(1, 2147483639), Mode: PerTopic, Synonyms: []string{"max.decompressed.message.bytes"}, Built: true,
 		Doc: "Bytes that one batch may decompress to."},
@@ -48,9 +48,9 @@ var topicKeys = []Key{
 		Doc: "How far a record's timestamp may lie before the broker's clock."},
 	{Name: "message.timestamp.type", Type: String, Default: "CreateTime", Valid: oneOf("CreateTime", "LogAppendTime"), Mode: PerTopic, Synonyms: []string{"log.message.timestamp.type"}, Built: true,
 		Doc: "Whose time a record carries: its producer's (CreateTime) or the broker's (LogAppendTime)."},
-	{Name: "min.cleanable.dirty.ratio", Type: Double, Default: "0.5", Valid: between(0, 1), Mode: PerTopic, Synonyms: []string{"log.cleaner.min.cleanable.ratio"},
+	{Name: "min.cleanable.dirty.ratio", Type: Double, Default: "0.5", Valid: between(0, 1), Mode: PerTopic, Synonyms: []string{"log.cleaner.min.cleanable.ratio"}, Built: true,
 		Doc: "Share of a log that must be uncleaned before it is compacted."},
-	{Name: "min.compaction.lag.ms", Type: Long, Default: "0", Valid: atLeast(0), Mode: PerTopic, Synonyms: []string{"log.cleaner.min.compaction.lag.ms"},
+	{Name: "min.compaction.lag.ms", Type: Long, Default: "0", Valid: atLeast(0), Mode: PerTopic, Synonyms: []string{"log.cleaner.min.compaction.lag.ms"}, Built: true,
 		Doc: "How long a record stays uncompacted at least."},
 	{Name: "min.insync.replicas", Type: Int, Default: "1", Valid: atLeast(1), Mode: PerTopic, Synonyms: []string{"min.insync.replicas"}, Built: true,
 		Doc: "In-sync replicas that must have a record before acks=all is answered."},

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"leat/internal/config"
 	"leat/internal/coordinator"
@@ -108,7 +109,25 @@ func storageSettings(v *config.Values) storage.Settings {
 		MaxOpenFiles:              openFiles(),
 		DiskSoftFree:              v.Int64("leat.disk.soft.free.bytes"),
 		DiskHardFree:              v.Int64("leat.disk.hard.free.bytes"),
+		Cleaner:                   cleanerSettings(v),
 	}
+}
+
+// cleanerSettings are those of compaction.
+func cleanerSettings(v *config.Values) storage.CleanerSettings {
+	c := storage.CleanerSettings{
+		Disabled:       !v.Bool("log.cleaner.enable"),
+		Threads:        v.Int("log.cleaner.threads"),
+		DedupeBuffer:   v.Int64("log.cleaner.dedupe.buffer.size"),
+		LoadFactor:     v.Float("log.cleaner.io.buffer.load.factor"),
+		IOBuffer:       v.Int("log.cleaner.io.buffer.size"),
+		BytesPerSecond: v.Float("log.cleaner.io.max.bytes.per.second"),
+		Backoff:        max(v.Millis("log.cleaner.backoff.ms"), time.Millisecond), // 0 stands for the default where it goes
+	}
+	if c.Threads == 0 {
+		c.Threads = -1
+	}
+	return c
 }
 
 // limits are what a listener allows. maxInFlight is leat's own bound: Kafka works on one request of a connection at a time.

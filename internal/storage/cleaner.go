@@ -48,14 +48,14 @@ const (
 )
 
 // start begins to look for logs to clean.
-func (c *cleaner) start(s *Store) {
-	c.prepare(s)
+func (c *cleaner) start() {
 	c.mu.Lock()
 	c.started = true
 	c.mu.Unlock()
 	c.wg.Go(c.supervise)
 }
 
+// prepare comes before everything else.
 func (c *cleaner) prepare(s *Store) {
 	c.store = s
 	c.stopc = make(chan struct{})

@@ -14,10 +14,7 @@ func (c *cleaning) rewrite(end int64) error {
 	for n < len(c.sources) && c.sources[n].seg.base < end {
 		n++
 	}
-	f := &compact.Filter{
-		Map: c.offsets, Transactions: compact.NewTransactions(), Producers: c.log.lastOfProducers(), Now: c.now.UnixMilli(),
-		DeleteRetention: c.cfg.DeleteRetention.Milliseconds(), MaxBytes: c.maxBytes,
-	}
+	f := c.newFilter()
 	defer func() { c.run.RecordsRead, c.run.RecordsKept, c.run.Keyless = f.Read, f.Retained, f.Keyless }()
 	for from := 0; from < n; {
 		to := c.groupEnd(from, n)
@@ -29,13 +26,20 @@ func (c *cleaning) rewrite(end int64) error {
 	return nil
 }
 
+func (c *cleaning) newFilter() *compact.Filter {
+	return &compact.Filter{
+		Map: c.offsets, Transactions: compact.NewTransactions(), Producers: c.log.lastOfProducers(), Now: c.now.UnixMilli(),
+		DeleteRetention: c.cfg.DeleteRetention.Milliseconds(), MaxBytes: c.maxBytes,
+	}
+}
+
 // lastOfProducers is what must stay of each active producer.
 func (l *Log) lastOfProducers() map[int64]compact.Last {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	list := make(map[int64]compact.Last, len(l.producers.byID))
-	for id, e := range l.producers.byID {
-		list[id] = compact.Last{Offset: e.last().lastOffset, Epoch: e.epoch}
+	list := make(map[int64]compact.Last, l.producers.byID.len())
+	for e := range l.producers.byID.all() {
+		list[e.id] = compact.Last{Offset: e.last().lastOffset, Epoch: e.epoch}
 	}
 	return list
 }

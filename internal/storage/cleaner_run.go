@@ -44,19 +44,28 @@ type segmentTxns struct {
 
 // clean compacts one log and returns what it did.
 func (w *cleanWorker) clean(t *toClean, now time.Time) (CleanerRun, error) {
+	c, err := w.begin(t, now)
+	if err != nil {
+		return c.run, err
+	}
+	defer t.log.endCleaning()
+	err = c.do()
+	c.run.End = time.Now()
+	return c.run, err
+}
+
+// begin is followed by the log's endCleaning unless it fails.
+func (w *cleanWorker) begin(t *toClean, now time.Time) (*cleaning, error) {
 	l := t.log
 	c := &cleaning{cleanWorker: w, toClean: *t, now: now, cfg: l.Config(), maxBytes: l.host.settings().MaxDecompressedBatchBytes}
 	c.run = CleanerRun{Worker: w.number, Partition: l.tp, Start: now, FirstDirty: t.firstDirty, NextDirty: t.firstDirty}
 	truncates, ok := l.beginCleaning()
 	if !ok {
-		return c.run, fmt.Errorf("clean %s: %w", l.tp, errSwapLost)
+		return c, fmt.Errorf("clean %s: %w", l.tp, errSwapLost)
 	}
-	defer l.endCleaning()
 	c.truncates = truncates
 	c.use(w)
-	err := c.do()
-	c.run.End = time.Now()
-	return c.run, err
+	return c, nil
 }
 
 // use connects the worker's parts with this run.

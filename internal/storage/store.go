@@ -56,7 +56,7 @@ func Open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	}
 	s.tasks.start(s)
 	return s, nil
-	s.cleaner.start(s)
+	s.cleaner.start()
 }
 
 // open is Open without the schedulers: a test that runs their work itself is repeatable.
@@ -66,6 +66,7 @@ func open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		logs: make(map[record.TopicPartition]*Log), broken: make(map[record.TopicPartition]error),
 	}
 	s.files = newFileCache(cfg.FS, func() int { return s.settings().MaxOpenFiles })
+	s.cleaner.prepare(s)
 	if err := s.openDirs(); err != nil {
 		s.unlock()
 		return nil, err
