@@ -188,7 +188,7 @@ func (l *Log) duplicate(b record.Batch, origin Origin) (batchMeta, bool) {
 	if origin != FromClient || b.ProducerID() < 0 {
 		return batchMeta{}, false
 	}
-	e := l.producers.byID[b.ProducerID()]
+	e := l.producers.byID.find(b.ProducerID())
 	if e == nil {
 		return batchMeta{}, false
 	}

@@ -80,7 +80,7 @@ func (l *Log) writeLast() (unsynced bool, err error) {
 func (l *Log) snapshotNeedless() bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return len(l.snapshot) == 0 && len(l.segments) == 1 && len(l.producers.byID) == 0
+	return len(l.snapshot) == 0 && len(l.segments) == 1 && l.producers.byID.len() == 0
 }
 
 // finished takes note that everything of a finished log is durable.

@@ -58,7 +58,7 @@ func (l *Log) clean() cleanLog {
 		logStart: l.logStart, logEnd: l.logEnd, highWater: l.highWater,
 		epochs: l.epochs.written(l.logEnd), snapshots: l.snapshot, segments: make([]cleanSegment, len(l.segments)),
 	}
-	if len(l.producers.byID) > 0 {
+	if l.producers.byID.len() > 0 {
 		c.newestSnapshot = snapshotHeaderSize + 1
 	}
 	for i, s := range l.segments {

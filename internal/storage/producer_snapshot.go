@@ -24,8 +24,8 @@ var errSnapshot = errors.New("corrupt producer snapshot")
 
 // formatSnapshot encodes the table, ordered by producer id.
 func (t *producerTable) formatSnapshot() []byte {
-	list := make([]*producerEntry, 0, len(t.byID))
-	for _, e := range t.byID {
+	list := make([]*producerEntry, 0, t.byID.len())
+	for e := range t.byID.all() {
 		list = append(list, e)
 	}
 	slices.SortFunc(list, func(a, b *producerEntry) int { return cmp.Compare(a.id, b.id) })

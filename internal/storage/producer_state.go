@@ -102,7 +102,7 @@ type openTxn struct {
 
 // producerTable is the state of all producers of a log, as of the log end offset.
 type producerTable struct {
-	byID         map[int64]*producerEntry
+	byID         producerList
 	ongoing      []openTxn // ordered by firstOffset
 	unreplicated []openTxn // ordered by firstOffset
 }
@@ -128,11 +128,7 @@ func (t *producerTable) replicated(highWatermark int64) {
 
 // expire forgets producers that have been silent for too long and have no open transaction.
 func (t *producerTable) expire(now time.Time, after time.Duration) {
-	for id, e := range t.byID {
-		if e.expired(now, after) {
-			delete(t.byID, id)
-		}
-	}
+	t.byID.deleteIf(func(e *producerEntry) bool { return e.expired(now, after) })
 }
 
 func (e *producerEntry) expired(now time.Time, after time.Duration) bool {
@@ -141,10 +137,7 @@ func (e *producerEntry) expired(now time.Time, after time.Duration) bool {
 
 // load puts an entry of a snapshot in the table.
 func (t *producerTable) load(e producerEntry) {
-	if t.byID == nil {
-		t.byID = make(map[int64]*producerEntry)
-	}
-	t.byID[e.id] = &e
+	t.byID.put(&e)
 	if e.txnFirstOffset >= 0 {
 		t.ongoing = insertTxn(t.ongoing, openTxn{e.id, e.txnFirstOffset, -1})
 	}
@@ -156,8 +149,8 @@ func insertTxn(list []openTxn, x openTxn) []openTxn {
 }
 
 func (t *producerTable) states() []ProducerState {
-	list := make([]ProducerState, 0, len(t.byID))
-	for _, e := range t.byID {
+	list := make([]ProducerState, 0, t.byID.len())
+	for e := range t.byID.all() {
 		list = append(list, ProducerState{
 			ProducerID: e.id, ProducerEpoch: e.epoch, LastSequence: e.last().lastSequence, LastTimestamp: e.lastTimestamp,
 			CoordinatorEpoch: e.coordinatorEpoch, TxnStartOffset: e.txnFirstOffset,
@@ -207,7 +200,7 @@ func (u *producerUpdate) entry(id int64) *producerEntry {
 			return &u.entries[i]
 		}
 	}
-	if e := u.table.byID[id]; e != nil {
+	if e := u.table.byID.find(id); e != nil {
 		u.entries = append(u.entries, *e)
 	} else {
 		u.entries = append(u.entries, newProducerEntry(id))
@@ -312,13 +305,10 @@ func (u *producerUpdate) commit() {
 	}
 	for i := range u.entries {
 		e := &u.entries[i]
-		known := t.byID[e.id]
+		known := t.byID.find(e.id)
 		if known == nil {
-			if t.byID == nil {
-				t.byID = make(map[int64]*producerEntry)
-			}
-			known = new(producerEntry)
-			t.byID[e.id] = known
+			known = &producerEntry{id: e.id}
+			t.byID.put(known)
 		}
 		*known = *e
 		if e.txnFirstOffset >= 0 && !slices.ContainsFunc(t.ongoing, func(x openTxn) bool { return x.firstOffset == e.txnFirstOffset }) {
