@@ -150,7 +150,7 @@ func (n *node) openStore(ctx context.Context) error {
 		FS: n.sealed, Dirs: n.Values.LogDirs(), NodeID: n.id, ClusterID: n.clusterID,
 		Settings:  func() storage.Settings { return n.settings.now().storage },
 		LogConfig: func(string) storage.LogConfig { return logConfig(n.settings.now().values.ForTopic(nil)) },
-		DirFailed: n.dirFailed, Logger: n.Logger,
+		DirFailed: n.dirFailed, Opening: &n.ops.opening, Logger: n.Logger,
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"leat/internal/listener"
 	"leat/internal/metadata"
+	"leat/internal/storage"
 	"leat/internal/telemetry"
 	"leat/internal/wire"
 )
@@ -19,6 +20,7 @@ type operations struct {
 	metrics *telemetry.Broker
 	state   atomic.Int32 // of the broker, numbered as Kafka's BrokerState
 	failure atomic.Pointer[error]
+	opening storage.Opening // of the log directories
 	address string
 }
 
@@ -48,7 +50,8 @@ func (n *node) openOperations() error {
 		Live:  []telemetry.Check{{Name: "process", Problem: n.ops.alive}},
 		Ready: []telemetry.Check{{Name: "broker", Problem: n.ops.ready}, {Name: "log directories", Problem: n.directoriesProblem}},
 		Metrics: &telemetry.Source{
-			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, APIName: apiName, ErrorName: errorName,
+			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
+			APIName: apiName, ErrorName: errorName,
 		},
 		Logger: n.Logger,
 	})
@@ -157,9 +160,10 @@ func (n *node) partitionStats(yield func(*telemetry.Partition) bool) {
 			continue
 		}
 		status, offsets, tp := part.Status(), log.Offsets(), part.TopicPartition()
+		segments, producers := log.Parts()
 		p = telemetry.Partition{
 			Topic: tp.Topic, Partition: tp.Partition, Size: log.Size(), LogStart: offsets.LogStart, LogEnd: offsets.LogEnd,
-			Leads: status.Leads, Replicas: status.Replicas, InSync: status.InSync, MinISR: status.MinISR,
+			Segments: segments, Producers: producers, Leads: status.Leads, Replicas: status.Replicas, InSync: status.InSync, MinISR: status.MinISR,
 		}
 		if !yield(&p) {
 			return

@@ -79,6 +79,7 @@ type StoreConfig struct {
 	LogConfig func(topic string) LogConfig
 	// DirFailed is called (once per directory) when a directory went offline, with the reason.
 	DirFailed func(dir string, err error)
+	Opening   *Opening // is told how far Open is; may be nil
 	Logger    *slog.Logger
 }
 

@@ -27,6 +27,8 @@ type fileCache struct {
 	fsys fs.FS
 	max  func() int
 
+	counts Counters // of all logs that share the cache
+
 	mu   sync.Mutex
 	root cachedFile // of the ring of open files, the most recently used first
 	open int
@@ -51,6 +53,7 @@ func (cf *cachedFile) acquire() (fs.File, error) {
 	if gone {
 		return nil, ErrClosed
 	}
+	c.counts.FileOpens.Add(1)
 	f, err := cf.open(expected)
 	c.mu.Lock()
 	if err != nil {

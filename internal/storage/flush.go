@@ -59,6 +59,7 @@ func (l *Log) flushLocked(target int64) error {
 	if closed { // the directory may be gone, or another log's by now
 		return l.errClosed()
 	}
+	began := time.Now()
 	if err := l.writeEpochs(); err != nil {
 		return l.diskError("flush", err)
 	}
@@ -109,6 +110,7 @@ func (l *Log) flushLocked(target int64) error {
 	}
 	l.lastFlush = time.Now().UnixMilli()
 	l.mu.Unlock()
+	l.files.counts.flushed(began)
 	return nil
 }
 

@@ -21,6 +21,7 @@ type progress struct {
 
 func newProgress(d *logDir, clean bool, count int) *progress {
 	p := &progress{dir: d, began: time.Now(), count: count}
+	d.store.cfg.Opening.add(p)
 	if !clean {
 		p.quit = make(chan struct{})
 		p.wg.Go(p.tell)

@@ -114,6 +114,7 @@ func (l *Log) deleteFirst(n int, cfg *LogConfig) error {
 	l.advanceLocked(base)
 	l.truncates++
 	l.mu.Unlock()
+	l.files.counts.SegmentsDeleted.Add(int64(n))
 	l.logger.Info("old segments deleted", "topic", l.tp.Topic, "partition", l.tp.Partition, "count", n, "offset", base)
 	if err := l.removeSegments(gone, max(cfg.FileDeleteDelay, 1)); err != nil {
 		return l.diskError("retention of", err)

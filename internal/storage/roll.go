@@ -122,6 +122,7 @@ func (l *Log) roll(base int64, cfg *LogConfig, now time.Time) error {
 	l.segments = append(l.segments, fresh)
 	l.marks.reset()
 	l.mu.Unlock()
+	l.files.counts.SegmentsRolled.Add(1)
 	l.logger.Debug("segment rolled", "topic", l.tp.Topic, "partition", l.tp.Partition, "offset", base)
 	l.host.syncSoon(l, nil)
 	return nil

@@ -168,6 +168,7 @@ func (l *Log) recompress(b record.Batch, target record.Codec, cfg *LogConfig, op
 
 // refuse turns what package record says about a batch into this package's kinds.
 func (l *Log) refuse(err error) error {
+	l.files.counts.refused(err)
 	if rejected, ok := errors.AsType[*record.Rejected](err); ok {
 		out := &RecordErrors{Kind: ErrInvalidRecord, Message: rejected.Error()}
 		if rejected.Timestamps {

@@ -74,6 +74,9 @@ func (b *Broker) Topic(name string) *TopicCounters {
 	return c
 }
 
+// Shows reports whether a topic has series of its own, giving it some if there is room.
+func (b *Broker) Shows(topic string) bool { return b.Topic(topic) != &b.total }
+
 // maxWithout bounds the memory for names of topics without series.
 const maxWithout = 100_000
 

@@ -67,6 +67,7 @@ var partitionMetrics = []struct {
 	{&Metric{"kafka_log_log_size", Gauge, []string{"topic", "partition"}, "Bytes of the log."}, func(p *Partition) int64 { return p.Size }},
 	{&Metric{"kafka_log_log_logstartoffset", Gauge, []string{"topic", "partition"}, "Log start offset."}, func(p *Partition) int64 { return p.LogStart }},
 	{&Metric{"kafka_log_log_logendoffset", Gauge, []string{"topic", "partition"}, "Log end offset."}, func(p *Partition) int64 { return p.LogEnd }},
+	{&Metric{"kafka_log_log_numlogsegments", Gauge, []string{"topic", "partition"}, "Segments of the log."}, func(p *Partition) int64 { return int64(p.Segments) }},
 	{&Metric{"kafka_cluster_partition_underreplicated", Gauge, []string{"topic", "partition"},
 		"1 if this node leads the partition and not all replicas are in sync."}, func(p *Partition) int64 { return flag(p.Leads && p.InSync < p.Replicas) }},
 	{&Metric{"kafka_cluster_partition_underminisr", Gauge, []string{"topic", "partition"},
@@ -97,6 +98,7 @@ var nodeGauges = []struct {
 	{&Metric{"kafka_server_replicamanager_atminisrpartitioncount", Gauge, nil,
 		"Partitions led by this node with just min.insync.replicas in-sync replicas."}, func(s *NodeStats) int { return s.AtMinISR }},
 	{&Metric{"kafka_server_replicamanager_offlinereplicacount", Gauge, nil, "Replicas of this node on failed directories."}, func(s *NodeStats) int { return s.OfflineReplicas }},
+	{&Metric{"kafka_server_replicamanager_produceridcount", Gauge, nil, "Producers that the logs of this node remember."}, func(s *NodeStats) int { return s.Producers }},
 	{&Metric{"kafka_log_logmanager_offlinelogdirectorycount", Gauge, nil, "Data directories that failed."}, func(s *NodeStats) int { return s.OfflineDirs }},
 	{&Metric{"kafka_controller_kafkacontroller_activecontrollercount", Gauge, nil, "1 on the active controller, else 0."}, func(s *NodeStats) int { return s.ActiveController }},
 	{&Metric{"kafka_controller_kafkacontroller_globaltopiccount", Gauge, nil, "Topics of the cluster."}, func(s *NodeStats) int { return s.Topics }},
@@ -112,6 +114,7 @@ func Metrics() []Metric {
 	for _, g := range nodeGauges {
 		all = append(all, *g.Metric)
 	}
+	all = append(all, storageRows()...)
 	for _, m := range topicCounters {
 		all = append(all, *m.Metric)
 	}

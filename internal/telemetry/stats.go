@@ -6,7 +6,7 @@ import "iter"
 type NodeStats struct {
 	BrokerState                                                               int
 	Partitions, Leaders, UnderReplicated, UnderMinISR, AtMinISR               int
-	OfflineReplicas, OfflineDirs                                              int
+	OfflineReplicas, OfflineDirs, Producers                                   int
 	ActiveController                                                          int
 	Topics, GlobalPartitions, OfflinePartitions, ActiveBrokers, FencedBrokers int
 }
@@ -16,6 +16,7 @@ type Partition struct {
 	Topic                    string
 	Partition                int32
 	Size, LogStart, LogEnd   int64
+	Segments, Producers      int
 	Leads                    bool
 	Replicas, InSync, MinISR int
 }
@@ -28,6 +29,7 @@ type Partitions = iter.Seq[*Partition]
 func (s *NodeStats) Count(partitions Partitions) {
 	for p := range partitions {
 		s.Partitions++
+		s.Producers += p.Producers
 		if !p.Leads {
 			continue
 		}

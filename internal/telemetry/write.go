@@ -13,6 +13,9 @@ type Source struct {
 	// Node and Partitions may be nil while the node starts.
 	Node       func() NodeStats
 	Partitions Partitions
+	// Storage tells about the logs, nil while there is no store; Recovering about the logs that a start still has to open.
+	Storage    func() *StorageStats
+	Recovering func(each func(dir string, logs int64))
 	// APIName and ErrorName name API keys and error codes.
 	APIName   func(key int16) string
 	ErrorName func(code int16) string
@@ -34,18 +37,39 @@ func (s *Source) WriteTo(out io.Writer, now time.Time) error {
 			w.value(g.Name, int64(g.value(&stats)))
 		}
 	}
+	s.writeStorage(w, now)
 	s.Broker.writeTopics(w)
 	s.writeRequests(w, now)
 	s.Broker.writeListeners(w)
 	if s.Partitions != nil {
-		for _, m := range partitionMetrics {
-			w.family(m.Metric)
-			for p := range s.Partitions {
-				w.value(m.Name, m.value(p), "topic", p.Topic, "partition", strconv.Itoa(int(p.Partition)))
+		s.writePartitions(w)
+	}
+	return w.out.Flush()
+}
+
+// writePartitions writes the series per partition, of topics that may have series of their own.
+func (s *Source) writePartitions(w *writer) {
+	for _, m := range partitionMetrics {
+		w.family(m.Metric)
+		topic, shown := "", false
+		for p := range s.Partitions {
+			if p.Topic != topic || topic == "" {
+				topic, shown = p.Topic, s.Broker.Shows(p.Topic)
+			}
+			if shown {
+				w.partition(m.Name, m.value(p), p)
 			}
 		}
 	}
-	return w.out.Flush()
+}
+
+// partition is value for the labels of a partition.
+func (w *writer) partition(name string, n int64, p *Partition) {
+	w.line = append(append(w.line[:0], name...), `{topic="`...)
+	w.line = append(appendEscaped(w.line, p.Topic), `",partition="`...)
+	w.line = append(strconv.AppendInt(w.line, int64(p.Partition), 10), `"} `...)
+	w.line = append(strconv.AppendInt(w.line, n, 10), '\n')
+	_, _ = w.out.Write(w.line) // Flush tells
 }
 
 func (w *writer) family(m *Metric) {
@@ -174,19 +198,19 @@ func (s *Source) writeRequests(w *writer, now time.Time) {
 	} {
 		w.family(part.Metric)
 		for _, api := range seen {
-			w.summary(part.Name, part.of(api.of), now, api.name)
+			w.summary(part.Name, part.of(api.of), now, "request", api.name)
 		}
 	}
 }
 
 // summary writes quantiles, count and sum. Kafka's exporters call the count ..._count, or ..._count_total by newer rules; the text format
 // only allows the first.
-func (w *writer) summary(name string, q *quantiles, now time.Time, request string) {
+func (w *writer) summary(name string, q *quantiles, now time.Time, labels ...string) {
 	var values [8]float64
 	q.read(now, values[:])
 	for i, shown := range shownQuantiles {
-		w.float(name, values[i], "request", request, "quantile", shown.label)
+		w.float(name, values[i], append(labels[:len(labels):len(labels)], "quantile", shown.label)...)
 	}
-	w.value(name+"_count", q.count.Load(), "request", request)
-	w.float(name+"_sum", float64(q.sum.Load())/1000, "request", request)
+	w.value(name+"_count", q.count.Load(), labels...)
+	w.float(name+"_sum", float64(q.sum.Load())/1000, labels...)
 }
