@@ -173,6 +173,9 @@ func (l *Log) readSegment(p *readPlan, maxBytes int, minOne bool) (Slice, error)
 	}
 	s.position = p.start
 	end, next, err := l.cut(p, f, int64(maxBytes), minOne)
+	if err == nil && end > p.start {
+		end, next, err = beforeDamage(f, p.start, end, next)
+	}
 	if err != nil || end <= p.start {
 		s.Release()
 		return Slice{}, err

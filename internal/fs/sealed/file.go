@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"leat/internal/fs"
@@ -29,6 +30,8 @@ type File struct {
 	inner fs.File
 	name  string
 	flag  int
+
+	damaged atomic.Bool // a read found damage
 
 	writeMu sync.Mutex // one write or truncation at a time
 	torn    bool       // a write failed and may have left bytes behind the end; guarded by writeMu
@@ -101,8 +104,13 @@ func (f *File) extent() extent {
 // Size is the length of the plaintext, and of what stands behind it and cannot be read.
 func (f *File) Size() (int64, error) {
 	size, err := f.inner.Size()
-	if err != nil || f.extent().why != nil {
-		return size, err
+	if err != nil {
+		return 0, err
+	}
+	if why := f.extent().why; errors.Is(why, fs.ErrNoKey) {
+		return 0, f.fail("size", why)
+	} else if why != nil {
+		return size, nil
 	}
 	e, err := f.refresh(size)
 	return e.end + e.junk, err

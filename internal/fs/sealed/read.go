@@ -1,10 +1,13 @@
 package sealed
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"syscall"
+
+	"leat/internal/fs"
 )
 
 // ReadAt reads plaintext. At damage it returns what lies before it, and an fs.ErrDamaged that names the place.
@@ -26,19 +29,34 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 		return n, nil
 	}
 	// The file may have been cut meanwhile, or written to by somebody else who has it open: then what was looked up is no longer so.
-	size, sizeErr := f.inner.Size()
-	if sizeErr != nil {
-		return 0, sizeErr
+	for range maxLooks {
+		size, sizeErr := f.inner.Size()
+		if sizeErr != nil {
+			return 0, sizeErr
+		}
+		if _, err := f.refresh(size); err != nil {
+			return n, err
+		}
+		fresh, changed := f.look()
+		if fresh == e && changed == changes {
+			break
+		}
+		if n, err = f.read(fresh, changed, p, off); err == nil {
+			return n, nil
+		}
+		e, changes = fresh, changed
 	}
-	fresh, err2 := f.refresh(size)
-	if err2 != nil {
-		return n, err2
-	}
-	if again, changed := f.look(); fresh != e || changed != changes {
-		return f.read(again, changed, p, off)
+	if errors.Is(err, fs.ErrDamaged) {
+		f.damaged.Store(true)
 	}
 	return n, err
 }
+
+// maxLooks bounds how often a read begins again because somebody cuts the file.
+const maxLooks = 1000
+
+// Damaged reports whether a read found damage since the file was opened.
+func (f *File) Damaged() bool { return f.damaged.Load() }
 
 // read reads with one view of the file.
 func (f *File) read(e extent, changes int64, p []byte, off int64) (int, error) {
@@ -99,12 +117,11 @@ func (w *walk) sector(sector int64) error {
 		return w.f.damage(want, at, "the pieces end before it")
 	}
 	b := w.buf[:limit-at]
-	if n, err := w.f.inner.ReadAt(b, at); n < len(b) {
-		if err == nil || err == io.EOF {
-			err = w.f.damage(want, at+int64(n), "the file ends before it")
-		}
+	n, err := w.f.inner.ReadAt(b, at)
+	if n < len(b) && err != nil && err != io.EOF {
 		return err
 	}
+	b = b[:n] // the file may have been cut behind what is wanted
 	span := sectorSpan{sector: sector, from: -1}
 	var held sealedPiece
 	for i := int64(0); ; {
