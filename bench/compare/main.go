@@ -132,6 +132,9 @@ func run(ctx context.Context, o options) error {
 
 // write prints the tables, or the raw results, and fills the files that were asked for.
 func write(o options, about about, all *results) error {
+	if err := all.check(); err != nil {
+		return err
+	}
 	raw, err := all.json(about)
 	if err != nil {
 		return err

@@ -23,6 +23,22 @@ func (r *results) add(broker, id string, value float64) {
 	fmt.Fprintf(os.Stderr, "  %-6s %-52s %12.3f\n", broker, id, value)
 }
 
+// check reports figures that no row shows.
+func (r *results) check() error {
+	known := map[string]bool{}
+	for _, row := range rows() {
+		known[row.id] = true
+	}
+	for broker, figures := range r.values {
+		for id := range figures {
+			if !known[id] {
+				return fmt.Errorf("%s: %s: a figure that stands in no table", broker, id)
+			}
+		}
+	}
+	return nil
+}
+
 // tables are leat beside Kafka, and leat beside the floor.
 func (r *results) tables() string {
 	var text strings.Builder

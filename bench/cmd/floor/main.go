@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 
 	"leat/bench/floor"
 )
@@ -12,6 +13,8 @@ import (
 func main() {
 	dir := flag.String("dir", "", "an existing directory for its files; a new temporary one if empty")
 	flag.Parse()
+	// A thread that comes back from a system call must not wait for its turn: two threads for each connection would be more than enough.
+	runtime.GOMAXPROCS(64)
 	if err := run(*dir); err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
 		os.Exit(1)
