@@ -61,7 +61,7 @@ func Open(ctx context.Context, cfg Config) (*FS, error) {
 		switch {
 		case err == nil && r != nil:
 			s.rings[dir] = r
-		case errors.Is(err, errUnreadable): // storage will find the directory failed, and says so
+		case errors.Is(err, errUnreadable): // ReadDir says so, and storage takes the directory for failed
 			s.failed[dir] = err
 		case err != nil:
 			return nil, err
@@ -127,6 +127,9 @@ func isLog(name string) bool {
 func (s *FS) OpenFile(name string, flag int, perm os.FileMode) (fs.File, error) {
 	if !s.where.isLog(name) {
 		return s.FS.OpenFile(name, flag, perm)
+	}
+	if err := s.failure(s.where.dirOf(name)); err != nil {
+		return nil, err
 	}
 	return s.openLog(name, flag, perm)
 }
@@ -207,8 +210,21 @@ func (s *FS) Stat(name string) (iofs.FileInfo, error) {
 	return s.plainInfo(name, info)
 }
 
+// failure is why the keyring of a log directory could not be read, or nil. What is encrypted would be taken for damaged plaintext.
+func (s *FS) failure(dir string) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.failed[dir]; err != nil {
+		return fmt.Errorf("log directory %s: %w", dir, err)
+	}
+	return nil
+}
+
 // ReadDir lists a directory; sizes of files are those of their plaintext.
 func (s *FS) ReadDir(name string) ([]iofs.DirEntry, error) {
+	if err := s.failure(filepath.Clean(name)); err != nil {
+		return nil, err
+	}
 	entries, err := s.FS.ReadDir(name)
 	if err != nil || !s.hasRing(s.where.dirOf(filepath.Join(name, "x"))) {
 		return entries, err
