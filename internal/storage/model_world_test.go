@@ -1,0 +1,271 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"leat/internal/fs"
+	"leat/internal/record"
+)
+
+// world is a store with two logs, held against a slice each. Its schedulers do not run: their work is among the steps, so that a run is
+// the same every time.
+type world struct {
+	mem   *fs.Mem
+	cfg   LogConfig
+	set   Settings
+	gaps  bool // batches from a leader may leave offsets out
+	store *Store
+	parts []*part
+	now   time.Time
+	made  int // logs
+}
+
+// part is a log and its model.
+type part struct {
+	*modelLog
+	tp  record.TopicPartition
+	id  record.UUID
+	log *Log
+}
+
+// modelFailure is thrown by a step.
+type modelFailure struct{ text string }
+
+func (w *world) failf(format string, args ...any) { panic(modelFailure{fmt.Sprintf(format, args...)}) }
+
+func (w *world) must(err error) {
+	if err != nil {
+		w.failf("%v", err)
+	}
+}
+
+// variant is the settings of a run that must not show in what is read.
+type variant struct {
+	segmentBytes, indexInterval, indexBytes, flushMessages int64
+	openFiles                                              int
+	encrypted                                              bool
+}
+
+func randomVariant(rng *rand.Rand) variant {
+	pick := func(list ...int64) int64 { return list[rng.IntN(len(list))] }
+	return variant{pick(2200, 3000, 6000, 20000, 1<<20), pick(0, 100, 300, 4096), pick(24, 64, 1<<20), pick(1, 1<<40, 1<<40), 1 + rng.IntN(3), rng.IntN(3) == 0}
+}
+
+func (v variant) config() LogConfig {
+	return LogConfig{
+		SegmentBytes: v.segmentBytes, IndexIntervalBytes: v.indexInterval, SegmentIndexBytes: v.indexBytes, FlushMessages: v.flushMessages,
+		RetentionMs: -1, RetentionBytes: -1, Delete: true, MaxMessageBytes: 1 << 20, Encrypted: v.encrypted,
+	}
+}
+
+// newWorld makes the store and its logs. It throws a modelFailure if that fails.
+func newWorld(v variant, gaps bool) *world {
+	w := &world{
+		mem: fs.NewMem(), now: day0, cfg: v.config(), gaps: gaps,
+		set: Settings{MaxOpenFiles: v.openFiles, ProducerIDExpiration: 1 << 62, RecoveryThreadsPerDir: 1},
+	}
+	w.openStore()
+	for i := range int32(2) {
+		p := &part{modelLog: newModelLog(0), tp: record.TopicPartition{Topic: "orders", Partition: i}}
+		w.parts = append(w.parts, p)
+		w.make(p)
+	}
+	return w
+}
+
+func (w *world) make(p *part) {
+	p.id = record.UUID{15: byte(w.made), 14: byte(w.made >> 8), 0: byte(p.tp.Partition) + 1}
+	w.made++
+	var err error
+	p.log, err = w.store.Create(p.tp, p.id, record.UUID{})
+	w.must(err)
+}
+
+func (w *world) openStore() {
+	fsys, err := sealedOver(w.mem)
+	w.must(err)
+	s, err := open(context.Background(), StoreConfig{
+		FS: fsys, Dirs: []string{"/data"}, NodeID: 1, ClusterID: "Some-Cluster_Id",
+		Settings: func() Settings { return w.set }, LogConfig: func(string) LogConfig { return w.cfg },
+	})
+	w.must(err)
+	s.tasks.store = s
+	w.store = s
+	for _, d := range s.dirs {
+		d.syncs.closed = true // what rolls ask for
+	}
+}
+
+// closeStore is Store.Close without its schedulers.
+func (w *world) closeStore() {
+	w.store.mu.Lock()
+	w.store.closed = true
+	w.store.mu.Unlock()
+	for _, d := range w.store.dirs {
+		w.must(d.close())
+	}
+}
+
+// caught turns what a step threw into an error. It is to be deferred.
+func caught(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case modelFailure:
+		*err = errors.New(r.text)
+	default:
+		*err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+	}
+}
+
+// run executes steps; an error says which one failed, and how.
+func (w *world) run(steps []step) (err error) {
+	at := -1
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("step %d: %w", at, err)
+		}
+	}()
+	defer caught(&err)
+	for i, s := range steps {
+		at = i
+		p := w.parts[s.log]
+		a, ok := contentActions[s.kind]
+		if !ok {
+			a = otherActions[s.kind]
+		}
+		a.run(w, p, s)
+		for _, p := range w.parts {
+			p.deleted, p.highest = max(p.deleted, p.start), max(p.highest, p.hw)
+			w.checkOffsets(p)
+		}
+		if i%16 == 15 || i == len(steps)-1 {
+			for _, p := range w.parts {
+				w.checkAll(p, s.c)
+			}
+		}
+	}
+	return nil
+}
+
+// background does what the schedulers would: syncs, and removals.
+func (w *world) background(p *part, s step) {
+	if s.a%2 == 0 {
+		w.flush(p, s)
+	}
+	w.store.tasks.removeDue(time.Now().Add(24 * time.Hour))
+}
+
+func (w *world) checkpoint(_ *part, s step) {
+	d := w.store.dirs[0]
+	if s.a%4 != 0 {
+		d.checkpoint(d.writeRecoveryPoints)
+	}
+	if s.a%4 != 1 {
+		d.checkpoint(d.writeLogStarts)
+		for _, p := range w.parts {
+			p.keep()
+		}
+	}
+	if s.a%4 != 2 {
+		d.checkpoint(d.writeHighWatermarks)
+	}
+}
+
+// keep notes that the start offset was written to its checkpoint, which names it only if it does not follow from the first segment. As in
+// Kafka the removal of a segment is not synced: one that comes back with the loss of power goes with the next retention.
+func (p *part) keep() {
+	if p.log.segments[0].base < p.start {
+		p.kept = p.start
+	}
+}
+
+// jumpClock moves the clock, sometimes back.
+func (w *world) jumpClock(_ *part, s step) {
+	w.now = w.now.Add([]time.Duration{-time.Hour, time.Hour, -time.Minute, 3 * 24 * time.Hour, 365 * 24 * time.Hour}[s.a%5])
+}
+
+func (w *world) configure(_ *part, s step) {
+	v := randomVariant(rand.New(rand.NewPCG(s.a, 1))).config()
+	v.FlushMessages = w.cfg.FlushMessages
+	w.cfg = v
+	for _, p := range w.parts {
+		p.log.Configure(v)
+	}
+}
+
+func (w *world) truncate(p *part, s step) {
+	offset := between(s.a, max(p.start, p.end-12), p.end)
+	if chance(s.b, 4) {
+		offset = between(s.a, p.start, p.end)
+	}
+	w.must(p.log.TruncateTo(offset))
+	p.modelLog.truncate(offset)
+}
+
+func (w *world) restartAt(p *part, s step) {
+	offset := between(s.a, max(0, p.start-5), p.end+5)
+	w.must(p.log.TruncateFullyAndStartAt(offset))
+	p.restart(offset)
+}
+
+// find looks the logs up after the store was opened.
+func (w *world) find(powerLost bool) {
+	for _, p := range w.parts {
+		var ok bool
+		if p.log, ok = w.store.Log(p.tp); !ok {
+			if p.durable || !powerLost && p.made || w.store.Broken(p.tp) != nil {
+				w.failf("%s is gone: %v", p.tp, w.store.Broken(p.tp))
+			}
+			p.modelLog = newModelLog(0)
+			w.make(p)
+		}
+		p.reread = true
+	}
+}
+
+func (w *world) closeAndOpen(*part, step) {
+	w.closeStore()
+	for _, p := range w.parts {
+		p.synced, p.durable = p.end, p.made
+		p.keep()
+	}
+	w.openStore()
+	w.find(false)
+	for _, p := range w.parts {
+		if got := p.log.Offsets(); got.HighWatermark != p.hw {
+			w.failf("%s: high watermark %d, was closed with %d", p.tp, got.HighWatermark, p.hw)
+		}
+	}
+}
+
+func (w *world) killAndOpen(*part, step) {
+	w.mem = w.mem.Kill()
+	w.openStore()
+	w.find(false)
+	for _, p := range w.parts {
+		w.settle(p)
+	}
+}
+
+// settle takes over, after a stop that was none, what a log is not bound to remember: the high watermark, and a start offset above the
+// last checkpoint.
+func (w *world) settle(p *part) {
+	o := p.log.Offsets()
+	if p.start == p.end && o.LogStart == o.LogEnd && o.LogStart > p.start && o.LogStart <= p.deleted { // truncated within a batch that was partly deleted
+		p.restart(o.LogStart)
+	}
+	if o.HighWatermark > max(p.hw, p.highest) || o.LogStart > p.start || o.LogStart < min(p.kept, p.start) {
+		w.failf("%s: offsets %+v, before: start %d (checkpoint %d), high watermark %d", p.tp, o, p.start, p.kept, p.hw)
+	}
+	if got := p.log.SetHighWatermark(p.hw); got.HighWatermark != p.hw {
+		w.failf("%s: high watermark %+v, set to %d", p.tp, got, p.hw)
+	}
+	if p.start <= p.hw {
+		w.must(p.log.AdvanceLogStart(p.start))
+	}
+}
