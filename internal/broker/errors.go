@@ -38,6 +38,7 @@ var codes = []struct {
 	{storage.ErrTxnState, kerr.InvalidTxnState},
 	{storage.ErrStaleCoordinator, kerr.TransactionCoordinatorFenced},
 	{storage.ErrDisk, kerr.KafkaStorageError},
+	{storage.ErrNoRoom, kerr.KafkaStorageError},
 	{storage.ErrCorrupt, kerr.KafkaStorageError},
 	// A log is closed because its partition goes away: the client must look for the leader again.
 	{storage.ErrClosed, kerr.NotLeaderForPartition},

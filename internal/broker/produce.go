@@ -27,7 +27,8 @@ type produceCall struct {
 	results []wire.ProduceResult
 	nodes   []wire.NodeEndpoint
 	waits   []produceWait
-	pending atomic.Int32 // waits that have not ended, plus one while they are being registered
+	slowed  time.Duration // how long the client is to wait before it sends more
+	pending atomic.Int32  // waits that have not ended, plus one while they are being registered
 }
 
 // produceWait is an appended partition that is not replicated yet, or with own not synced on this node.
@@ -52,6 +53,9 @@ func (h *Handlers) produce(c *Call) {
 	p.results = slices.Grow(p.results, p.rq.Len())
 	for part := range p.rq.Partitions {
 		p.results = append(p.results, p.append(part, len(p.results)))
+	}
+	if p.slowed > 0 {
+		c.Request.Mute(p.slowed)
 	}
 	switch {
 	case rq.Acks == 0:
@@ -105,6 +109,7 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 		return p.failed(tp, nil, err), 0
 	}
 	info, err := partition.Append(part.Records, -1, storage.FromClient, p.rq.Acks == -1)
+	p.slowed = max(p.slowed, info.Throttle)
 	switch {
 	case err == nil && p.rq.Acks == -1:
 		err = p.committed(partition, info.LastOffset+1, index)
@@ -180,6 +185,9 @@ func (p *produceCall) failed(tp record.TopicPartition, partition *replication.Pa
 			r.LogStartOffset = partition.Log().Offsets().LogStart
 		}
 	}
+	if errors.Is(err, storage.ErrNoRoom) {
+		r.ErrorMessage = err.Error() // whoever runs the producer can tell those who run the broker
+	}
 	var records *storage.RecordErrors
 	if errors.As(err, &records) {
 		r.ErrorMessage = records.Message
@@ -221,7 +229,7 @@ func (p *produceCall) respond() {
 	for i := range p.results {
 		p.h.Metrics.Error(keyProduce, p.results[i].ErrorCode)
 	}
-	p.c.Reply(wire.EncodeProduce(p.c.Header, &p.rq, p.results, p.nodes, 0))
+	p.c.Reply(wire.EncodeProduce(p.c.Header, &p.rq, p.results, p.nodes, int32(p.slowed.Milliseconds())))
 	p.free()
 }
 
@@ -252,7 +260,7 @@ func (p *produceCall) free() {
 	clear(p.results)
 	clear(p.waits)
 	clear(p.nodes)
-	p.h, p.c, p.rq = nil, nil, wire.ProduceRequest{}
+	p.h, p.c, p.rq, p.slowed = nil, nil, wire.ProduceRequest{}, 0
 	p.results, p.waits, p.nodes = p.results[:0], p.waits[:0], p.nodes[:0]
 	produceCalls.Put(p)
 }

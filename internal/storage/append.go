@@ -40,7 +40,8 @@ type AppendInfo struct {
 	LogStart      int64
 	LogEnd        int64 // after the append
 	Duplicate     bool
-	SyncDue       bool // flush.messages demands a sync before the records are used: see Log.SyncSoon and SyncedEnd
+	Throttle      time.Duration // how long the client is to wait before it sends more, because the disk gets full
+	SyncDue       bool          // flush.messages demands a sync before the records are used: see Log.SyncSoon and SyncedEnd
 }
 
 // replicated is the origin of batches that a leader has already checked.
@@ -58,9 +59,14 @@ func (l *Log) Append(batches []byte, opts AppendOptions) (AppendInfo, error) {
 	if err != nil {
 		return AppendInfo{}, err
 	}
+	throttle, err := l.host.admit(int64(len(batches)), opts.Origin == FromClient)
+	if err != nil {
+		return AppendInfo{}, fmt.Errorf("append to %s: %w", l.tp, err)
+	}
 	l.writeMu.Lock()
 	info, err := l.appendAsLeader(batches, cfg, opts)
 	l.writeMu.Unlock()
+	info.Throttle = throttle
 	if err == nil && info.LogEnd-l.recoveryPoint() >= cfg.FlushMessages {
 		if opts.SyncLater {
 			info.SyncDue = true
@@ -74,6 +80,7 @@ func (l *Log) Append(batches []byte, opts AppendOptions) (AppendInfo, error) {
 // AppendFetched writes batches as they came from a leader: offsets and epochs stand in them and must continue the log.
 func (l *Log) AppendFetched(batches []byte) (AppendInfo, error) {
 	cfg := l.cfg.Load()
+	_, _ = l.host.admit(int64(len(batches)), false) // refuses clients only
 	l.writeMu.Lock()
 	info, err := l.appendAsFollower(batches, cfg)
 	l.writeMu.Unlock()

@@ -53,6 +53,8 @@ type Settings struct {
 	TransactionMaxTimeout     time.Duration
 	MaxDecompressedBatchBytes int
 	MaxOpenFiles              int // segment files kept open by the LRU
+	// DiskSoftFree and DiskHardFree are the free bytes below which producers are slowed and refused: 0: never, -1: a share of the disk.
+	DiskSoftFree, DiskHardFree int64
 	Cleaner                   CleanerSettings
 }
 

@@ -7,6 +7,7 @@ var (
 	ErrOffsetOutOfRange = errors.New("offset out of range")         // read below the log start offset or above the log end offset
 	ErrCorrupt          = errors.New("corrupt log")                 // the files contradict themselves; this partition stops
 	ErrDisk             = errors.New("log directory failed")        // KAFKA_STORAGE_ERROR: write, sync or read failed; the error names the directory
+	ErrNoRoom           = errors.New("log directory almost full")   // KAFKA_STORAGE_ERROR: below leat.disk.hard.free.bytes, for clients only; it passes
 	ErrClosed           = errors.New("log closed")                  // deleted or shut down meanwhile
 	ErrTooLarge         = errors.New("batch too large")             // MESSAGE_TOO_LARGE: above max.message.bytes
 	ErrSegmentTooSmall  = errors.New("batch larger than a segment") // RECORD_LIST_TOO_LARGE: above segment.bytes

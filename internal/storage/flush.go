@@ -183,5 +183,6 @@ func (l *Log) flushDue(now time.Time) bool {
 	cfg := l.cfg.Load()
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return !l.closed && l.recovery < l.logEnd && now.UnixMilli()-l.lastFlush >= cfg.FlushMs.Milliseconds()
+	since := now.UnixMilli() - l.lastFlush
+	return !l.closed && l.recovery < l.logEnd && (since >= cfg.FlushMs.Milliseconds() || since < 0) // the clock may have been set back
 }

@@ -32,6 +32,7 @@ type Log struct {
 	update   *producerUpdate // of the append under way
 	snapshot []int64         // offsets of the .snapshot files, rising
 	cleaning bool            // a cleaner is at work: retention waits
+	ahead    int64           // when retention first met a segment that claims to be written later than now; ms, 0: it met none
 	broken   error           // set when a failed write could not be undone: no further append
 	unmade   bool            // nothing of the log is on disk yet; also guarded by mu
 
@@ -69,6 +70,8 @@ type host interface {
 	offline() error
 	// syncSoon asks for a Flush of the log, off the caller's goroutine; w, unless nil, is told how it ended.
 	syncSoon(l *Log, w SyncWaiter)
+	// admit counts bytes that are about to be written, and tells how long a client is to wait before it writes more, or why it may not write these.
+	admit(size int64, client bool) (delay time.Duration, err error)
 	// flushTimed takes note that a log has a flush.ms.
 	flushTimed()
 	// removeLater removes files or directories after a delay.
@@ -215,9 +218,10 @@ func (l *Log) diskError(doing string, err error) error {
 	if notTheDisk(err) {
 		return l.damaged(err)
 	}
-	if IsFull(err) {
+	switch {
+	case IsFull(err):
 		l.host.full(err)
-	} else {
+	case !passing(err):
 		l.host.failed(err)
 	}
 	return err
@@ -239,8 +243,13 @@ func (l *Log) onDisk(doing string, err error) error {
 	return fmt.Errorf("%s %s: log directory %s: %w: %w", doing, l.tp, filepath.Dir(l.path), err, kind)
 }
 
-// damaged tells the log, once, that the files of this one contradict themselves; clients only learn that something is wrong.
+// damaged tells the log, once, that the files of this one contradict themselves; clients only learn that something is wrong. If they cannot be
+// read because the device fails, the directory goes offline, as in Kafka.
 func (l *Log) damaged(err error) error {
+	if unreadable(err) {
+		l.host.failed(err)
+		return err
+	}
 	if errors.Is(err, fs.ErrNoKey) && !l.toldDamage.Swap(true) {
 		l.logger.Error("key missing, the partition cannot be served", "topic", l.tp.Topic, "partition", l.tp.Partition, "dir", l.path, "err", err)
 	} else if errors.Is(err, ErrCorrupt) && !l.toldDamage.Swap(true) {

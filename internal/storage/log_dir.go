@@ -30,6 +30,7 @@ type logDir struct {
 	told  atomic.Int64          // when the log last said that it is full, in nanoseconds since 1970
 
 	syncs syncer
+	room  room
 	timed atomic.Bool // a log has, or had, a flush.ms
 
 	movedHW       atomic.Bool // a high watermark moved since the last checkpoint
@@ -261,6 +262,9 @@ func (d *logDir) loadLog(ctx context.Context, tp record.TopicPartition, spec loa
 	l, err := d.openLog(ctx, tp, spec)
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if unreadable(err) {
+		d.failed(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -65,10 +65,10 @@ func (l *Log) expiredSegments(cfg *LogConfig, now time.Time) (int, error) {
 		if n+1 < len(l.segments) {
 			end = l.segments[n+1].base
 		}
-		if end > highWatermark || seg.size == 0 {
+		last := n+1 == len(l.segments)
+		if end > highWatermark || last && seg.size == 0 {
 			return n, nil
 		}
-		last := n+1 == len(l.segments)
 		expired := !last && end <= l.logStart
 		if !expired && cfg.Delete {
 			byTime, err := l.expiredByTime(seg, cfg, now)
@@ -85,24 +85,37 @@ func (l *Log) expiredSegments(cfg *LogConfig, now time.Time) (int, error) {
 	return len(l.segments), nil
 }
 
-// expiredByTime compares the greatest timestamp of a segment with the clock; records without any count from when the file was
-// written last.
+// expiredByTime compares the greatest timestamp of a segment with the clock. Where it lies in the future, or the records have none, the time
+// counts at which the file was written last: one record from the future must not keep all that come after it for ever.
 func (l *Log) expiredByTime(seg *segment, cfg *LogConfig, now time.Time) (bool, error) {
 	if cfg.RetentionMs < 0 {
 		return false, nil
 	}
 	timestamp, _, err := seg.greatestTimestamp(l.fsys)
 	if err != nil {
-		return false, fmt.Errorf("retention of %s: %w", l.tp, err)
+		return false, l.damaged(fmt.Errorf("retention of %s: %w", l.tp, err))
 	}
-	if timestamp < 0 {
+	if timestamp < 0 || timestamp > now.UnixMilli() {
 		info, err := l.fsys.Stat(seg.file.path)
 		if err != nil {
 			return false, l.diskError("retention of", err)
 		}
-		timestamp = info.ModTime().UnixMilli()
+		timestamp = l.lastWrite(info.ModTime(), now)
 	}
 	return now.UnixMilli()-timestamp > cfg.RetentionMs.Milliseconds(), nil
+}
+
+// lastWrite is when a segment was written last, in ms. If the file says that this is still to come, because the clock was wrong then or is
+// now, it counts from when the log was first seen to have such a segment.
+func (l *Log) lastWrite(written, now time.Time) int64 {
+	if !written.After(now) {
+		l.ahead = 0
+		return written.UnixMilli()
+	}
+	if l.ahead == 0 || l.ahead > now.UnixMilli() {
+		l.ahead = now.UnixMilli()
+	}
+	return l.ahead
 }
 
 // deleteFirst takes the first n segments out of the log and their files away.

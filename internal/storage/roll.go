@@ -50,16 +50,19 @@ func greatest(batches []byte) int64 {
 }
 
 // age is the time in ms that a segment has been open: between its first batch and the one to come, by their timestamps, or by
-// the clock where the first batch has none.
+// the clock where the first batch has none, or one far in the future, from which nothing would ever be old.
 func (l *Log) age(seg *segment, timestamp int64, now time.Time) int64 {
 	if seg.firstTimestamp == unknownTimestamp {
 		l.loadFirstTimestamp(seg)
 	}
-	if seg.firstTimestamp >= 0 {
+	if seg.firstTimestamp >= 0 && seg.firstTimestamp <= now.Add(clockSkew).UnixMilli() {
 		return timestamp - seg.firstTimestamp
 	}
+	seg.created = min(seg.created, now.UnixMilli()) // the clock may have been set back
 	return now.UnixMilli() - seg.created
 }
+// clockSkew is how far a client's clock may be ahead of ours without being called wrong.
+const clockSkew = time.Hour
 
 func (l *Log) loadFirstTimestamp(seg *segment) {
 	f, err := seg.file.acquire()

@@ -94,9 +94,12 @@ func (h *soloHost) checkpoint(l *Log) error {
 	return fs.WriteFile(h.fsys, filepath.Join(h.path, recoveryPointFile), formatOffsets([]partitionOffset{{l.tp, recovery}}), 0o644)
 }
 
-func (h *soloHost) settings() Settings  { return h.set }
-func (h *soloHost) dirID() record.UUID  { return record.UUID{} }
-func (h *soloHost) flushTimed()         {} // the caller's
+func (h *soloHost) settings() Settings { return h.set }
+func (h *soloHost) dirID() record.UUID { return record.UUID{} }
+func (h *soloHost) flushTimed()        {} // the caller's
+
+func (h *soloHost) admit(int64, bool) (time.Duration, error) { return 0, nil }
+
 func (h *soloHost) highWatermarkMoved() {} // not kept
 func (h *soloHost) failed(err error)    { h.cause.CompareAndSwap(nil, &err) }
 func (h *soloHost) full(error)          {} // the caller's to tell

@@ -23,6 +23,7 @@ type Dir struct {
 	Offline   error // nil while it serves
 	Total     int64 // bytes of its file system
 	Available int64
+	Room      RoomStatus
 }
 
 // Store is all logs of one node. No goroutine, timer or open file belongs to a single log.
@@ -55,8 +56,8 @@ func Open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		return nil, err
 	}
 	s.tasks.start(s)
-	return s, nil
 	s.cleaner.start()
+	return s, nil
 }
 
 // open is Open without the schedulers: a test that runs their work itself is repeatable.
@@ -65,8 +66,8 @@ func open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		cfg: cfg, logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)),
 		logs: make(map[record.TopicPartition]*Log), broken: make(map[record.TopicPartition]error),
 	}
-	s.files = newFileCache(cfg.FS, func() int { return s.settings().MaxOpenFiles })
 	s.cleaner.prepare(s)
+	s.files = newFileCache(cfg.FS, func() int { return s.settings().MaxOpenFiles })
 	if err := s.openDirs(); err != nil {
 		s.unlock()
 		return nil, err
@@ -166,7 +167,7 @@ func (s *Store) unlock() {
 func (s *Store) Dirs() []Dir {
 	list := make([]Dir, 0, len(s.dirs))
 	for _, d := range s.dirs {
-		state := Dir{Path: d.path, ID: d.id, Offline: d.offline()}
+		state := Dir{Path: d.path, ID: d.id, Offline: d.offline(), Room: d.room.status()}
 		if state.Offline == nil {
 			var err error
 			if state.Total, state.Available, err = s.cfg.FS.Usage(d.path); err != nil {
@@ -316,8 +317,8 @@ func (s *Store) Close() error {
 	if closed {
 		return nil
 	}
-	s.tasks.stop()
 	s.cleaner.stop()
+	s.tasks.stop()
 	var errs []error
 	for _, d := range s.dirs {
 		errs = append(errs, d.close())

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// tasks are the two shared schedulers of a Store: one for what has its time (retention, checkpoints, delayed removals, expiry), one
-// for syncs, which may take long.
+// tasks are the shared schedulers of a Store: one for what has its time (retention, checkpoints, delayed removals, expiry), one that asks for
+// syncs, one that watches the free space.
 type tasks struct {
 	store *Store
 	stopc chan struct{}
@@ -55,6 +55,7 @@ func (t *tasks) start(s *Store) {
 	t.store = s
 	t.wg.Go(t.keep)
 	t.wg.Go(t.sync)
+	t.wg.Go(t.watchRoom)
 }
 
 func (t *tasks) stop() {
@@ -263,6 +264,24 @@ func (t *tasks) syncDue(now time.Time) {
 	for l := range t.store.Logs() {
 		if l.cfg.Load().FlushMs < forever && l.flushDue(now) {
 			l.host.syncSoon(l, nil)
+		}
+	}
+}
+
+// watchRoom asks for the free space of the directories. It has a goroutine of its own because a file system in trouble may take its time.
+func (t *tasks) watchRoom() {
+	ticker := time.NewTicker(roomCheck)
+	defer ticker.Stop()
+	for {
+		for _, d := range t.store.dirs {
+			if d.offline() == nil {
+				d.checkRoom()
+			}
+		}
+		select {
+		case <-t.stopc:
+			return
+		case <-ticker.C:
 		}
 	}
 }

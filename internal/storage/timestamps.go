@@ -101,7 +101,7 @@ func (l *Log) lookup(search func([]segmentView, int64) (TimestampOffset, error))
 		if errors.Is(err, ErrClosed) {
 			err = l.errClosed()
 		}
-		return noTimestamp, fmt.Errorf("look up %s by time: %w", l.tp, err)
+		return noTimestamp, l.damaged(fmt.Errorf("look up %s by time: %w", l.tp, err))
 	}
 }
 
