@@ -75,7 +75,13 @@ func (b *Broker) Topic(name string) *TopicCounters {
 }
 
 // Shows reports whether a topic has series of its own, giving it some if there is room.
-func (b *Broker) Shows(topic string) bool { return b.Topic(topic) != &b.total }
+func (b *Broker) Shows(topic string) bool {
+	b.mu.RLock()
+	_, shown := b.topics[topic]
+	full := len(b.topics) >= b.most && (b.without[topic] || len(b.without) >= maxWithout)
+	b.mu.RUnlock()
+	return shown || !full && b.Topic(topic) != &b.total
+}
 
 // maxWithout bounds the memory for names of topics without series.
 const maxWithout = 100_000
