@@ -77,7 +77,7 @@ func checkCompacted(t *testing.T, cfg StoreConfig, image *fs.Mem, want map[strin
 
 // The power fails before every operation of the cleaner: all that was not synced is lost, or by chance some of it is not.
 func TestAPowerLossAtEveryStepOfACompactionLosesNothing(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		for n := 1; ; n++ {
 			mem := fs.NewMem()
 			cfg := faultConfig(t, mem)

@@ -151,3 +151,12 @@ func (s *segment) readFirstTimestamp(size int64) (int64, error) {
 	}
 	return h.maxTimestamp, nil
 }
+
+// segmentMs is how long a segment stays active. In a compacted log that must not be longer than a record may stay uncompacted: the active segment
+// is never cleaned. As in Kafka it is an append that finds it too old, so a log to which nothing comes keeps its last segment.
+func (c *LogConfig) segmentMs() time.Duration {
+	if c.Compact && c.MaxCompactionLag > 0 {
+		return min(c.MaxCompactionLag, c.SegmentMs)
+	}
+	return c.SegmentMs
+}

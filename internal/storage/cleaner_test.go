@@ -44,7 +44,7 @@ func keyedBatch(t testing.TB, spec record.BatchSpec, ts int64, list ...string) [
 // testCompaction is the config of a compacted topic with small segments.
 var testCompaction = LogConfig{
 	SegmentBytes: 600, IndexIntervalBytes: 100, Compact: true, RetentionMs: -1, RetentionBytes: -1, MinCleanableDirtyRatio: 0.01,
-	DeleteRetention: time.Hour, MaxCompactionLag: forever, FileDeleteDelay: time.Hour,
+	DeleteRetention: time.Hour, MaxCompactionLag: forever, FileDeleteDelay: time.Hour, TimestampAfterMax: 1000 * time.Hour,
 }
 
 // compactedLog makes a store with one compacted log.

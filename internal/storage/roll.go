@@ -37,7 +37,7 @@ func (l *Log) rollDue(seg *segment, batches []byte, next int64, cfg *LogConfig, 
 	if seg.size > cfg.SegmentBytes-int64(len(batches)) || seg.overflows(next-1) || seg.indexFull(cfg.SegmentIndexBytes) {
 		return true
 	}
-	return l.age(seg, greatest(batches), now) > cfg.SegmentMs.Milliseconds()-seg.jitter
+	return l.age(seg, greatest(batches), now) > cfg.segmentMs().Milliseconds()-seg.jitter
 }
 
 // greatest is the greatest timestamp of some batches.
