@@ -55,6 +55,7 @@ func (n *node) start(ctx context.Context) error {
 	n.serve(shared, clients)
 	n.onClose("membership", n.leave)
 	n.ops.state.Store(stateRunning)
+	n.returnMemory()
 	return nil
 }
 
