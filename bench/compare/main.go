@@ -31,6 +31,7 @@ type options struct {
 	json       string
 	profiles   string
 	ballast    string
+	from       []string
 }
 
 func main() {
@@ -49,7 +50,7 @@ func main() {
 
 func parse(args []string) (options, error) {
 	var o options
-	var list, brokers string
+	var list, brokers, from string
 	flags := flag.NewFlagSet("compare", flag.ExitOnError)
 	flags.StringVar(&o.binary, "binary", "leat", "leat's program")
 	flags.StringVar(&o.floor, "floor", "", "the program of bench/cmd/floor")
@@ -64,6 +65,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.json, "o", "", "json: print the raw results; or a file to write them to")
 	flags.StringVar(&o.profiles, "profiles", "", "directory for profiles of leat under each load; the loads themselves become slower by it")
 	flags.StringVar(&o.ballast, "ballast", "auto", "file of holes that keeps free memory warm (see bench/pages), off, or auto: if this machine needs it")
+	flags.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with blanks or commas between them")
 	_ = flags.Parse(args) // it ends the program itself
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("%q: everything is a flag", flags.Args())
@@ -71,6 +73,7 @@ func parse(args []string) (options, error) {
 	split := func(text string) []string {
 		return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
 	}
+	o.from = split(from)
 	if o.parts = split(list); len(o.parts) == 0 {
 		o.parts = partNames()
 	}
@@ -95,6 +98,19 @@ func parse(args []string) (options, error) {
 }
 
 func run(ctx context.Context, o options) error {
+	if len(o.from) > 0 {
+		all := newResults()
+		about, err := all.read(o.from)
+		if err != nil {
+			return err
+		}
+		return write(o, about, all)
+	}
+	return measure(ctx, o)
+}
+
+// measure goes through the rounds.
+func measure(ctx context.Context, o options) error {
 	began := time.Now()
 	about := describe()
 	if o.dir == "" {

@@ -62,7 +62,7 @@ median of each figure and, in brackets, the lowest and the highest. A ratio belo
 - Every response is checked: order, names, error codes, offsets. The first that is wrong ends the run.
 - Where free memory is slow at its first use, as in a virtual machine that gives it back to its host, it is filled with clean page
   cache first, so that no broker pays for what ran before it.
-- The run took %[16]s.
+- Time: %[16]s.
 
 How to repeat it: [measure](../how-to/measure.md).
 `, a.Kafka, "`make bench`", a.Rounds, all.tables(), a.Processor, a.Cores, a.MemoryGB, a.Kernel, a.Go, a.Load, partitions, connections, depth,

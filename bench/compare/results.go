@@ -137,3 +137,37 @@ func (r *results) json(about about) ([]byte, error) {
 	}
 	return json.MarshalIndent(all, "", "  ")
 }
+
+// read adds the raw results of earlier runs, and returns what they say about the machine, which must be the same in all.
+func (r *results) read(files []string) (about, error) {
+	var first about
+	for i, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return first, err
+		}
+		var all raw
+		if err := json.Unmarshal(data, &all); err != nil {
+			return first, fmt.Errorf("%s: %w", file, err)
+		}
+		if i == 0 {
+			first = all.About
+		}
+		if a := all.About; a.Processor != first.Processor || a.Kernel != first.Kernel || a.Window != first.Window || a.Kafka != first.Kafka {
+			return first, fmt.Errorf("%s: another machine, version or window than in %s", file, files[0])
+		}
+		first.Rounds = max(first.Rounds, all.About.Rounds)
+		for _, row := range all.Figures {
+			for broker, values := range row.Values {
+				if r.values[broker] == nil {
+					return first, fmt.Errorf("%s: %q is no broker", file, broker)
+				}
+				r.values[broker][row.ID] = append(r.values[broker][row.ID], values...)
+			}
+		}
+	}
+	if len(files) > 1 {
+		first.Took = fmt.Sprintf("put together from %d runs", len(files))
+	}
+	return first, nil
+}

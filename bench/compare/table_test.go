@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -99,6 +101,38 @@ func TestRawResultsHaveAllValues(t *testing.T) {
 	}
 	if len(back.Figures) != 1 || back.About.Kernel != "6.1" || len(back.Figures[0].Values[leat]) != 2 || back.Figures[0].Met != "met" {
 		t.Errorf("got %s", data)
+	}
+}
+
+func TestRunsArePutTogether(t *testing.T) {
+	var files []string
+	for i, value := range []float64{20, 24} {
+		r := newResults()
+		r.add(leat, "memory/idle", value)
+		data, err := r.json(about{Kernel: "6.1", Rounds: i + 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, filepath.Join(t.TempDir(), "r.json"))
+		if err := os.WriteFile(files[i], data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := newResults()
+	got, err := all.read(files)
+	if err != nil || got.Rounds != 2 || median(all.values[leat]["memory/idle"]) != 22 {
+		t.Errorf("%+v, %v, %v", got, all.values, err)
+	}
+	other := newResults()
+	data, err := other.json(about{Kernel: "6.2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(files[1], data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newResults().read(files); err == nil {
+		t.Error("runs of two kernels were put together")
 	}
 }
 
