@@ -281,7 +281,7 @@ func (w *world) takeOver(p *part) {
 	} else {
 		p.born = o.LogEnd
 	}
-	if p.unsure && o.LogStart == o.LogEnd {
+	if (p.unsure || p.synced <= o.LogStart) && o.LogStart == o.LogEnd && len(p.log.Producers()) == 0 { // nothing is left, nor of them
 		p.batches = nil
 	}
 	p.start, p.hw, p.end, p.kept = o.LogStart, o.HighWatermark, o.LogEnd, min(p.kept, o.LogStart)

@@ -58,10 +58,11 @@ func (l *Log) truncate(offset int64) error {
 	l.epochs.truncateEnd(end)
 	l.recovery = min(l.recovery, end)
 	l.mu.Unlock()
-	if err := l.writeEpochs(); err != nil {
+	// The recovery point first: the epochs of what a crash brings back are found by going through it.
+	if err := l.host.recoveryLowered(l); err != nil {
 		return l.diskError("truncate", err)
 	}
-	if err := l.host.recoveryLowered(l); err != nil {
+	if err := l.writeEpochs(); err != nil {
 		return l.diskError("truncate", err)
 	}
 	if err := l.cutAt(i, position, end); err != nil {
@@ -232,12 +233,13 @@ func (l *Log) restart(offset int64) error {
 	}
 	l.mu.Lock()
 	l.epochs.starts, l.epochs.dirty = nil, true
-	l.recovery = min(l.recovery, offset) // a checkpoint may be written at any moment
+	l.recovery = min(l.recovery, offset, l.segments[0].base) // a checkpoint may be written at any moment
 	l.mu.Unlock()
-	if err := l.writeEpochs(); err != nil {
+	// The recovery point first: the epochs of what a crash brings back are found by going through it.
+	if err := l.host.recoveryLowered(l); err != nil {
 		return l.diskError("truncate", err)
 	}
-	if err := l.host.recoveryLowered(l); err != nil {
+	if err := l.writeEpochs(); err != nil {
 		return l.diskError("truncate", err)
 	}
 	if err := l.dropSnapshots(-1); err != nil {
