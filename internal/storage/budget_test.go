@@ -51,7 +51,6 @@ func TestIdleLogsAreSmall(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s, logs = nil, nil
 	before = live()
 	s = openTestStore(t, cfg)
 	check("after a clean stop", before, opened)
