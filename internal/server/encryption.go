@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"leat/internal/config"
-	"leat/internal/fs"
 	"leat/internal/fs/sealed"
 )
 
@@ -35,16 +34,6 @@ func keySource(v *config.Values) sealed.KeySource {
 		File: v.String("leat.encryption.key.file"), Command: v.String("leat.encryption.key.command"),
 		Timeout: v.Millis("leat.encryption.key.command.timeout.ms"),
 	}
-}
-
-// OpenSegments is a file system for offline tools that reads the encrypted segments in and below log directories, with the keys that
-// the configuration names.
-func OpenSegments(ctx context.Context, v *config.Values, fsys fs.FS, dirs []string) (fs.FS, error) {
-	keys, err := keySource(v).Open(fsys)
-	if err != nil {
-		return nil, err
-	}
-	return sealed.Open(ctx, sealed.Config{FS: fsys, Dirs: dirs, Keys: keys})
 }
 
 // reload reads again what SIGHUP asks for. What cannot be read stays as it was.

@@ -107,13 +107,19 @@ func (f *File) Size() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if why := f.extent().why; errors.Is(why, fs.ErrNoKey) {
-		return 0, f.fail("size", why)
-	} else if why != nil {
-		return size, nil
+	if why := f.extent().why; why != nil {
+		return f.blindSize(size, why)
 	}
 	e, err := f.refresh(size)
 	return e.end + e.junk, err
+}
+
+// blindSize is the size of a file that cannot be read: unknown for want of a key, and all of it junk if its header is damaged.
+func (f *File) blindSize(size int64, why error) (int64, error) {
+	if errors.Is(why, fs.ErrNoKey) {
+		return 0, f.fail("size", why)
+	}
+	return size, nil
 }
 
 // refresh looks for the end again if the file's size is not the one that it should have: somebody else has it open and wrote to it, or

@@ -105,8 +105,12 @@ func (s *FS) openRingFile(ctx context.Context, path string) (*ring, error) {
 	var form ringForm
 	decoder := json.NewDecoder(bytes.NewReader(b))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&form); err != nil || len(form.Keys) == 0 {
-		return nil, fmt.Errorf("%s: %w (%v): put the copy of a backup in its place", path, errRingDamaged, err)
+	err = decoder.Decode(&form)
+	if err == nil && len(form.Keys) == 0 {
+		err = errors.New("it has no key")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w (%w): put the copy of a backup in its place", path, errRingDamaged, err)
 	}
 	if form.Version != ringVersion {
 		return nil, fmt.Errorf("%s has version %d, this version reads %d: a newer one wrote it", path, form.Version, ringVersion)
@@ -166,9 +170,10 @@ func (s *FS) Refresh(ctx context.Context) error {
 // refreshRing brings the keyring of one directory up to date, with ringMu held.
 func (s *FS) refreshRing(ctx context.Context, dir, kek string) error {
 	s.mu.RLock()
-	old, failed := s.rings[dir], s.failed[dir]
+	old := s.rings[dir]
+	_, failed := s.failed[dir]
 	s.mu.RUnlock()
-	if failed != nil { // what lies there must not be replaced
+	if failed { // what lies there must not be replaced
 		return nil
 	}
 	next := &ring{}
