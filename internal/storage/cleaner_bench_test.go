@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -13,7 +14,12 @@ import (
 func BenchmarkClean(b *testing.B) {
 	for _, codec := range []record.Codec{record.Uncompressed, record.LZ4} {
 		b.Run(codec.String(), func(b *testing.B) {
-			value := strings.Repeat("abcdefgh", 22)
+			rng := rand.New(rand.NewPCG(1, 1))
+			noise := make([]byte, 1<<16) // compresses about 3:1 with what is repeated
+			for i := range noise {
+				noise[i] = byte('a' + rng.IntN(26))
+			}
+			value := strings.Repeat("abcdefgh", 12)
 			var bytes int64
 			b.ReportAllocs()
 			for range b.N {
@@ -23,10 +29,10 @@ func BenchmarkClean(b *testing.B) {
 				cfg := testStoreConfig(b, fs.OS, b.TempDir())
 				cfg.Logger = nil
 				s, l := compactedLog(b, cfg, lc)
-				for i := 0; l.Size() < 64<<20 && i < 4000; i++ {
+				for i := 0; l.Size() < 64<<20 && i < 10_000; i++ {
 					list := make([]string, 80)
 					for j := range list {
-						list[j] = fmt.Sprintf("key-%08d=%s", (i*80+j)*7919%32_000, value)
+						list[j] = fmt.Sprintf("key-%08d=%s%s", (i*80+j)*7919%32_000, value, noise[(i*80+j)*97%65_000:][:80])
 					}
 					mustAppend(b, l, keyed(b, day0.UnixMilli(), codec, list...))
 				}

@@ -129,16 +129,6 @@ func (m *model) settle(now int64) {
 	}
 }
 
-// encode is the log as batches.
-func (m *model) encode(t *testing.T) [][]byte {
-	t.Helper()
-	var out [][]byte
-	for _, b := range m.batches {
-		out = append(out, b.encode(t))
-	}
-	return out
-}
-
 func (b *modelBatch) encode(t *testing.T) []byte {
 	t.Helper()
 	spec := record.NewSpec()
