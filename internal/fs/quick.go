@@ -30,8 +30,8 @@ func ReadQuickly(f File, p []byte, off int64) (int, error) {
 }
 
 const (
-	tooSlow = 2 * time.Millisecond // for a write into memory
-	caution = 10 * time.Second     // for how long none is trusted then
+	tooSlow = 10 * time.Millisecond // for a write into memory, even if the system runs another thread meanwhile
+	caution = 10 * time.Second      // for how long none is trusted then
 )
 
 var (

@@ -69,7 +69,7 @@ func (c *conn) readRequest(size int, limits *Limits) (*Request, error) {
 // readBody fills r.buffer, which grows as bytes arrive, and returns the frame without its length prefix.
 func (c *conn) readBody(r *Request, size int, limits *Limits) ([]byte, error) {
 	var frame []byte
-	have := 0
+	var have int
 	if b := c.in.adopt(size); b != nil {
 		r.buffer, frame, have = b, b.B[prefix:], c.in.taken
 	} else {

@@ -17,7 +17,7 @@ import (
 func sized(correlationID int32, size int) []byte {
 	req := kmsg.NewPtrHeartbeatRequest()
 	req.Version = 4
-	req.Group = strings.Repeat(string(rune('a'+correlationID%26)), size)
+	req.Group = strings.Repeat(string('a'+correlationID%26), size)
 	return wire.AppendRequest(nil, correlationID, "test", req)
 }
 
