@@ -71,7 +71,7 @@ type Walk struct {
 
 // NewWalk begins at a position of a file of a size.
 func NewWalk(r io.ReaderAt, position, size int64) *Walk {
-	return &Walk{r: r, next: position, size: size, buf: make([]byte, windowSize)}
+	return &Walk{r: r, next: position, size: size}
 }
 
 // Position is where the next batch begins.
@@ -86,8 +86,8 @@ func (w *Walk) load(position, n int64) ([]byte, error) {
 	if at := position - w.from; at >= 0 && at+n <= int64(len(w.window)) {
 		return w.window[at : at+n], nil
 	}
-	if int64(len(w.buf)) < n {
-		w.buf = make([]byte, n)
+	if need := max(n, min(windowSize, w.size-position)); int64(len(w.buf)) < need {
+		w.buf = make([]byte, need)
 	}
 	want := min(int64(len(w.buf)), w.size-position)
 	got, err := w.r.ReadAt(w.buf[:want], position)
