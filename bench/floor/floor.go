@@ -55,7 +55,7 @@ func (s *Floor) Serve(listener int, report func(error)) error {
 		go func() {
 			c := &client{floor: s, conn: load.NewConn(fd, 64<<10), fd: fd}
 			defer c.conn.Close()
-			if err := c.serve(); err != nil && !errors.Is(err, load.ErrClosed) {
+			if err := c.serve(); !errors.Is(err, load.ErrClosed) {
 				report(err)
 			}
 		}()

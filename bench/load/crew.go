@@ -21,8 +21,7 @@ func dialAll(address string, n int) (*crew, error) {
 	for range n {
 		conn, err := Dial(address)
 		if err != nil {
-			c.close()
-			return nil, err
+			return nil, errors.Join(err, c.close())
 		}
 		c.conns = append(c.conns, conn)
 	}

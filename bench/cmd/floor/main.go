@@ -15,12 +15,11 @@ func main() {
 	flag.Parse()
 	// A thread that comes back from a system call must not wait for its turn: two threads for each connection would be more than enough.
 	runtime.GOMAXPROCS(64)
-	if err := run(*dir); err != nil {
-		fmt.Fprintln(os.Stderr, "floor:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "floor:", run(*dir)) // it serves until something goes wrong
+	os.Exit(1)
 }
 
+// run returns only with an error.
 func run(dir string) error {
 	if dir == "" {
 		var err error
