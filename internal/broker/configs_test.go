@@ -100,8 +100,14 @@ func TestDescribeConfigsTellsValueSourceAndSynonyms(t *testing.T) {
 			t.Errorf("v%d: type %v, documentation %v", version, e.ConfigType, e.Documentation)
 		}
 	}
-	if all := describe(c, 4, metadata.TopicResource, "orders"); len(all.Configs) != 37 {
-		t.Errorf("a topic has %d configs, Kafka's has 37", len(all.Configs))
+	kafkas := 0
+	for _, e := range describe(c, 4, metadata.TopicResource, "orders").Configs {
+		if !strings.HasPrefix(e.Name, "leat.") {
+			kafkas++
+		}
+	}
+	if kafkas != 37 {
+		t.Errorf("a topic has %d of Kafka's configs, which are 37", kafkas)
 	}
 	password := describe(c, 4, metadata.BrokerResource, "1", "ssl.keystore.password").Configs[0]
 	if password.Value != nil || !password.IsSensitive || len(password.ConfigSynonyms) != 1 || password.ConfigSynonyms[0].Value != nil {

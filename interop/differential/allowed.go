@@ -109,7 +109,7 @@ var allowances = []allowance{
 		why: "INVALID_REQUEST with a text instead of UNKNOWN_SERVER_ERROR without one",
 	},
 	{
-		api: "DescribeConfigs", path: `\["leat\.|BROKER\]\.Configs\.len`,
+		api: "DescribeConfigs", path: `\["leat\.|(BROKER|TOPIC)\]\.Configs\.len`,
 		why: "leat has keys of its own",
 	},
 	{
