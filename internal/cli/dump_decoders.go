@@ -129,7 +129,7 @@ func javaText(b []byte) string {
 	return out.String()
 }
 
-// brokenPart is the length of the bytes at the beginning of b that could have become one character.
+// brokenPart is the length of the bytes at the beginning of b that could have become one character; half a surrogate pair is one.
 func brokenPart(b []byte) int {
 	lo, hi, want := byte(0x80), byte(0xBF), 0
 	switch c := b[0]; {
@@ -139,8 +139,6 @@ func brokenPart(b []byte) int {
 		want = 2
 		if c == 0xE0 {
 			lo = 0xA0
-		} else if c == 0xED {
-			hi = 0x9F
 		}
 	case c >= 0xF0 && c <= 0xF4:
 		want = 3

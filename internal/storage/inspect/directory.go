@@ -53,7 +53,7 @@ func (d *directory) readCheckpoints() {
 func (d *directory) offsetFile(name string, severity Severity, do string) (offsets, bool) {
 	path := filepath.Join(d.path, name)
 	b, ok := d.readFile(path, "")
-	if !ok {
+	if !ok || name == CleanerOffsets && len(b) == 0 { // Kafka makes it empty
 		return nil, false
 	}
 	list, err := storage.ParseOffsets(b)
