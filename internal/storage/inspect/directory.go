@@ -25,7 +25,6 @@ type directory struct {
 	path                                              string
 	clean                                             bool // stopped cleanly
 	recoveryPoints, logStarts, highWatermarks, cleans offsets
-	noRecoveryPoints                                  bool // the file is missing or cannot be parsed
 
 	seen map[record.TopicPartition]bool
 }
@@ -38,9 +37,8 @@ func (d *directory) readCheckpoints() {
 	d.seen = make(map[record.TopicPartition]bool)
 	_, err := d.cfg.FS.Stat(filepath.Join(d.path, storage.FileNames.CleanShutdown))
 	d.clean = err == nil
-	ok := false
+	var ok bool
 	d.recoveryPoints, ok = d.offsetFile(storage.FileNames.RecoveryPoints, Repair, "nothing: the next start checks all logs from their beginning")
-	d.noRecoveryPoints = !ok
 	if d.clean && !ok {
 		d.finding(Note, filepath.Join(d.path, storage.FileNames.RecoveryPoints), "missing after a clean stop", "nothing: the logs tell where they end")
 	}

@@ -68,8 +68,8 @@ func RemoteLogMetadata(value []byte) ([]byte, error) { return framed("remote", v
 // framed decodes a value that begins with frame version, type and version, each a varint; remote metadata has no frame version.
 func framed(family string, value []byte) ([]byte, error) {
 	d := decoder{src: value}
-	if frame := int64(1); family == "metadata" {
-		if frame = d.uvarint(); d.err == nil && frame != 1 {
+	if family == "metadata" {
+		if frame := d.uvarint(); d.err == nil && frame != 1 {
 			return nil, fmt.Errorf("unknown frame version %d (only frame version 1 is supported)", frame)
 		}
 	}
