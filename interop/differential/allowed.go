@@ -113,6 +113,14 @@ var allowances = []allowance{
 		why: "leat has keys of its own",
 	},
 	{
+		api: "CreateTopics", path: `\.Configs\["leat\.`,
+		why: "leat has keys of its own",
+	},
+	{
+		api: "CreateTopics", path: `\.Configs\.len`, leat: `^38$`, kafka: `^37$`,
+		why: "leat has keys of its own",
+	},
+	{
 		api: "CreateTopics", step: `^made$`, path: `retention\.ms`, leat: `^"1000"$`, kafka: `^" 1000 "$`,
 		why: "a number is told without the blanks around it",
 	},
