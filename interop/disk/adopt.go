@@ -10,7 +10,7 @@ import (
 	"leat/interop/target"
 )
 
-// adoption is a directory that goes from Kafka to leat and back.
+// adoption is a directory that goes from one broker to another and back.
 type adoption struct {
 	*report
 	ctx     context.Context
@@ -19,7 +19,7 @@ type adoption struct {
 	unread  []record.Sent // by writer: what its group has not read yet
 }
 
-// adopt lets Kafka write a directory, another broker go on with it, and Kafka take it back.
+// adopt lets one broker write a directory, another go on with it, and the first take it back.
 func adopt(ctx context.Context, r *report, cfg target.Config, heir target.Kind, seed uint64) error {
 	cfg.Settings = map[string]string{"log.roll.ms": "500"}
 	node, err := target.New(cfg)
@@ -35,7 +35,7 @@ func adopt(ctx context.Context, r *report, cfg target.Config, heir target.Kind, 
 			w.close()
 		}
 	}()
-	if !r.check("kafka writes topics, groups and producers, and stops", func() error { return a.found(node, seed) }) {
+	if !r.check(string(cfg.Kind)+" writes topics, groups and producers, and stops", func() error { return a.found(node, seed) }) {
 		return nil
 	}
 	other := node.As(heir)
@@ -46,7 +46,7 @@ func adopt(ctx context.Context, r *report, cfg target.Config, heir target.Kind, 
 	return nil
 }
 
-// found is Kafka's first time: the groups read a part, and more is written after that.
+// found is the first broker's first time: the groups read a part, and more is written after that.
 func (a *adoption) found(node *target.Node, seed uint64) error {
 	if _, err := node.Start(a.ctx); err != nil {
 		return err

@@ -34,7 +34,7 @@ func (r *report) check(name string, step func() error) bool {
 
 func main() {
 	binary := flag.String("binary", "leat", "leat's program")
-	only := flag.String("only", "dump,adopt,compact", "which parts: dump, adopt, compact")
+	only := flag.String("only", "dump,adopt,leave,compact", "which parts: dump, adopt, leave, compact")
 	writer := flag.String("writer", "leat", "who writes what kafka-dump-log reads: leat, or kafka to prove this program")
 	heir := flag.String("heir", "leat", "who takes over Kafka's directory: leat, or kafka to prove this program")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano())%1e9, "seed of the records")
@@ -50,6 +50,9 @@ func main() {
 		}),
 		part(*only, "adopt", *keep, func(dir string) error {
 			return adopt(ctx, &r, target.Config{Kind: target.Kafka, Binary: *binary, Dir: dir}, target.Kind(*heir), *seed)
+		}),
+		part(*only, "leave", *keep, func(dir string) error {
+			return adopt(ctx, &r, target.Config{Kind: target.Leat, Binary: *binary, Dir: dir, StaticVoters: true}, target.Kafka, *seed)
 		}),
 		part(*only, "compact", *keep, func(dir string) error {
 			return compact(ctx, &r, target.Config{Binary: *binary, Dir: dir})

@@ -38,6 +38,9 @@ type Config struct {
 	Settings map[string]string
 	// Wrap goes before the command, for instance a processor limit.
 	Wrap []string
+	// StaticVoters names the one controller by controller.quorum.voters, as a directory that leat made demands of Kafka: its
+	// kraft.version is 0, with which the voters do not stand in the metadata log.
+	StaticVoters bool
 	// Operations is the address of leat's operations listener; empty: none. Kafka has no such thing.
 	Operations string
 	// Patience is how long a start or a stop may take; zero: a minute.

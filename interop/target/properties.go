@@ -26,6 +26,10 @@ func (n *Node) properties() string {
 		"share.coordinator.state.topic.min.isr":            "1",
 		"group.initial.rebalance.delay.ms":                 "0",
 	}
+	if n.cfg.StaticVoters {
+		delete(settings, "controller.quorum.bootstrap.servers")
+		settings["controller.quorum.voters"] = "1@127.0.0.1:" + n.controller
+	}
 	maps.Copy(settings, n.cfg.Settings)
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
