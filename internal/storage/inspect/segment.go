@@ -63,7 +63,7 @@ func (p *partition) checkSegment(ctx context.Context, s *segment) {
 	defer w.openIndexes()()
 	w.batches(ctx)
 	w.closeIndexes()
-	p.bytes.Add(s.size)
+	p.bytes.Add(w.walk.Position())
 }
 
 // batches walks the segment. Behind a place that cannot be read it goes on where the index names the next batch.

@@ -23,6 +23,7 @@ func (p *partition) isMetadataLog() bool {
 // indexCheck is what the checks of a segment's index files share. A nil one checks nothing.
 type indexCheck struct {
 	path    string
+	size    int64
 	entries *table
 	entry   []byte // the next one, not met by the walk yet; nil behind the last
 	number  int64
@@ -93,10 +94,7 @@ func (w *walkState) openIndexes() func() {
 			w.findings.add(unreadable(path, w.name, err))
 			return nil
 		}
-		if size%width != 0 {
-			w.found(w.indexSeverity(), path, size-size%width, fmt.Sprintf("length %d is no multiple of %d", size, width), doReindex)
-		}
-		return &indexCheck{path: path, entries: newTable(f, size, width)}
+		return &indexCheck{path: path, size: size, entries: newTable(f, size, width)}
 	}
 	suffixes := storage.SegmentSuffixes()
 	if c := open(suffixes[1], OffsetEntrySize); c != nil {
@@ -246,6 +244,10 @@ func (w *walkState) closeIndexes() {
 }
 
 func (w *walkState) tell(c *indexCheck, width int64) {
+	if rest := c.size % width; rest != 0 && c.what == "" {
+		c.wrong, c.first = 1, c.size/width+1
+		c.what = fmt.Sprintf("length %d is no multiple of %d", c.size, width)
+	}
 	if c.wrong == 0 {
 		return
 	}

@@ -36,7 +36,7 @@ type Entry struct {
 	Position int64
 	Size     int64
 	Magic    int8
-	// Header is the first bytes of the batch, record.HeaderSize for magic 2. It is valid until the next call of the Walk.
+	// Header is the first bytes of the batch, record.HeaderSize for magic 2. It is valid until Next.
 	Header record.Batch
 }
 
@@ -67,6 +67,7 @@ type Walk struct {
 	from   int64 // position of window[0]
 	window []byte
 	buf    []byte
+	head   [record.HeaderSize]byte // of the last batch: the window may move on while it is looked at
 }
 
 // NewWalk begins at a position of a file of a size.
@@ -125,7 +126,7 @@ func (w *Walk) Next() (Entry, error) {
 	if err != nil {
 		return broken(false, "%v", err)
 	}
-	e.Size, e.Magic, e.Header = int64(size), magic, record.Batch(b)
+	e.Size, e.Magic, e.Header = int64(size), magic, record.Batch(w.head[:copy(w.head[:], b)])
 	switch {
 	case e.Size > left:
 		return broken(true, "batch of %d bytes, %d are left", e.Size, left)
