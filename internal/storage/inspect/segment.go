@@ -36,6 +36,8 @@ type walkState struct {
 	txns    *txnCheck
 	gap     bool // offsets are missing; said once
 	epoch   bool // the epoch checkpoint says something else; said once
+
+	batchCount, recordCount int64 // added to the report at the end: a shared counter would be fought for
 }
 
 // checkSegment reads a segment and its indexes.
@@ -64,6 +66,8 @@ func (p *partition) checkSegment(ctx context.Context, s *segment) {
 	w.batches(ctx)
 	w.closeIndexes()
 	p.bytes.Add(w.walk.Position())
+	p.directory.batches.Add(w.batchCount)
+	p.directory.records.Add(w.recordCount)
 }
 
 // batches walks the segment. Behind a place that cannot be read it goes on where the index names the next batch.
@@ -132,7 +136,7 @@ func (w *walkState) batch(e Entry) bool {
 	w.epochs(e)
 	w.offsets.batch(e)
 	w.times.batch(e)
-	w.directory.batches.Add(1)
+	w.batchCount++
 	s.next = max(s.next, e.LastOffset()+1)
 	return true
 }
@@ -147,7 +151,7 @@ func (w *walkState) content(e Entry) string {
 		return fmt.Sprintf("batch of offset %d has CRC %08x, its content %08x", e.LastOffset(), stored, computed)
 	}
 	if e.Magic < 2 {
-		w.directory.records.Add(1)
+		w.recordCount++
 		return w.legacy(e)
 	}
 	h := e.Header
@@ -158,7 +162,7 @@ func (w *walkState) content(e Entry) string {
 	case h.Codec() > record.Zstd:
 		return fmt.Sprintf("batch of offset %d: %s is not known", e.LastOffset(), h.Codec())
 	}
-	w.directory.records.Add(count)
+	w.recordCount += count
 	control := h.Control() && h.Transactional()
 	if !w.cfg.Deep && !control {
 		return ""
