@@ -199,9 +199,6 @@ func (c *cleaner) free(l *Log, now time.Time) bool {
 // cleanOne cleans a log and notes the outcome.
 func (c *cleaner) cleanOne(w *cleanWorker, t *toClean, now time.Time) {
 	run, err := w.clean(t, now)
-	if err == nil {
-		err = t.log.host.(*logDir).cleaned.advance(t.log, run.NextDirty)
-	}
 	c.mu.Lock()
 	delete(c.busy, t.log.tp)
 	c.mu.Unlock()
@@ -232,13 +229,13 @@ func (c *cleaner) finished(t *toClean, run CleanerRun) {
 
 // failed sets a log aside for a while. It says so once, and again only when the reason is another one.
 func (c *cleaner) failed(t *toClean, now time.Time, err error) {
-	if c.stopped() || isClosed(err) {
-		return
-	}
 	l := t.log
 	l.mu.RLock()
-	truncates := l.truncates
+	truncates, gone := l.truncates, l.closed
 	l.mu.RUnlock()
+	if gone || c.stopped() || isClosed(err) {
+		return
+	}
 	c.mu.Lock()
 	c.status.Failed++
 	before := c.uncleanable[l.tp]

@@ -100,7 +100,7 @@ func (c *cleanedSegment) spill(end int64) error {
 	if c.f == nil {
 		f, err := c.log.fsys.OpenFile(c.seg.file.path+cleanedSuffix, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
 		if err != nil {
-			return c.log.diskError("clean", err)
+			return c.log.cleanError(err)
 		}
 		c.f = f
 	}
@@ -108,7 +108,7 @@ func (c *cleanedSegment) spill(end int64) error {
 		return err
 	}
 	if _, err := c.f.WriteAt(c.buf, end-int64(len(c.buf))); err != nil {
-		return c.log.diskError("clean", err)
+		return c.log.cleanError(err)
 	}
 	c.buf = c.buf[:0]
 	return nil
@@ -134,7 +134,7 @@ func (c *cleanedSegment) finish(newest *segment) (err error) {
 		err = l.fsys.SetModTime(c.seg.file.path+cleanedSuffix, info.ModTime())
 	}
 	if err != nil {
-		return l.diskError("clean", err)
+		return l.cleanError(err)
 	}
 	if err := errors.Join(c.f.Sync(), c.f.Close()); err != nil {
 		c.f = nil
@@ -143,7 +143,7 @@ func (c *cleanedSegment) finish(newest *segment) (err error) {
 	c.f = nil
 	c.seg.noteTime()
 	if err := c.writeIndexes(); err != nil {
-		return l.diskError("clean", err)
+		return l.cleanError(err)
 	}
 	c.seg.size, c.seg.aborted, c.seg.indexed = c.end, len(c.txns), true
 	return nil
@@ -172,6 +172,17 @@ func (c *cleanedSegment) writeIndexes() error {
 		}
 	}
 	return nil
+}
+
+// cleanError reports a failed file operation of a cleaning. A log that was deleted meanwhile has lost its directory, and nothing is wrong with that.
+func (l *Log) cleanError(err error) error {
+	l.mu.RLock()
+	closed := l.closed
+	l.mu.RUnlock()
+	if closed {
+		return l.errClosed()
+	}
+	return l.diskError("clean", err)
 }
 
 // drop gives the attempt up.

@@ -51,13 +51,13 @@ func TestWhatIsDueForACleaning(t *testing.T) {
 		"not what is younger than min.compaction.lag.ms": {change: func(lc *LogConfig) { lc.MinCompactionLag = 5*time.Hour + time.Minute }, limit: 6, due: true},
 		"not below min.cleanable.dirty.ratio": {change: func(lc *LogConfig) { lc.MinCleanableDirtyRatio = 0.5 },
 			log: func(t *testing.T, s *Store, l *Log) {
-				if err := s.dirs[0].cleaned.advance(l, 5); err != nil {
+				if err := s.dirs[0].cleaned.advance(l, 5, l.truncates); err != nil {
 					t.Fatal(err)
 				}
 			}, limit: 10, due: false},
 		"above it": {change: func(lc *LogConfig) { lc.MinCleanableDirtyRatio = 0.5 },
 			log: func(t *testing.T, s *Store, l *Log) {
-				if err := s.dirs[0].cleaned.advance(l, 4); err != nil {
+				if err := s.dirs[0].cleaned.advance(l, 4, l.truncates); err != nil {
 					t.Fatal(err)
 				}
 			}, limit: 10, due: true},
@@ -131,7 +131,7 @@ func TestRetentionAndCompactionBothWork(t *testing.T) {
 			t.Errorf("%s: %s, want %s", k, v, want[k])
 		}
 	}
-	if err := s.dirs[0].cleaned.advance(l, c.run.NextDirty); err != nil {
+	if err := s.dirs[0].cleaned.advance(l, c.run.NextDirty, l.truncates); err != nil {
 		t.Fatal(err)
 	}
 	fillKeys(t, l, 60, 30)

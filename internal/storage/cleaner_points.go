@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"fmt"
 	"path/filepath"
 	"sync"
 
@@ -46,16 +47,19 @@ func (p *cleanerPoints) of(tp record.TopicPartition) (int64, bool) {
 	return offset, ok
 }
 
-// advance notes that a log is clean below offset, durably. A truncation lowers the recovery point before it comes here, and a deletion closes the
-// log, so neither is overtaken.
-func (p *cleanerPoints) advance(l *Log, offset int64) error {
+// advance notes that a log is clean below offset, durably, if it is the one for which swap returned truncates. A truncation lowers the recovery
+// point before it comes here, and a deletion closes the log, so neither is overtaken.
+func (p *cleanerPoints) advance(l *Log, offset, truncates int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l.mu.RLock()
-	closed, recovery := l.closed, l.recovery
+	closed, recovery, cut := l.closed, l.recovery, l.truncates != truncates
 	l.mu.RUnlock()
-	if closed {
+	switch {
+	case closed:
 		return l.errClosed()
+	case cut:
+		return fmt.Errorf("clean %s: %w", l.tp, errSwapLost)
 	}
 	p.load()
 	offset = min(offset, recovery)
@@ -92,6 +96,19 @@ func (p *cleanerPoints) forget(tp record.TopicPartition) {
 		delete(p.points, tp)
 		p.dirty = true
 	}
+}
+
+// begin makes sure that the file says nothing of a log that is about to be made: what it says is of another one, which is gone.
+func (p *cleanerPoints) begin(tp record.TopicPartition) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.load()
+	if _, ok := p.points[tp]; !ok {
+		return nil
+	}
+	delete(p.points, tp)
+	p.dirty = true
+	return p.write()
 }
 
 // settle writes what is not written yet.

@@ -88,7 +88,10 @@ func (c *cleaning) rewriteGroup(f *compact.Filter, from, to int) error {
 	for i := range group {
 		olds[i] = group[i].seg
 	}
-	if c.truncates, err = c.log.swap(c.out.seg, olds, c.truncates); err != nil {
+	if err = c.wanted(); err == nil {
+		c.truncates, err = c.log.swap(c.out.seg, olds, c.truncates)
+	}
+	if err != nil {
 		if c.log.host.offline() == nil { // else the .cleaned file may be what tells that its .swap files are not complete
 			c.out.drop()
 		}

@@ -49,7 +49,9 @@ func (w *cleanWorker) clean(t *toClean, now time.Time) (CleanerRun, error) {
 		return c.run, err
 	}
 	defer t.log.endCleaning()
-	err = c.do()
+	if err = c.do(); err == nil { // noted while retention, too, waits
+		err = t.log.host.(*logDir).cleaned.advance(t.log, c.run.NextDirty, c.truncates)
+	}
 	c.run.End = time.Now()
 	return c.run, err
 }
@@ -95,7 +97,12 @@ func (c *cleaning) move(n int64) error {
 		return errStopped
 	default:
 	}
-	if !c.log.uncut(c.truncates) {
+	return c.wanted()
+}
+
+// wanted reports whether the log is still the one that the run began with, and to be compacted.
+func (c *cleaning) wanted() error {
+	if !c.log.uncut(c.truncates) || !c.log.cfg.Load().Compact {
 		return fmt.Errorf("clean %s: %w", c.log.tp, errSwapLost)
 	}
 	return nil
