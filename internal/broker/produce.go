@@ -108,7 +108,7 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 	if err != nil {
 		return p.failed(tp, nil, err), 0
 	}
-	info, err := partition.Append(part.Records, -1, storage.FromClient, p.rq.Acks == -1)
+	info, err := partition.AppendSampled(part.Records, p.rq.Acks == -1, sampling(p.c))
 	p.slowed = max(p.slowed, info.Throttle)
 	switch {
 	case err == nil && p.rq.Acks == -1:
@@ -124,6 +124,16 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 		records = 0
 	}
 	return wire.ProduceResult{BaseOffset: info.BaseOffset, LogAppendTimeMs: info.LogAppendTime, LogStartOffset: info.LogStart, LeaderID: -1, LeaderEpoch: -1}, records
+}
+
+// sampling is that of the connection; a handler of produce requests runs on the connection's reader.
+func sampling(c *Call) *storage.Sampling {
+	s, ok := c.Conn.State.(*storage.Sampling)
+	if !ok {
+		s = new(storage.Sampling)
+		c.Conn.State = s
+	}
+	return s
 }
 
 // committed looks whether what was appended is replicated already, and remembers the partition if it is not.

@@ -4,6 +4,8 @@ import "fmt"
 
 // leatKeys are what leat has beyond Kafka. All begin with "leat.".
 var leatKeys = []Key{
+	{Name: "leat.compressed.records.check", Type: String, Default: "sampled", Valid: oneOf("all", "sampled"), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
+		Doc: "Which compressed batches of producers are decompressed to check their records: all, or of each connection the first and then some (sampled)."},
 	{Name: "leat.disk.hard.free.bytes", Type: Long, Default: "-1", Valid: atLeast(-1), Mode: ClusterWide, Importance: "HIGH", Built: true,
 		Doc: "Free bytes of a log directory below which producers are refused with a retriable error; 0: never, -1: 1% of the disk, at most 1 GiB."},
 	{Name: "leat.disk.soft.free.bytes", Type: Long, Default: "-1", Valid: atLeast(-1), Mode: ClusterWide, Importance: "HIGH", Built: true,

@@ -21,6 +21,8 @@ type Conn struct {
 	Local     netip.AddrPort
 	// SoftwareName and SoftwareVersion come from ApiVersions v3+ (SetSoftware).
 	SoftwareName, SoftwareVersion string
+	// State is what the handler keeps of the connection. Only the handler touches it, before it returns.
+	State any
 }
 
 // SetSoftware notes what the client calls itself. Only the handler calls it, before it returns.

@@ -39,7 +39,7 @@ func (b Batch) Validate(rules Rules) (Summary, error) { return b.validate(rules,
 
 // validate does it, quickly where records are plain if that is wanted.
 func (b Batch) validate(rules Rules, quickly bool) (Summary, error) {
-	if err := b.validateHeader(rules.Partition); err != nil {
+	if err := b.ValidateHeader(rules.Partition); err != nil {
 		return Summary{}, err
 	}
 	w, err := openWindow(b, rules.MaxBytes)
@@ -72,8 +72,8 @@ func (b Batch) validate(rules Rules, quickly bool) (Summary, error) {
 	return v.Summary, nil
 }
 
-// validateHeader checks what can be told without looking at the records.
-func (b Batch) validateHeader(tp TopicPartition) error {
+// ValidateHeader checks of a client's batch what can be told without looking at the records.
+func (b Batch) ValidateHeader(tp TopicPartition) error {
 	count := int64(b.Count())
 	base, last := b.BaseOffset(), b.LastOffset()
 	switch {

@@ -129,21 +129,31 @@ func (p *Partition) refusal() error {
 // Append appends as leader, wakes waiting fetches and advances the high watermark. With requireISR it refuses when the in-sync
 // set is below min.insync.replicas. If leaderEpoch >= 0 and this node does not lead at just that epoch: ErrNotLeader.
 func (p *Partition) Append(batches []byte, leaderEpoch int32, origin storage.Origin, requireISR bool) (storage.AppendInfo, error) {
+	return p.appendNow(batches, leaderEpoch, requireISR, storage.AppendOptions{Origin: origin})
+}
+
+// AppendSampled is Append for a client's batches, of which compressed ones are looked into as its connection's sampling wants.
+func (p *Partition) AppendSampled(batches []byte, requireISR bool, sampling *storage.Sampling) (storage.AppendInfo, error) {
+	return p.appendNow(batches, -1, requireISR, storage.AppendOptions{Origin: storage.FromClient, Sampling: sampling})
+}
+
+func (p *Partition) appendNow(batches []byte, leaderEpoch int32, requireISR bool, opts storage.AppendOptions) (storage.AppendInfo, error) {
 	var ready wakeups
-	info, err := p.append(batches, leaderEpoch, origin, requireISR, &ready)
+	info, err := p.append(batches, leaderEpoch, requireISR, opts, &ready)
 	ready.run()
 	return info, err
 }
 
 // append does what Append does but for the callbacks, which it leaves in ready.
-func (p *Partition) append(batches []byte, leaderEpoch int32, origin storage.Origin, requireISR bool, ready *wakeups) (storage.AppendInfo, error) {
+func (p *Partition) append(batches []byte, leaderEpoch int32, requireISR bool, opts storage.AppendOptions, ready *wakeups) (storage.AppendInfo, error) {
 	p.role.RLock()
 	defer p.role.RUnlock()
 	epoch, err := p.appendEpoch(leaderEpoch, requireISR)
 	if err != nil {
 		return storage.AppendInfo{}, err
 	}
-	info, err := p.log.Append(batches, storage.AppendOptions{LeaderEpoch: epoch, Origin: origin, Now: time.Now(), SyncLater: true})
+	opts.LeaderEpoch, opts.Now, opts.SyncLater = epoch, time.Now(), true
+	info, err := p.log.Append(batches, opts)
 	if err != nil {
 		return info, err
 	}

@@ -106,6 +106,7 @@ func storageSettings(v *config.Values) storage.Settings {
 		ProducerIDExpiration:      v.Millis("producer.id.expiration.ms"),
 		TransactionMaxTimeout:     v.Millis("transaction.max.timeout.ms"),
 		MaxDecompressedBatchBytes: v.Int("max.decompressed.message.bytes"),
+		CheckCompressed:           v.String("leat.compressed.records.check") == "all",
 		MaxOpenFiles:              openFiles(),
 		DiskSoftFree:              v.Int64("leat.disk.soft.free.bytes"),
 		DiskHardFree:              v.Int64("leat.disk.hard.free.bytes"),

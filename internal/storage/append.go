@@ -29,6 +29,8 @@ type AppendOptions struct {
 	TransactionVersion int16
 	// SyncLater leaves a sync that flush.messages demands to the caller, who is told of it by AppendInfo.SyncDue.
 	SyncLater bool
+	// Sampling is that of the client's connection; nil: the records of every batch are looked at.
+	Sampling *Sampling
 }
 
 // AppendInfo is the outcome of an append. For a duplicate of one of the producer's last five batches nothing is written and the

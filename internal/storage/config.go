@@ -52,10 +52,11 @@ type Settings struct {
 	ProducerIDExpiration      time.Duration // producer.id.expiration.ms
 	TransactionMaxTimeout     time.Duration
 	MaxDecompressedBatchBytes int
-	MaxOpenFiles              int // segment files kept open by the LRU
+	CheckCompressed           bool // whether the records of every compressed batch of a client are looked at, and not of some
+	MaxOpenFiles              int  // segment files kept open by the LRU
 	// DiskSoftFree and DiskHardFree are the free bytes below which producers are slowed and refused: 0: never, -1: a share of the disk.
 	DiskSoftFree, DiskHardFree int64
-	Cleaner                   CleanerSettings
+	Cleaner                    CleanerSettings
 }
 
 // CleanerSettings are those of compaction, log.cleaner.*. Zero means Kafka's default.
@@ -94,7 +95,7 @@ func (s Settings) withDefaults() Settings {
 	orDuration(&s.InitialTaskDelay, 30*time.Second)
 	orDuration(&s.ProducerIDExpiration, 24*time.Hour)
 	orInt(&s.RecoveryThreadsPerDir, 2)
-	orInt(&s.MaxDecompressedBatchBytes, 1<<31-9)
+	orInt(&s.MaxDecompressedBatchBytes, unboundedBytes)
 	orInt(&s.MaxOpenFiles, 4096)
 	s.Cleaner = s.Cleaner.withDefaults()
 	return s

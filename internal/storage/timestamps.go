@@ -152,6 +152,9 @@ func (l *Log) greatestInBatch(f fs.File, h batchHeader, at, logStart int64) (int
 		}
 		return false
 	})
+	if err == errSlipped {
+		return h.maxTimestamp, nil
+	}
 	return greatest, err
 }
 
@@ -219,7 +222,11 @@ func (l *Log) searchBatch(f fs.File, h batchHeader, at, ts, logStart int64) (Tim
 	if h.magic < 2 { // not decoded: the message itself is the answer
 		return TimestampOffset{h.maxTimestamp, h.baseOffset, h.leaderEpoch}, nil
 	}
-	return l.searchRecords(f, h, at, func(r *record.Record) bool { return r.Timestamp >= ts && r.Offset >= logStart })
+	found, err := l.searchRecords(f, h, at, func(r *record.Record) bool { return r.Timestamp >= ts && r.Offset >= logStart })
+	if err == errSlipped { // a reader would have to begin with this batch
+		return TimestampOffset{h.maxTimestamp, max(h.baseOffset, logStart), h.leaderEpoch}, nil
+	}
+	return found, err
 }
 
 // searchRecords finds the first record of a batch that is wanted.
@@ -235,6 +242,9 @@ func (l *Log) searchRecords(f fs.File, h batchHeader, at int64, wanted func(*rec
 		}
 		return found.Offset < 0
 	})
+	if err != nil && b.Check() == nil {
+		return noTimestamp, errSlipped
+	}
 	if err != nil {
 		return noTimestamp, fmt.Errorf("position %d: %w: %w", at, err, errBadHeader)
 	}

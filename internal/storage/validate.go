@@ -70,11 +70,10 @@ func (l *Log) prepareBatch(b record.Batch, cfg *LogConfig, opts AppendOptions) (
 		if b.BaseOffset() != 0 {
 			return nil, l.refuse(fmt.Errorf("%w: base offset %d: a producer's batches begin at 0", record.ErrInvalidRecord, b.BaseOffset()))
 		}
-		summary, err := b.Validate(l.rules(cfg, opts.Now))
-		if err != nil {
+		var err error
+		if maxTimestamp, err = l.validate(b, cfg, opts); err != nil {
 			return nil, l.refuse(err)
 		}
-		maxTimestamp = summary.MaxTimestamp
 	}
 	if target, ok := targetCodec(cfg, b); ok {
 		return l.recompress(b, target, cfg, opts)
