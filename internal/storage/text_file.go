@@ -76,7 +76,7 @@ func formatOffsets(list []partitionOffset) []byte {
 	return append(out, '\n')
 }
 
-// readOffsets reads an offset checkpoint; a missing file is an empty one.
+// readOffsets reads an offset checkpoint; a missing file is an empty one, and so is one without a byte, which Kafka makes when it starts.
 func readOffsets(fsys fs.FS, path string) (map[record.TopicPartition]int64, error) {
 	b, err := fs.ReadFile(fsys, path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -84,6 +84,9 @@ func readOffsets(fsys fs.FS, path string) (map[record.TopicPartition]int64, erro
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, ErrDisk)
+	}
+	if len(b) == 0 {
+		return map[record.TopicPartition]int64{}, nil
 	}
 	offsets, err := parseOffsets(b)
 	if err != nil {
