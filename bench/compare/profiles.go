@@ -11,17 +11,24 @@ import (
 	"time"
 )
 
-// profile saves the processor profile of leat over a load of a known length, and heap and block profiles at its end. What it returns waits
-// for them.
+// profile saves the processor profile of leat over a load of a known length and what it waited for meanwhile, and the heap profile at its end.
+// What it returns waits for them.
 func (s *session) profile(ctx context.Context, name string, window time.Duration) func() error {
 	if s.profiles == "" || s.kind != leat {
 		return func() error { return nil }
 	}
-	done := make(chan error, 1)
 	seconds := max(int(window.Seconds()), 1)
-	go func() { done <- s.save(ctx, name, "cpu", fmt.Sprintf("profile?seconds=%d", seconds)) }()
+	during := map[string]string{"cpu": "profile", "block": "block", "mutex": "mutex"}
+	done := make(chan error, len(during))
+	for kind, path := range during {
+		go func() { done <- s.save(ctx, name, kind, fmt.Sprintf("%s?seconds=%d", path, seconds)) }()
+	}
 	return func() error {
-		return errors.Join(<-done, s.save(ctx, name, "heap", "allocs"), s.save(ctx, name, "block", "block"), s.save(ctx, name, "mutex", "mutex"))
+		var all []error
+		for range during {
+			all = append(all, <-done)
+		}
+		return errors.Join(append(all, s.save(ctx, name, "heap", "allocs"))...)
 	}
 }
 

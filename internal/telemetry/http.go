@@ -37,7 +37,7 @@ var Endpoints = []Endpoint{
 	{"/livez", "200 while the process works, else 503; the text says of each check whether it is well and why not."},
 	{"/readyz", "200 while clients can be served, else 503; the text is like that of /livez."},
 	{"/metrics", "Metrics in Prometheus' text format."},
-	{"/debug/pprof/", "Profiles of the Go runtime: heap, goroutine, profile (processor time), trace and others."},
+	{"/debug/pprof/", "Profiles of the Go runtime: heap, goroutine, profile (processor time), trace and others; waiting (block, mutex) is recorded while it is asked for with ?seconds=N."},
 }
 
 // Server serves the operations listener.
@@ -85,6 +85,8 @@ func Handler(cfg HTTPConfig) http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.Handle("/debug/pprof/block", during("block", &blocking))
+	mux.Handle("/debug/pprof/mutex", during("mutex", &mutexes))
 	return mux
 }
 

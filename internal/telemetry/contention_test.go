@@ -1,0 +1,71 @@
+package telemetry
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Waiting is recorded while a profile of it is asked for, and neither before nor after.
+func TestWaitingIsRecordedWhileItsProfileIsAskedFor(t *testing.T) {
+	h := Handler(HTTPConfig{})
+	get := func(path string) string {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+		if rec.Code != 200 {
+			t.Fatalf("%s: %d %s", path, rec.Code, rec.Body)
+		}
+		return rec.Body.String()
+	}
+	for _, c := range []struct {
+		path string
+		r    *recording
+	}{{"/debug/pprof/block", &blocking}, {"/debug/pprof/mutex", &mutexes}} {
+		var seen []bool
+		var mu sync.Mutex
+		set := c.r.set
+		c.r.set = func(on bool) {
+			mu.Lock()
+			seen = append(seen, on)
+			mu.Unlock()
+			set(on)
+		}
+		get(c.path)
+		if len(seen) != 0 {
+			t.Errorf("%s without seconds switched %v", c.path, seen)
+		}
+		var wg sync.WaitGroup
+		for range 2 { // at once: on and off only once
+			wg.Go(func() { get(c.path + "?seconds=1") })
+		}
+		wg.Wait()
+		if len(seen) < 2 || seen[0] != true || seen[len(seen)-1] != false || c.r.wants != 0 {
+			t.Errorf("%s switched %v, %d still want it", c.path, seen, c.r.wants)
+		}
+		c.r.set = set
+	}
+	// What blocks meanwhile is in the profile.
+	blocked := make(chan struct{})
+	time.AfterFunc(100*time.Millisecond, func() {
+		c := make(chan int)
+		time.AfterFunc(50*time.Millisecond, func() { close(c) })
+		waitsHere(c)
+		close(blocked)
+	})
+	zipped, err := gzip.NewReader(strings.NewReader(get("/debug/pprof/block?seconds=1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := io.ReadAll(zipped)
+	<-blocked
+	if err != nil || !strings.Contains(string(profile), "telemetry.waitsHere") {
+		t.Errorf("a profile of %d bytes without what waited, %v", len(profile), err)
+	}
+}
+
+//go:noinline
+func waitsHere(c chan int) { <-c }
