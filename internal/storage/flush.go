@@ -83,6 +83,7 @@ func (l *Log) flushLocked(target int64) error {
 			continue // deleted meanwhile
 		}
 		if err != nil {
+			l.owe(newFiles, newMeta, newDir, rolled, loose)
 			return l.diskError("flush", err)
 		}
 		err = f.Sync()
@@ -112,6 +113,14 @@ func (l *Log) flushLocked(target int64) error {
 	l.mu.Unlock()
 	l.files.counts.flushed(began)
 	return nil
+}
+
+// owe gives back what a flush has taken over and not come to; the directory stays in use, and the next flush has to do it.
+func (l *Log) owe(newFiles, newMeta, newDir bool, rolled []*segment, loose []int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.newFiles, l.newMeta, l.newDir = l.newFiles || newFiles, l.newMeta || newMeta, l.newDir || newDir
+	l.rolled, l.loose = append(rolled, l.rolled...), append(loose, l.loose...)
 }
 
 // syncIndexes syncs the index files of a closed segment. Recovery does not look at segments below the recovery point, so their

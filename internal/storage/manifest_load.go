@@ -108,17 +108,29 @@ func (d *logDir) openKnown(c *cleanLog, spec loadSpec) *Log {
 		return nil
 	}
 	l := newLog(c.tp, spec.path, d.store.cfg.FS, d.store.files, d, d.store.logConfig(c.tp.Topic), d.store.logger)
-	if !spec.clean {
-		last := c.segments[len(c.segments)-1]
-		info, err := l.fsys.Stat(l.name(offsetName(last.base, logSuffix)))
-		if err != nil || info.Size() != last.size {
-			return nil
-		}
+	if !spec.clean && !l.ends(c.segments[len(c.segments)-1]) {
+		return nil
 	}
 	if !l.restore(c, spec) {
 		return nil
 	}
 	return l
+}
+
+// ends reports whether the files of the segment that was active are as long as they were. The indexes count, too: power may have been lost when
+// entries had reached the disk, and the records that they speak of had not.
+func (l *Log) ends(x cleanSegment) bool {
+	sizes := [...]int64{x.size, x.offsets * indexEntrySize, x.times * timeIndexEntrySize, x.aborted * txnEntrySize}
+	for i, suffix := range segmentSuffixes {
+		info, err := l.fsys.Stat(l.name(offsetName(x.base, suffix)))
+		switch {
+		case err == nil && info.Size() == sizes[i]:
+		case missingTxnIndex(suffix, err) && sizes[i] == 0:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // restore sets up a log as it was when it was closed. It reports false if its producers cannot be read.
