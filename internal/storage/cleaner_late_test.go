@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"encoding/binary"
+	"hash/crc32"
 	"maps"
 	"strings"
 	"syscall"
@@ -172,4 +174,48 @@ func TestACleaningThatATruncationOvertookIsNotNoted(t *testing.T) {
 	if point, _ := s.dirs[0].cleaned.of(testTP); point > 3 {
 		t.Errorf("clean up to %d, was cut at 3", point)
 	}
+}
+
+// A record that an old Kafka wrote, in a format that is not rewritten, stays. So must the tombstone that came after it.
+func TestATombstoneOfAValueInAnOldFormatStays(t *testing.T) {
+	mem := fs.NewMem()
+	if err := mem.MkdirAll("/data/orders-3", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeUnsynced(mem, "/data/orders-3/"+offsetName(0, logSuffix), messageOfMagic1("gone", "1")); err != nil {
+		t.Fatal(err)
+	}
+	s, l := compactedLog(t, faultConfig(t, mem), testCompaction)
+	defer s.Close()
+	if end := l.Offsets().LogEnd; end != 1 {
+		t.Fatalf("the log ends at %d", end)
+	}
+	mustAppend(t, l, keyed(t, day0.UnixMilli(), record.Uncompressed, "gone"))
+	for i := range 4 {
+		fillKeys(t, l, 20*i, 20)
+		settleLog(t, l)
+		if n := cleanNow(s, day0.Add(time.Duration(i)*3*time.Hour)); n == 0 {
+			t.Fatalf("not cleaned: %+v", s.CleanerStatus())
+		}
+	}
+	old, err := l.Read(0, 1, ReadUncommitted, true)
+	if err != nil || old.NextOffset != 1 {
+		t.Fatalf("the old record: %+v, %v", old, err)
+	}
+	old.Release()
+	next, err := l.Read(1, 1, ReadUncommitted, true)
+	if err != nil || next.NextOffset != 2 {
+		t.Errorf("behind the old value comes what ends at %d, %v: its tombstone is gone", next.NextOffset, err)
+	}
+	next.Release()
+}
+
+// messageOfMagic1 is a message at offset 0 as Kafka 0.10 wrote it.
+func messageOfMagic1(key, value string) []byte {
+	b := []byte{1, 0} // magic, attributes
+	b = binary.BigEndian.AppendUint64(b, uint64(day0.UnixMilli()))
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(key))), key...)
+	b = append(binary.BigEndian.AppendUint32(b, uint32(len(value))), value...)
+	head := binary.BigEndian.AppendUint32(make([]byte, 8), uint32(4+len(b)))
+	return append(binary.BigEndian.AppendUint32(head, crc32.ChecksumIEEE(b)), b...)
 }

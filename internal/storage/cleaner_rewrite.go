@@ -126,9 +126,11 @@ func (c *cleaning) fill(f *compact.Filter, from, to int) error {
 }
 
 // filter takes one batch. What magic 0 and 1 wrote stays as it is: the newest value of a key is among it, and that is what compaction promises.
+// So do the tombstones behind it.
 func (c *cleaning) filter(f *compact.Filter, h batchHeader, b record.Batch, anchor bool) error {
 	interval := c.cfg.IndexIntervalBytes
 	if h.magic < 2 {
+		f.KeepTombstones = true
 		return c.out.verbatim(h, b, interval)
 	}
 	f.Kept = f.Kept[:0]

@@ -169,7 +169,7 @@ func (d *logDir) admit(size int64, client bool) (delay time.Duration, err error)
 	defer r.mu.Unlock()
 	grade := Room(r.grade.Load())
 	if left := r.left(); r.total == 0 || grade < RoomGone && r.below(left, r.hard, false) || grade < RoomShort && r.below(left, r.soft, false) {
-		d.checkRoomLocked() // by reckoning it gets worse, but somebody may have made room
+		d.checkRoomLocked()      // by reckoning it gets worse, but somebody may have made room
 		d.grade(r.left() - size) // which is not on the disk yet
 		grade = Room(r.grade.Load())
 	}

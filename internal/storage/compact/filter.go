@@ -20,6 +20,8 @@ type Filter struct {
 	Now             int64 // ms
 	DeleteRetention int64 // ms
 	MaxBytes        int   // of a batch, decompressed
+	// KeepTombstones is set once there is something before them that cannot be removed: it would be back without them.
+	KeepTombstones bool
 
 	// Kept are the aborted transactions of which a batch is left; their markers were among the batches so far. The caller empties it.
 	Kept []Aborted
@@ -125,7 +127,7 @@ func (f *Filter) decide(b record.Batch) (verdict, error) {
 	f.spans = f.spans[:0]
 	v := verdict{maxTimestamp: record.NoTimestamp, whole: true}
 	base, control := b.BaseTimestamp(), b.Control()
-	expired := b.HasDeleteHorizon() && b.BaseTimestamp() <= f.Now
+	expired := b.HasDeleteHorizon() && b.BaseTimestamp() <= f.Now && !f.KeepTombstones
 	var r record.Raw
 	at, rest := 0, all
 	for i := range b.Count() {
