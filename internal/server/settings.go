@@ -107,6 +107,8 @@ func storageSettings(v *config.Values) storage.Settings {
 		TransactionMaxTimeout:     v.Millis("transaction.max.timeout.ms"),
 		MaxDecompressedBatchBytes: v.Int("max.decompressed.message.bytes"),
 		CheckCompressed:           v.String("leat.compressed.records.check") == "all",
+		WriteOutAfter:             v.Millis("leat.log.writeout.ms"),
+		WriteOutBytes:             v.Int64("leat.log.writeout.bytes"),
 		MaxOpenFiles:              openFiles(),
 		DiskSoftFree:              v.Int64("leat.disk.soft.free.bytes"),
 		DiskHardFree:              v.Int64("leat.disk.hard.free.bytes"),

@@ -312,6 +312,11 @@ func (l *Log) publish(seg *segment, batches []byte, next int64, cfg *LogConfig) 
 	seg.aborted += len(l.update.abortedNow)
 	l.update.commit()
 	l.logEnd = next
+	l.unsynced += int64(len(batches))
+	l.unsnapped += int64(len(batches))
+	if !l.listed {
+		l.listed = l.host.unsynced(l)
+	}
 }
 
 // spillIndexes moves index entries to their files when a page of them has gathered. A failure is no loss: they stay in memory.

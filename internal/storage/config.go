@@ -53,7 +53,10 @@ type Settings struct {
 	TransactionMaxTimeout     time.Duration
 	MaxDecompressedBatchBytes int
 	CheckCompressed           bool // whether the records of every compressed batch of a client are looked at, and not of some
-	MaxOpenFiles              int  // segment files kept open by the LRU
+	// WriteOutAfter and WriteOutBytes are for how long, and how many, records of a log may be unsynced until it is synced quietly; 0: for ever.
+	WriteOutAfter time.Duration
+	WriteOutBytes int64
+	MaxOpenFiles  int // segment files kept open by the LRU
 	// DiskSoftFree and DiskHardFree are the free bytes below which producers are slowed and refused: 0: never, -1: a share of the disk.
 	DiskSoftFree, DiskHardFree int64
 	Cleaner                    CleanerSettings

@@ -50,7 +50,7 @@ func (l *Log) flushLocked(target int64) error {
 		return err
 	}
 	l.mu.RLock()
-	done := l.unmade || l.recovery >= target && !l.epochs.changed(l.logEnd)
+	done := l.unmade || l.recovery >= target && !l.epochs.changed(l.logEnd) && !l.newDir
 	closed := l.closed // which takes flushMu: it stays as it is
 	l.mu.RUnlock()
 	if done {
@@ -60,16 +60,21 @@ func (l *Log) flushLocked(target int64) error {
 		return l.errClosed()
 	}
 	began := time.Now()
+	// The end first: a recovery point beyond an epoch that is not in the file would hide it, for only what lies above is read again.
+	l.mu.RLock()
+	end := l.logEnd
+	l.mu.RUnlock()
 	if err := l.writeEpochs(); err != nil {
 		return l.diskError("flush", err)
 	}
 	l.mu.Lock()
+	l.unsynced = 0
 	newFiles, newMeta, newDir := l.newFiles, l.newMeta, l.newDir
 	l.newFiles, l.newMeta, l.newDir = false, false, false
 	rolled := l.rolled
 	loose := l.loose
 	l.rolled, l.loose = nil, nil
-	end, truncates := l.logEnd, l.truncates
+	truncates := l.truncates
 	var few [2]*segment
 	unsynced := few[:0]
 	if l.recovery < end {
@@ -105,14 +110,19 @@ func (l *Log) flushLocked(target int64) error {
 	if err := l.syncNames(newFiles, newMeta, newDir); err != nil {
 		return l.syncError("flush", err)
 	}
+	l.flushedUpTo(end, truncates)
+	l.files.counts.flushed(began)
+	return nil
+}
+
+// flushedUpTo raises the recovery point after a sync, unless the log was truncated meanwhile.
+func (l *Log) flushedUpTo(end, truncates int64) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.truncates == truncates && end > l.recovery {
 		l.recovery = end
 	}
 	l.lastFlush = time.Now().UnixMilli()
-	l.mu.Unlock()
-	l.files.counts.flushed(began)
-	return nil
 }
 
 // owe gives back what a flush has taken over and not come to; the directory stays in use, and the next flush has to do it.
@@ -129,19 +139,21 @@ func (l *Log) syncIndexes(seg *segment) error {
 	l.mu.RLock()
 	aborted, size := seg.aborted, seg.size
 	l.mu.RUnlock()
-	suffixes := segmentSuffixes[1:]
-	switch {
-	case size == 0:
+	if size == 0 {
 		return nil // so are its indexes, and they may be lost
-	case aborted == 0:
-		suffixes = suffixes[:2]
 	}
-	for _, suffix := range suffixes {
-		if err := syncFile(l, seg.path(suffix)); err != nil {
-			return err
-		}
+	if err := l.syncIndexFiles(seg); err != nil || aborted == 0 {
+		return err
 	}
-	return nil
+	return syncFile(l, seg.path(txnIndexSuffix))
+}
+
+// syncIndexFiles syncs what every segment has.
+func (l *Log) syncIndexFiles(seg *segment) error {
+	if err := syncFile(l, seg.path(indexSuffix)); err != nil {
+		return err
+	}
+	return syncFile(l, seg.path(timeIndexSuffix))
 }
 
 // syncNames makes durable that the log and its files exist.

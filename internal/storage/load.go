@@ -119,6 +119,8 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 	if !spec.clean { // a process that was killed leaves names, and files, that the disk may not have
 		l.newFiles, l.newDir, l.newMeta = true, true, !l.topicID.IsZero()
 		l.loose = slices.Clone(ls.snapshot)
+		// The batches from there on tell theirs, and what the file says of them may be of batches that a crash took.
+		l.epochs.truncateEnd(spec.recoveryPoint)
 	}
 	for _, base := range ls.bases {
 		seg := newSegment(l.files, l.path, base)
@@ -129,7 +131,7 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 	if len(l.segments) == 0 {
 		return l.loadEmpty(spec)
 	}
-	spec.resume = l.resumption(spec, ls)
+	spec.resume = l.resume(spec, ls)
 	recovered, err := l.loadSegments(ctx, spec, ls)
 	if err != nil {
 		return err
@@ -313,6 +315,9 @@ func (l *Log) loadMarks(spec loadSpec, recovered, newestSnapshot int64) error {
 	active := l.active()
 	active.created = time.Now().UnixMilli()
 	active.jitter = jitter(l.cfg.Load())
+	if !spec.clean {
+		l.unsnapped = active.size
+	}
 	if err := l.dropSnapshots(l.logEnd); err != nil {
 		return l.diskError("open", err)
 	}
@@ -344,7 +349,7 @@ func (l *Log) loadProducers(spec loadSpec, recovered, newestSnapshot int64) (err
 	}
 	if r != nil {
 		l.producers = r.table
-		err = l.replay(&l.producers, r.offset, l.logEnd, note)
+		err = l.replay(&l.producers, r.replayFrom, l.logEnd, note)
 	} else {
 		l.producers, err = l.buildProducers(recovered, l.logEnd, note)
 	}
@@ -358,7 +363,9 @@ func (l *Log) loadProducers(spec loadSpec, recovered, newestSnapshot int64) (err
 		}
 		seg.aborted = kept + len(lists[seg])
 		if seg.aborted > 0 {
-			err = writeTxnEntries(l.fsys, seg.path(txnIndexSuffix), kept, lists[seg])
+			if err = writeTxnEntries(l.fsys, seg.path(txnIndexSuffix), kept, lists[seg]); err == nil {
+				err = syncFile(l, seg.path(txnIndexSuffix)) // a snapshot within the segment says that it was
+			}
 		} else if err = l.fsys.Remove(seg.path(txnIndexSuffix)); errors.Is(err, os.ErrNotExist) {
 			err = nil
 		}

@@ -55,6 +55,9 @@ type Log struct {
 	newFiles   bool       // names in the directory may not be durable yet
 	newMeta    bool       // nor the content of partition.metadata
 	newDir     bool       // nor the directory's own name
+	listed     bool       // among those to be written out
+	unsynced   int64      // bytes appended since the last flush began
+	unsnapped  int64      // bytes appended since the newest .snapshot
 	checkpoint int64      // recovery point in the directory's checkpoint file
 }
 
@@ -78,6 +81,8 @@ type host interface {
 	removeLater(after time.Duration, paths ...string)
 	// recoveryLowered asks that the checkpoint file no longer claims more than the log's recovery point.
 	recoveryLowered(l *Log) error
+	// unsynced takes note that a log has records that are not synced, and reports whether it did. It is called with Log.mu held.
+	unsynced(l *Log) bool
 	// highWatermarkMoved takes note that the high watermark checkpoint is out of date.
 	highWatermarkMoved()
 }

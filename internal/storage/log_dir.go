@@ -29,9 +29,10 @@ type logDir struct {
 	cause atomic.Pointer[error] // why it is offline
 	told  atomic.Int64          // when the log last said that it is full, in nanoseconds since 1970
 
-	syncs syncer
-	room  room
-	timed atomic.Bool // a log has, or had, a flush.ms
+	syncs     syncer
+	writeouts writeouts
+	room      room
+	timed     atomic.Bool // a log has, or had, a flush.ms
 
 	movedHW       atomic.Bool // a high watermark moved since the last checkpoint
 	manifestGone  bool        // the manifest of the last clean stop is removed; guarded by checkpointMu
@@ -414,6 +415,11 @@ func (d *logDir) settings() Settings  { return d.store.settings() }
 func (d *logDir) dirID() record.UUID  { return d.id }
 func (d *logDir) flushTimed()         { d.timed.Store(true) }
 func (d *logDir) highWatermarkMoved() { d.movedHW.Store(true) }
+
+func (d *logDir) unsynced(l *Log) bool {
+	d.writeouts.add(l, time.Now().UnixMilli())
+	return true
+}
 
 func (d *logDir) syncSoon(l *Log, w SyncWaiter) { d.syncs.ask(l, w) }
 

@@ -147,8 +147,14 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	}
 	l.logEnd = walk.next
 	seg.noteTime()
+	cut := l.longerIndexes(seg)
 	if err := seg.writeIndexes(l.fsys, true); err != nil {
 		return l.diskError("recover", err)
+	}
+	if cut {
+		if err := l.syncIndexFiles(seg); err != nil {
+			return l.syncError("recover", err)
+		}
 	}
 	seg.offsets.pendingWritten()
 	seg.times.pendingWritten()

@@ -19,7 +19,9 @@ type resumption struct {
 	times   int64
 	aborted int
 	tail    segmentTail
-	table   producerTable // as of offset
+	table   producerTable // as of replayFrom
+
+	replayFrom int64
 }
 
 // resumption looks whether the files still begin with what the manifest says of them; nil if not. The recovery point must lie in the segment
@@ -43,7 +45,7 @@ func (l *Log) resumption(spec loadSpec, ls listing) *resumption {
 		}
 	}
 	last := segments[n-1]
-	r := &resumption{seg: l.segments[n-1], size: last.size, offset: c.logEnd, offsets: last.offsets, times: last.times, aborted: int(last.aborted)}
+	r := &resumption{seg: l.segments[n-1], size: last.size, offset: c.logEnd, offsets: last.offsets, times: last.times, aborted: int(last.aborted), replayFrom: c.logEnd}
 	if last.size == 0 || r.seg.size < last.size || !l.resumeProducers(r, c) {
 		return nil
 	}
@@ -87,6 +89,15 @@ func (l *Log) resumeProducers(r *resumption, c *cleanLog) bool {
 	}
 	r.table = l.tableOf(entries)
 	return true
+}
+
+// resume finds out where the recovery begins: where the last clean stop left the log, or at the recovery point if that lies behind.
+func (l *Log) resume(spec loadSpec, ls listing) *resumption {
+	stopped, synced := l.resumption(spec, ls), l.midway(spec, ls)
+	if stopped == nil || synced != nil && synced.size > stopped.size {
+		return synced
+	}
+	return stopped
 }
 
 // begin sets the segment and the walk through it to where the recovery goes on.

@@ -257,6 +257,7 @@ func (s *Store) Create(tp record.TopicPartition, topicID record.UUID, dir record
 func (s *Store) enterLocked(l *Log, d *logDir) {
 	s.logs[l.tp] = l
 	d.logs++
+	l.listUnsynced()
 }
 
 // adopt checks the topic id of an existing log, or gives it one.

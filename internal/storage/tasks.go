@@ -63,6 +63,7 @@ func (t *tasks) stop() {
 	t.wg.Wait()
 	for _, d := range t.store.dirs {
 		d.syncs.stop()
+		d.writeouts.stop()
 	}
 	t.report("", nil)
 }
@@ -246,6 +247,7 @@ func (t *tasks) sync() {
 			return
 		case now := <-timer.C:
 			t.syncDue(now)
+			t.writeOutDue(now)
 			timer.Reset(interval())
 		}
 	}

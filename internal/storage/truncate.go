@@ -173,7 +173,10 @@ func (l *Log) cutSegment(seg *segment, position, end int64) error {
 	l.mu.Lock()
 	seg.size, seg.offsets.onDisk, seg.times.onDisk, seg.aborted, seg.segmentTail = position, offsets, times, txns, tail
 	l.mu.Unlock()
-	return seg.writeIndexes(l.fsys, true)
+	if err := seg.writeIndexes(l.fsys, true); err != nil {
+		return err
+	}
+	return l.syncIndexFiles(seg) // entries that come back would be taken for those of the records to come
 }
 
 // keptEntries counts the index entries that speak of offsets below end.
@@ -312,6 +315,11 @@ func (l *Log) dropSnapshots(high int64) error {
 		if err := l.fsys.Remove(l.name(offsetName(offset, snapshotSuffix))); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
+	}
+	if len(kept) < len(l.snapshot) { // one that comes back below a recovery point would be believed
+		l.mu.Lock()
+		l.newFiles = true
+		l.mu.Unlock()
 	}
 	l.snapshot = kept
 	return nil
