@@ -100,7 +100,13 @@ func TestConnectionThatWaitsHoldsNoBuffer(t *testing.T) {
 	}
 }
 
+// raceDetector is true when tests run with it.
+var raceDetector bool
+
 func TestSmallRequestAllocatesItsRequestOnly(t *testing.T) {
+	if raceDetector {
+		t.Skip("under the race detector pools drop some of what they are given")
+	}
 	s, _ := start(t, Limits{}, func(r *Request) { r.Reply(wire.UnsupportedVersion(r.Header)) })
 	answer := testing.AllocsPerRun(200, func() { wire.UnsupportedVersion(wire.RequestHeader{}).Release() })
 	c := dial(t, s)
