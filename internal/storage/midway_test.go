@@ -133,7 +133,7 @@ func TestARecoveryBeginsAtTheRecoveryPoint(t *testing.T) {
 					switch damage {
 					case "", "indexes longer":
 						// What was not synced, twice: checked, and its producers; two intervals; the window of a look at an entry.
-						limit := 2*(int64(m.l.active().size)-synced) + 2*1000 + 5*4096
+						limit := 2*(m.l.active().size-synced) + 2*1000 + 5*4096
 						if !snapshot {
 							limit += synced // the producers' headers
 						}
