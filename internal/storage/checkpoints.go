@@ -133,12 +133,13 @@ func (d *logDir) writeRecoveryPoints(list []*Log) error {
 	return d.writeOffsets(recoveryPointFile, points)
 }
 
-// writeLogStarts writes log-start-offset-checkpoint, which names the logs whose start does not follow from their first segment.
+// writeLogStarts writes log-start-offset-checkpoint, which names the logs whose start does not follow from their first segment, or would not if
+// a loss of power brought back what was removed and not synced since.
 func (d *logDir) writeLogStarts(list []*Log) error {
 	var starts []partitionOffset
 	for _, l := range list {
 		l.mu.RLock()
-		if l.logStart > l.segments[0].base {
+		if l.logStart > l.segments[0].base || l.newFiles && l.logStart > 0 {
 			starts = append(starts, partitionOffset{l.tp, l.logStart})
 		}
 		l.mu.RUnlock()
@@ -197,4 +198,11 @@ func (d *logDir) recoveryLowered(l *Log) error {
 		return err
 	}
 	return d.writeRecoveryPoints(d.mine())
+}
+
+// startLowered rewrites the start offsets.
+func (d *logDir) startLowered(*Log) error {
+	d.checkpointMu.Lock()
+	defer d.checkpointMu.Unlock()
+	return d.writeLogStarts(d.mine())
 }

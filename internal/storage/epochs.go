@@ -123,8 +123,13 @@ func formatEpochs(starts []epochStart) []byte {
 	return out.Bytes()
 }
 
+// parseEpochs is the inverse of formatEpochs. A close writes the file without syncing it at once, so a loss of power may leave its beginning
+// only: a last number that was cut short must not be taken for a smaller one.
 func parseEpochs(b []byte) (epochHistory, error) {
 	var h epochHistory
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		return h, errors.New("the last line is cut short")
+	}
 	err := parseCheckpoint(b, func(fields []string) error {
 		if len(fields) != 2 {
 			return errFields

@@ -318,10 +318,17 @@ func (l *Log) loadMarks(spec loadSpec, recovered, newestSnapshot int64) error {
 	if !spec.clean {
 		l.unsnapped = active.size
 	}
-	if err := l.dropSnapshots(l.logEnd); err != nil {
+	believed := l.logEnd
+	if !spec.clean { // one above the recovery point may be of records that were truncated away: nothing says that its removal was synced
+		believed = max(l.recovery, l.segments[0].base)
+	}
+	if err := l.dropSnapshots(believed); err != nil {
 		return l.diskError("open", err)
 	}
-	if err := l.loadProducers(spec, recovered, newestSnapshot); err != nil {
+	l.recovering = !spec.clean
+	err := l.loadProducers(spec, recovered, newestSnapshot)
+	l.recovering = false
+	if err != nil {
 		return err
 	}
 	l.producers.replicated(l.highWater)

@@ -28,13 +28,14 @@ type Log struct {
 
 	flushMu sync.Mutex // one sync at a time
 
-	writeMu  sync.Mutex      // excludes appends, truncations, rolls, retention and close
-	update   *producerUpdate // of the append under way
-	snapshot []int64         // offsets of the .snapshot files, rising
-	cleaning bool            // a cleaner is at work: retention waits
-	ahead    int64           // when retention first met a segment that claims to be written later than now; ms, 0: it met none
-	broken   error           // set when a failed write could not be undone: no further append
-	unmade   bool            // nothing of the log is on disk yet; also guarded by mu
+	writeMu    sync.Mutex      // excludes appends, truncations, rolls, retention and close
+	update     *producerUpdate // of the append under way
+	snapshot   []int64         // offsets of the .snapshot files, rising
+	cleaning   bool            // a cleaner is at work: retention waits
+	ahead      int64           // when retention first met a segment that claims to be written later than now; ms, 0: it met none
+	broken     error           // set when a failed write could not be undone: no further append
+	unmade     bool            // nothing of the log is on disk yet; also guarded by mu
+	recovering bool            // it is being loaded after an unclean stop
 
 	mu         sync.RWMutex // guards what follows; what an append changes is also guarded by writeMu
 	topicID    record.UUID
@@ -81,6 +82,8 @@ type host interface {
 	removeLater(after time.Duration, paths ...string)
 	// recoveryLowered asks that the checkpoint file no longer claims more than the log's recovery point.
 	recoveryLowered(l *Log) error
+	// startLowered asks that the checkpoint file no longer claims a higher start than the log's.
+	startLowered(l *Log) error
 	// unsynced takes note that a log has records that are not synced, and reports whether it did. It is called with Log.mu held.
 	unsynced(l *Log) bool
 	// highWatermarkMoved takes note that the high watermark checkpoint is out of date.

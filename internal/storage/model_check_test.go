@@ -282,7 +282,7 @@ func (w *world) takeOver(p *part) {
 		p.born = o.LogEnd
 	}
 	if (p.unsure || p.synced <= o.LogStart) && o.LogStart == o.LogEnd && len(p.log.Producers()) == 0 { // nothing is left, nor of them
-		p.batches = nil
+		p.batches, p.born = nil, o.LogEnd
 	}
 	p.start, p.hw, p.end, p.kept = o.LogStart, o.HighWatermark, o.LogEnd, min(p.kept, o.LogStart)
 	p.replay()

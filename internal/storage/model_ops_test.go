@@ -320,7 +320,7 @@ func (w *world) appendFollowed(p *part, s step) {
 // autoFlushed notes what flush.messages promises.
 func (w *world) autoFlushed(p *part) {
 	if w.cfg.FlushMessages == 1 {
-		p.synced, p.durable = p.end, p.made
+		p.promise()
 	}
 }
 
@@ -341,5 +341,5 @@ func (w *world) assignEpoch(p *part, s step) {
 
 func (w *world) flush(p *part, _ step) {
 	w.must(p.log.Flush())
-	p.synced, p.durable = p.end, p.made
+	p.promise()
 }

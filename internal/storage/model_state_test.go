@@ -143,6 +143,10 @@ func (m *modelLog) account(b *modelBatch) {
 	}
 }
 
+// promise notes that everything up to the end was synced. Of a log that is empty and begins at offset 0 nothing need be left: it is made anew
+// from the metadata, and is the same.
+func (m *modelLog) promise() { m.synced, m.durable = m.end, m.made && m.end > 0 }
+
 // replay computes producers and transactions anew from the batches.
 func (m *modelLog) replay() {
 	m.producers, m.txns = map[int64]*modelProducer{}, nil

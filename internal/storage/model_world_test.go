@@ -159,7 +159,7 @@ func (w *world) background(p *part, s step) {
 		p.log.unsnapped = snapshotBytes // so that there is a snapshot of the producers, too
 		p.log.mu.Unlock()
 		w.must(p.log.writeOut())
-		p.synced, p.durable = p.end, p.made
+		p.promise()
 	}
 	w.store.tasks.removeDue(time.Now().Add(24 * time.Hour))
 }
@@ -180,13 +180,9 @@ func (w *world) checkpoint(_ *part, s step) {
 	}
 }
 
-// keep notes that the start offset was written to its checkpoint, which names it only if it does not follow from the first segment. As in
-// Kafka the removal of a segment is not synced: one that comes back with the loss of power goes with the next retention.
-func (p *part) keep() {
-	if p.log.segments[0].base < p.start {
-		p.kept = p.start
-	}
-}
+// keep notes that the start offset was written to its checkpoint, or follows from a first segment whose name was synced. The removal of those
+// before is not synced: one that comes back with the loss of power goes with the next retention.
+func (p *part) keep() { p.kept = p.start }
 
 // jumpClock moves the clock, sometimes back.
 func (w *world) jumpClock(_ *part, s step) {
@@ -222,6 +218,7 @@ func (w *world) find(powerLost bool) {
 	for _, p := range w.parts {
 		var ok bool
 		if p.log, ok = w.store.Log(p.tp); !ok {
+			w.must(w.store.dirs[0].offline())
 			if p.durable || !powerLost && p.made || w.store.Broken(p.tp) != nil {
 				w.failf("%s is gone: %v", p.tp, w.store.Broken(p.tp))
 			}
@@ -235,7 +232,7 @@ func (w *world) find(powerLost bool) {
 func (w *world) closeAndOpen(*part, step) {
 	w.closeStore()
 	for _, p := range w.parts {
-		p.synced, p.durable = p.end, p.made
+		p.promise()
 		p.keep()
 	}
 	w.openStore()

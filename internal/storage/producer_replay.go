@@ -40,13 +40,32 @@ func (l *Log) buildProducers(from, end int64, aborted func(seg *segment, t abort
 func (l *Log) replay(table *producerTable, at, end int64, aborted func(seg *segment, t abortedTxn)) error {
 	at = max(at, l.segments[0].base)
 	for _, seg := range l.segments[l.segmentOf(at):] {
-		if at >= end {
+		if max(at, seg.base) >= end {
 			break
+		}
+		if err := l.renewSnapshot(seg.base, table, at); err != nil {
+			return err
 		}
 		if err := l.replaySegment(seg, at, table, aborted); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// renewSnapshot writes the snapshot of a segment that a recovery comes to, in place of the one that it did not believe.
+func (l *Log) renewSnapshot(base int64, table *producerTable, from int64) error {
+	if !l.recovering || base <= from || table.byID.len() == 0 && len(l.snapshot) == 0 {
+		return nil
+	}
+	if n := len(l.snapshot); n > 0 && l.snapshot[n-1] >= base {
+		return nil
+	}
+	if err := writeUnsynced(l.fsys, l.name(offsetName(base, snapshotSuffix)), table.formatSnapshot()); err != nil {
+		return l.diskError("open", err)
+	}
+	l.snapshot = append(l.snapshot, base)
+	l.loose = append(l.loose, base)
 	return nil
 }
 

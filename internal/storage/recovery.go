@@ -24,6 +24,7 @@ func (l *Log) recoverFrom(ctx context.Context, first int, spec loadSpec) (recove
 	if spec.resume != nil {
 		recovered = spec.resume.offset
 	}
+	l.epochs.truncateEnd(recovered) // the file may tell of records that are gone; those that are there tell for themselves
 	for i := first; i < len(l.segments); i++ {
 		if i > first {
 			if err := l.checkContinues(i); err != nil {

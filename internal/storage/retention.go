@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -54,7 +55,48 @@ func (l *Log) Retain(now time.Time) (int, error) {
 			return 0, err
 		}
 	}
+	if err := l.keepProducers(l.segments[n].base); err != nil {
+		return 0, err
+	}
 	return n, l.deleteFirst(n, cfg)
+}
+
+// keepProducers makes sure that a durable snapshot tells of the producers at base. Call it with writeMu held, before the segments below go:
+// what the log knows from their batches stands nowhere else then, and a loss of power may keep their removal and lose what was only written.
+// A flush under way may be about to sync the same; so this does not ask whether one did.
+func (l *Log) keepProducers(base int64) error {
+	if err := l.addSnapshot(base); err != nil {
+		return err
+	}
+	err := syncFile(l, l.name(offsetName(base, snapshotSuffix)))
+	if err == nil || errors.Is(err, os.ErrNotExist) { // without producers there need be none
+		err = l.fsys.SyncDir(l.path)
+	}
+	if err != nil {
+		return l.syncError("retention of", err)
+	}
+	return nil
+}
+
+// addSnapshot makes sure that there is a snapshot as of offset, or none and no producers. It may be missing, or not readable, since an unclean
+// stop, or because the segment begins behind a gap.
+func (l *Log) addSnapshot(offset int64) error {
+	table, at, err := l.loadSnapshot(offset)
+	if err != nil || at == offset {
+		return err
+	}
+	if err := l.replay(&table, at, offset, nil); err != nil || table.byID.len() == 0 && len(l.snapshot) == 0 {
+		return err
+	}
+	if err := writeUnsynced(l.fsys, l.name(offsetName(offset, snapshotSuffix)), table.formatSnapshot()); err != nil {
+		return l.diskError("retention of", err)
+	}
+	i, _ := slices.BinarySearch(l.snapshot, offset)
+	l.snapshot = slices.Insert(l.snapshot, i, offset)
+	l.mu.Lock()
+	l.loose = append(l.loose, offset)
+	l.mu.Unlock()
+	return nil
 }
 
 // expiredSegments counts how many segments from the beginning may go. A segment stays if it reaches above the high watermark.
@@ -126,6 +168,7 @@ func (l *Log) deleteFirst(n int, cfg *LogConfig) error {
 	base := l.segments[0].base
 	l.advanceLocked(base)
 	l.truncates++
+	l.newFiles = true // fewer
 	l.mu.Unlock()
 	l.files.counts.SegmentsDeleted.Add(int64(n))
 	l.logger.Info("old segments deleted", "topic", l.tp.Topic, "partition", l.tp.Partition, "count", n, "offset", base)

@@ -178,6 +178,9 @@ func (d *logDir) admit(size int64, client bool) (delay time.Duration, err error)
 		r.written.Add(-size)
 		r.base -= size
 		r.refused.Add(1)
+		if r.hard == 0 {
+			return 0, fmt.Errorf("log directory %s is almost full: delete something or make it larger: %w", d.path, ErrNoRoom)
+		}
 		return 0, fmt.Errorf("log directory %s has %d bytes free, fewer than the %d of leat.disk.hard.free.bytes: delete something or make it larger: %w",
 			d.path, max(0, r.left()), r.hard, ErrNoRoom)
 	case RoomShort:

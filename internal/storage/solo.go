@@ -122,6 +122,8 @@ func (h *soloHost) recoveryLowered(l *Log) error {
 	return h.checkpoint(l)
 }
 
+func (h *soloHost) startLowered(l *Log) error { return h.checkpoint(l) }
+
 func (h *soloHost) offline() error {
 	if p := h.cause.Load(); p != nil {
 		return *p

@@ -25,9 +25,9 @@ func (l *Log) TruncateTo(offset int64) error {
 	case offset >= l.logEnd:
 		return nil
 	case offset < l.segments[0].base:
-		return l.restart(offset)
+		return l.lowering(l.restart, offset)
 	}
-	return l.truncate(offset)
+	return l.lowering(l.truncate, offset)
 }
 
 // TruncateFullyAndStartAt empties the log and continues at offset.
@@ -42,7 +42,20 @@ func (l *Log) TruncateFullyAndStartAt(offset int64) error {
 	if offset < 0 {
 		return fmt.Errorf("restart %s at offset %d: not a valid offset: %w", l.tp, offset, ErrOffsetOutOfRange)
 	}
-	return l.restart(offset)
+	return l.lowering(l.restart, offset)
+}
+
+// lowering runs a truncation and, if the log starts below where it started before, has that written: records that are appended at such
+// offsets from now on must not be taken for deleted ones after a crash.
+func (l *Log) lowering(truncation func(int64) error, offset int64) error {
+	before := l.logStart
+	if err := truncation(offset); err != nil || l.logStart >= before {
+		return err
+	}
+	if err := l.host.startLowered(l); err != nil {
+		return l.diskError("truncate", err)
+	}
+	return nil
 }
 
 // truncate cuts the log within its segments. Before the first byte goes, whatever on disk claims more is corrected: the recovery
@@ -249,8 +262,9 @@ func (l *Log) restart(offset int64) error {
 		return l.diskError("truncate", err)
 	}
 	l.mu.Lock()
-	dropped := l.segments
+	dropped := slices.Clone(l.segments)
 	l.mu.Unlock()
+	slices.Reverse(dropped) // what a crash leaves of this begins where the log began
 	if err := l.removeSegments(dropped, 0); err != nil {
 		l.broken = l.diskError("truncate", err)
 		return l.broken
