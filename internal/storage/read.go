@@ -71,7 +71,7 @@ func (l *Log) Read(offset int64, maxBytes int, iso Isolation, minOne bool) (Slic
 			offset = p.nextBase // the segment ends with a gap that compaction left
 			continue
 		}
-		if attempt < 3 && (l.moved(&p) || l.healed(p.seg, err)) {
+		if l.moved(&p) || attempt < 3 && l.healed(p.seg, err) { // however often: each time somebody else got on
 			continue
 		}
 		return Slice{}, l.readError(&p, err)

@@ -51,7 +51,7 @@ func TestProducersAreSlowedThenRefusedThenTakenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mem, s, l, lines := guarded(t)
 		defer s.Close()
-		time.Sleep(2 * time.Second) // from here to the next check everything is reckoned
+		time.Sleep(2*time.Second + roomCheck/2) // from here to the next check everything is reckoned
 		n, info, err := fill(t, l)
 		if err != nil || info.Throttle <= 0 || info.Throttle > time.Minute || n < 55 || n > 65 {
 			t.Fatalf("after %d batches of 10 KB: %+v, %v; want to be slowed after 600 KB", n, info, err)

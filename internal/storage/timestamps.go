@@ -34,6 +34,9 @@ func (l *Log) views() (list []segmentView, logStart, truncates int64, err error)
 	if l.closed {
 		return nil, 0, 0, l.errClosed()
 	}
+	if l.leaving.to > 0 {
+		return nil, 0, 0, errLeaving
+	}
 	for _, s := range l.segments {
 		list = append(list, segmentView{s, s.size, s.offsets, s.times, s.maxTimestamp, s.maxTimestampOffset})
 	}
@@ -88,15 +91,21 @@ func (l *Log) OffsetForMaxTimestamp() (TimestampOffset, error) {
 func (l *Log) lookup(search func([]segmentView, int64) (TimestampOffset, error)) (TimestampOffset, error) {
 	for attempt := 0; ; attempt++ {
 		list, logStart, truncates, err := l.views()
+		if err == errLeaving {
+			if err = l.awaitSwap(); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return noTimestamp, err
 		}
 		found, err := search(list, logStart)
+		// However often it fails so, each time somebody else got on. What was found counts if it still holds, or if that never comes.
+		if (err != nil || attempt < 3) && l.moved(&readPlan{truncates: truncates}) {
+			continue
+		}
 		if err == nil {
 			return found, nil
-		}
-		if attempt < 3 && l.moved(&readPlan{truncates: truncates}) {
-			continue
 		}
 		if errors.Is(err, ErrClosed) {
 			err = l.errClosed()
