@@ -55,8 +55,10 @@ func (l *Log) Retain(now time.Time) (int, error) {
 			return 0, err
 		}
 	}
-	if err := l.keepProducers(l.segments[n].base); err != nil {
-		return 0, err
+	for _, seg := range l.segments[1 : n+1] { // each of them may be the first that a loss of power leaves
+		if err := l.keepProducers(seg.base); err != nil {
+			return 0, err
+		}
 	}
 	return n, l.deleteFirst(n, cfg)
 }
