@@ -61,6 +61,7 @@ func (l *Log) age(seg *segment, timestamp int64, now time.Time) int64 {
 	seg.created = min(seg.created, now.UnixMilli()) // the clock may have been set back
 	return now.UnixMilli() - seg.created
 }
+
 // clockSkew is how far a client's clock may be ahead of ours without being called wrong.
 const clockSkew = time.Hour
 
