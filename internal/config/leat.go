@@ -22,7 +22,7 @@ var leatKeys = []Key{
 		Doc: "File with key-encryption keys, a line <id>:<base64 of 32 bytes> each, the first one current; read again on SIGHUP."},
 	{Name: "leat.http.listener", Type: String, Default: "127.0.0.1:9644", Valid: httpListener, Importance: "MEDIUM", Built: true,
 		Doc: "Address (host:port) of the HTTP listener for health, metrics and profiles; empty turns it off."},
-	{Name: "leat.log.writeout.bytes", Type: Long, Default: "268435456", Valid: atLeast(-1), Mode: ClusterWide, Importance: "LOW", Built: true,
+	{Name: "leat.log.writeout.bytes", Type: Long, Default: "-1", Valid: atLeast(-1), Mode: ClusterWide, Importance: "LOW", Built: true,
 		Doc: "Bytes of a log that are not synced above which it is synced in the background; 0 and -1: however many. It bounds what is read after a crash."},
 	{Name: "leat.log.writeout.ms", Type: Long, Default: "60000", Valid: atLeast(-1), Mode: ClusterWide, Importance: "LOW", Built: true,
 		Doc: "Age of unsynced records at which their log is synced in the background; 0 and -1: never. It bounds what is read after a crash."},
