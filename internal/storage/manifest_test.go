@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -417,8 +418,11 @@ func TestEveryCrashWhileClosing(t *testing.T) {
 			mustAppend(t, l, batchOf(t, 1, "not"))
 		}
 		s.dirs[0].checkpoint(s.dirs[0].writeRecoveryPoints)
+		var mu sync.Mutex // several goroutines close logs
 		n, died := 0, false
 		mem.Inject(func(fs.Op, string) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if died = died || n == step; died {
 				return syscall.EIO
 			}

@@ -63,9 +63,9 @@ func (p *modelProducer) setEpoch(epoch int16) {
 
 // modelTxn is a transaction that a marker ended.
 type modelTxn struct {
-	producerID          int64
-	first, marker       int64
-	aborted, replicated bool
+	producerID    int64
+	first, marker int64
+	aborted       bool
 }
 
 // modelLog is a log as a slice of batches.

@@ -44,7 +44,7 @@ type readPlan struct {
 func (l *Log) Read(offset int64, maxBytes int, iso Isolation, minOne bool) (Slice, error) {
 	for attempt := 0; ; attempt++ {
 		p, err := l.plan(offset, iso)
-		if err == errLeaving {
+		if errors.Is(err, errLeaving) {
 			if err = l.awaitSwap(); err == nil {
 				continue
 			}

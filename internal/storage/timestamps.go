@@ -91,7 +91,7 @@ func (l *Log) OffsetForMaxTimestamp() (TimestampOffset, error) {
 func (l *Log) lookup(search func([]segmentView, int64) (TimestampOffset, error)) (TimestampOffset, error) {
 	for attempt := 0; ; attempt++ {
 		list, logStart, truncates, err := l.views()
-		if err == errLeaving {
+		if errors.Is(err, errLeaving) {
 			if err = l.awaitSwap(); err == nil {
 				continue
 			}
@@ -154,14 +154,14 @@ func (l *Log) loadGreatest(v *segmentView, logStart int64) error {
 
 // greatestInBatch is the greatest timestamp in a batch at or above logStart.
 func (l *Log) greatestInBatch(f fs.File, h batchHeader, at, logStart int64) (int64, error) {
-	greatest := int64(record.NoTimestamp)
+	greatest := record.NoTimestamp
 	_, err := l.searchRecords(f, h, at, func(r *record.Record) bool {
 		if r.Offset >= logStart {
 			greatest = max(greatest, r.Timestamp)
 		}
 		return false
 	})
-	if err == errSlipped {
+	if errors.Is(err, errSlipped) {
 		return h.maxTimestamp, nil
 	}
 	return greatest, err
@@ -232,7 +232,7 @@ func (l *Log) searchBatch(f fs.File, h batchHeader, at, ts, logStart int64) (Tim
 		return TimestampOffset{h.maxTimestamp, h.baseOffset, h.leaderEpoch}, nil
 	}
 	found, err := l.searchRecords(f, h, at, func(r *record.Record) bool { return r.Timestamp >= ts && r.Offset >= logStart })
-	if err == errSlipped { // a reader would have to begin with this batch
+	if errors.Is(err, errSlipped) { // a reader would have to begin with this batch
 		return TimestampOffset{h.maxTimestamp, max(h.baseOffset, logStart), h.leaderEpoch}, nil
 	}
 	return found, err
