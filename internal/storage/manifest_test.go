@@ -136,7 +136,10 @@ func (m *manifestStore) open(t *testing.T, left *fs.Mem) *Store {
 	t.Helper()
 	m.mem, m.cfg.FS, m.touched = left, left, nil
 	m.log.Reset()
+	var mu sync.Mutex // several goroutines open logs
 	left.Inject(func(op fs.Op, name string) error {
+		mu.Lock()
+		defer mu.Unlock()
 		if strings.Contains(name, "orders-") {
 			m.touched = append(m.touched, fmt.Sprint(op, " ", strings.TrimPrefix(name, "/data/")))
 		}
