@@ -227,7 +227,7 @@ func (p *Partition) advanced(moved bool, ready *wakeups) {
 // assign takes up what a new image says of the partition, and tells the node's owner about leadership.
 func (p *Partition) assign(part *metadata.Partition, s topicSettings) {
 	a := progress.Assignment{Leader: part.Leader, LeaderEpoch: part.LeaderEpoch, PartitionEpoch: part.PartitionEpoch,
-		Replicas: part.Replicas, ISR: part.ISR}
+		Replicas: part.Replicas, ISR: part.ISR, Recovering: part.LeaderRecovering}
 	var ready wakeups
 	before, change, err := p.changeRole(a, s, &ready)
 	ready.run()
@@ -262,7 +262,7 @@ func (p *Partition) changeRole(a progress.Assignment, s topicSettings, ready *wa
 	}
 	before = p.progress.LeaderEpoch()
 	p.progress.SetMinISR(s.minISR)
-	change = p.progress.Assign(a, progress.Marks{HighWatermark: o.HighWatermark, LogEnd: o.LogEnd, Unsynced: unsynced})
+	change = p.progress.Assign(a, progress.Marks{HighWatermark: o.HighWatermark, LogEnd: o.LogEnd, Unsynced: unsynced, At: time.Now()})
 	if change.Began || change.Ended {
 		p.grown = growth{lastStable: o.LastStable}
 		p.endWaits(p.refusal(), ready)

@@ -12,6 +12,7 @@ import (
 	"leat/internal/fs"
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/replication/progress"
 	"leat/internal/storage"
 )
 
@@ -31,7 +32,7 @@ func syncedWorld(t *testing.T, replicas ...int32) (w *world, p *Partition, gate 
 	})...)
 	p = w.leader("orders", 0)
 	gate = make(chan error)
-	w.fs.(*fs.Mem).Inject(func(op fs.Op, name string) error {
+	w.fs.(*fs.Mem).InjectFreely(func(op fs.Op, name string) error {
 		if op == fs.OpSync && strings.HasSuffix(name, ".log") && strings.Contains(name, "orders") {
 			return <-gate
 		}
@@ -120,7 +121,7 @@ func TestAFollowerAheadOfTheLeadersSyncCountsAtOnce(t *testing.T) {
 		defer w.release(gate)
 		w.append(p, 3)
 		p.mu.Lock()
-		moved, known := p.progress.Fetched(2, 3)
+		moved, known := p.progress.Fetched(progress.Fetch{Replica: 2, Offset: 3, At: time.Now()})
 		p.mu.Unlock()
 		if moved || !known {
 			t.Fatalf("moved %v, known %v", moved, known)

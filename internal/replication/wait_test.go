@@ -14,6 +14,7 @@ import (
 
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/replication/progress"
 	"leat/internal/storage"
 )
 
@@ -165,7 +166,7 @@ func TestCommitWaitFollowsTheHighWatermark(t *testing.T) {
 func (w *world) fetched(p *Partition, replica int32, offset int64) {
 	var ready wakeups
 	p.mu.Lock()
-	moved, _ := p.progress.Fetched(replica, offset)
+	moved, _ := p.progress.Fetched(progress.Fetch{Replica: replica, Offset: offset, At: time.Now()})
 	p.advanced(moved, &ready)
 	p.mu.Unlock()
 	ready.run()

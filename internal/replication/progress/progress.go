@@ -16,6 +16,7 @@ package progress
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // NoEpoch means that a caller named no leader epoch.
@@ -31,21 +32,19 @@ type Assignment struct {
 	PartitionEpoch int32
 	Replicas       []int32
 	ISR            []int32
+	Recovering     bool // the leader was elected uncleanly and has not been in an ISR of its own making since (KIP-704)
 }
 
-// Marks are the offsets of the local log when an assignment is taken up. Unsynced is how many offsets at its end do not count yet.
-type Marks struct{ HighWatermark, LogEnd, Unsynced int64 }
+// Marks are the offsets of the local log when an assignment is taken up, and when that is. Unsynced is how many offsets at its end do not count yet.
+type Marks struct {
+	HighWatermark, LogEnd, Unsynced int64
+	At                              time.Time
+}
 
 // Change says what taking up an assignment did to leadership.
 type Change struct {
 	Began bool // this node leads at an epoch at which it did not lead before
 	Ended bool // this node led at an epoch and does so no more (also when it leads at a newer one)
-}
-
-// follower is another replica, as its leader knows it.
-type follower struct {
-	id     int32
-	logEnd int64 // unknownEnd until it has fetched at this leader epoch
 }
 
 // Replica is one node's view of one partition. Make it with New.
@@ -54,7 +53,7 @@ type Replica struct {
 	minISR     int32
 	assignment Assignment
 	leads      bool
-	proposed   []int32 // nil: no change of the ISR is under way
+	proposal   *Proposal // nil: no change of the ISR is under way
 	others     []follower
 
 	logEnd        int64
@@ -68,23 +67,23 @@ func New(self int32) Replica {
 	return Replica{self: self, minISR: 1, assignment: Assignment{Leader: -1, LeaderEpoch: NoEpoch, PartitionEpoch: -1}}
 }
 
-// Assign takes up what the image says. marks are read only when leadership begins. An assignment older than the present one (by
-// partition epoch) changes nothing.
+// Assign takes up what the image says. An assignment that is not newer than the present one (by partition epoch) changes nothing: this node may
+// have heard of it before, as the answer to a proposal, and a proposal that was made on top of it must stand.
 func (r *Replica) Assign(a Assignment, marks Marks) Change {
-	if a.PartitionEpoch < r.assignment.PartitionEpoch {
+	if a.PartitionEpoch <= r.assignment.PartitionEpoch {
 		return Change{}
 	}
 	led, before := r.leads, r.assignment
 	r.assignment = a
 	r.leads = a.Leader == r.self
-	r.proposed = nil
+	r.proposal = nil
 	sameEpoch := a.LeaderEpoch == before.LeaderEpoch
 	change := Change{Began: r.leads && !(led && sameEpoch), Ended: led && !(r.leads && sameEpoch)}
 	switch {
 	case change.Began:
 		r.begin(marks)
 	case r.leads:
-		r.keepFollowers()
+		r.keepFollowers(marks.At)
 	default:
 		r.others = nil
 	}
@@ -98,32 +97,33 @@ func (r *Replica) begin(m Marks) {
 	r.highWatermark = max(0, min(m.HighWatermark, m.LogEnd))
 	r.own = max(r.highWatermark, m.LogEnd-m.Unsynced)
 	r.others = nil
-	r.keepFollowers()
+	r.keepFollowers(m.At)
 }
 
-// keepFollowers matches the followers to the assigned replicas and keeps the positions of those that stay.
-func (r *Replica) keepFollowers() {
+// keepFollowers matches the followers to the assigned replicas and keeps what is known of those that stay. Who is in the ISR has caught up just now
+// as far as this leader knows, and gets the time to show it.
+func (r *Replica) keepFollowers(now time.Time) {
 	if len(r.assignment.Replicas) <= 1 {
 		r.others = nil
 		return
 	}
 	next := make([]follower, 0, len(r.assignment.Replicas)-1)
 	for _, id := range r.assignment.Replicas {
-		if id != r.self {
-			next = append(next, follower{id, r.endOf(id)})
+		if id == r.self {
+			continue
 		}
+		inSync := slices.Contains(r.assignment.ISR, id)
+		o := newFollower(id, 0)
+		if inSync {
+			o.caughtUp = now.UnixMilli()
+		}
+		if known := r.find(id); known != nil {
+			o = *known
+		}
+		o.joining = o.joining && !inSync
+		next = append(next, o)
 	}
 	r.others = next
-}
-
-// endOf is a follower's known log end offset.
-func (r *Replica) endOf(id int32) int64 {
-	for _, f := range r.others {
-		if f.id == id {
-			return f.logEnd
-		}
-	}
-	return unknownEnd
 }
 
 // Appended notes that the leader's own log now ends at logEnd, all of which counts, and reports whether the high watermark moved. Reports may
@@ -152,34 +152,6 @@ func (r *Replica) Synced(end int64) bool {
 // Own is the offset up to which this node's log counts.
 func (r *Replica) Own() int64 { return r.own }
 
-// Fetched notes that a follower asked for records from logEnd on at this leader epoch, so that it has all before. It reports whether the high watermark
-// moved, and whether the follower is a replica at all.
-func (r *Replica) Fetched(id int32, logEnd int64) (moved, known bool) {
-	if !r.leads {
-		return false, false
-	}
-	for i := range r.others {
-		if f := &r.others[i]; f.id == id {
-			f.logEnd = min(logEnd, r.logEnd)
-			return r.advance(), true
-		}
-	}
-	return false, false
-}
-
-// Propose notes that the leader asks the controller for another ISR.
-func (r *Replica) Propose(isr []int32) {
-	if r.leads {
-		r.proposed = isr
-	}
-}
-
-// Withdraw forgets a proposal that the controller refused, and reports whether the high watermark moved. (An accepted one arrives as an Assign.)
-func (r *Replica) Withdraw() bool {
-	r.proposed = nil
-	return r.advance()
-}
-
 // SetMinISR changes min.insync.replicas and reports whether the high watermark moved.
 func (r *Replica) SetMinISR(n int) bool {
 	r.minISR = int32(max(1, min(n, 1<<15)))
@@ -190,14 +162,15 @@ func (r *Replica) SetMinISR(n int) bool {
 //
 // While a change of the ISR waits for the controller, the larger of the old and the new set counts (KIP-497): the controller may elect its next leader
 // from either, and a record below the high watermark must be on whichever it picks. With fewer in-sync replicas than the effective
-// minimum it stands still (KIP-966), because what was committed by too few may not survive.
+// minimum it stands still (KIP-966), because what was committed by too few may not survive. A replica that is about to join the ISR holds it, too:
+// otherwise one that is a moment behind could never join while records keep coming.
 func (r *Replica) advance() bool {
 	if !r.leads || !r.EnoughInSync() {
 		return false
 	}
 	lowest := r.own
 	for _, f := range r.others {
-		if f.logEnd < lowest && r.counts(f.id) {
+		if f.logEnd < lowest && (f.joining || r.counts(f.id)) {
 			lowest = f.logEnd
 		}
 	}
@@ -206,11 +179,6 @@ func (r *Replica) advance() bool {
 	}
 	r.highWatermark = lowest
 	return true
-}
-
-// counts reports whether a replica is in the maximal ISR.
-func (r *Replica) counts(id int32) bool {
-	return slices.Contains(r.assignment.ISR, id) || slices.Contains(r.proposed, id)
 }
 
 // EnoughInSync reports whether the committed ISR has the effective minimum of members.
@@ -231,6 +199,15 @@ func (r *Replica) InSync() int { return len(r.assignment.ISR) }
 func (r *Replica) UnderReplicated() bool {
 	return len(r.assignment.ISR) < len(r.assignment.Replicas)
 }
+
+// Recovering reports whether the leader was elected uncleanly and no ISR was agreed on since.
+func (r *Replica) Recovering() bool { return r.assignment.Recovering }
+
+// PartitionEpoch is that of the state that holds here.
+func (r *Replica) PartitionEpoch() int32 { return r.assignment.PartitionEpoch }
+
+// ISR is the committed in-sync replicas. The caller must not modify it.
+func (r *Replica) ISR() []int32 { return r.assignment.ISR }
 
 // Leads reports whether this node leads.
 func (r *Replica) Leads() bool { return r.leads }
@@ -274,8 +251,10 @@ func (r *Replica) Check() error {
 	switch {
 	case !r.leads && len(r.others) > 0:
 		return fmt.Errorf("follower keeps positions of %d replicas", len(r.others))
-	case !r.leads && r.proposed != nil:
-		return fmt.Errorf("follower proposes in-sync replicas %v", r.proposed)
+	case !r.leads && r.proposal != nil:
+		return fmt.Errorf("follower proposes in-sync replicas %v", r.proposal)
+	case r.proposal != nil && r.proposal.PartitionEpoch != r.assignment.PartitionEpoch:
+		return fmt.Errorf("proposal on top of partition epoch %d stands at %d", r.proposal.PartitionEpoch, r.assignment.PartitionEpoch)
 	case r.highWatermark < 0 || r.highWatermark > r.logEnd:
 		return fmt.Errorf("high watermark %d outside [0, %d]", r.highWatermark, r.logEnd)
 	case r.leads && (r.own < r.highWatermark || r.own > r.logEnd):

@@ -3,9 +3,19 @@ package progress
 import (
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"pgregory.net/rapid"
 )
+
+// fetch is one of a replica that may join the ISR.
+func fetch(id int32, offset int64) Fetch {
+	return Fetch{Replica: id, Offset: offset, BrokerEpoch: 100 + int64(id), Eligible: true, At: at(0)}
+}
+
+// at is so many seconds after the beginning.
+func at(seconds int) time.Time { return time.Unix(1000+int64(seconds), 0) }
 
 func lead(epoch int32, isr ...int32) Assignment {
 	return Assignment{Leader: 1, LeaderEpoch: epoch, PartitionEpoch: epoch * 10, Replicas: []int32{1, 2, 3}, ISR: isr}
@@ -13,7 +23,7 @@ func lead(epoch int32, isr ...int32) Assignment {
 
 func TestSingleReplicaCommitsWhatItAppends(t *testing.T) {
 	r := New(1)
-	a := Assignment{Leader: 1, LeaderEpoch: 0, Replicas: []int32{1}, ISR: []int32{1}}
+	a := Assignment{Leader: 1, LeaderEpoch: 0, PartitionEpoch: 0, Replicas: []int32{1}, ISR: []int32{1}}
 	if c := r.Assign(a, Marks{HighWatermark: 0, LogEnd: 7}); !c.Began || c.Ended {
 		t.Fatalf("change %+v", c)
 	}
@@ -32,13 +42,13 @@ func TestNewLeaderWaitsForEveryInSyncReplica(t *testing.T) {
 	if r.HighWatermark() != 5 || !r.CatchingUp() {
 		t.Fatalf("high watermark %d, catching up %v", r.HighWatermark(), r.CatchingUp())
 	}
-	if moved, known := r.Fetched(3, 9); moved || !known {
+	if moved, known := r.Fetched(fetch(3, 9)); moved || !known {
 		t.Fatal("a replica outside the in-sync set moved the high watermark")
 	}
-	if moved, _ := r.Fetched(2, 8); !moved || r.HighWatermark() != 8 {
+	if moved, _ := r.Fetched(fetch(2, 8)); !moved || r.HighWatermark() != 8 {
 		t.Fatalf("high watermark %d, want 8", r.HighWatermark())
 	}
-	r.Fetched(2, 9)
+	r.Fetched(fetch(2, 9))
 	if r.CatchingUp() {
 		t.Fatal("still catching up at the start of the epoch")
 	}
@@ -47,11 +57,13 @@ func TestNewLeaderWaitsForEveryInSyncReplica(t *testing.T) {
 func TestProposedReplicaHoldsTheHighWatermark(t *testing.T) {
 	r := New(1)
 	r.Assign(lead(1, 1, 2), Marks{LogEnd: 4})
-	r.Fetched(2, 4)
-	r.Fetched(3, 4)
-	r.Propose([]int32{1, 2, 3})
+	r.Fetched(fetch(2, 4))
+	r.Fetched(fetch(3, 4))
+	if p := r.Expand(3, true); p == nil {
+		t.Fatal("nothing proposed")
+	}
 	r.Appended(6)
-	r.Fetched(2, 6)
+	r.Fetched(fetch(2, 6))
 	if r.HighWatermark() != 4 {
 		t.Fatalf("high watermark %d passed the proposed replica at 4", r.HighWatermark())
 	}
@@ -94,7 +106,7 @@ func TestOlderAssignmentChangesNothing(t *testing.T) {
 func TestEpochBumpEndsAndBeginsLeadership(t *testing.T) {
 	r := New(1)
 	r.Assign(lead(5, 1, 2), Marks{LogEnd: 3})
-	r.Fetched(2, 3)
+	r.Fetched(fetch(2, 3))
 	if c := r.Assign(lead(6, 1, 2), Marks{HighWatermark: 3, LogEnd: 3}); !c.Began || !c.Ended {
 		t.Fatalf("change %+v", c)
 	}
@@ -109,24 +121,35 @@ func TestEpochBumpEndsAndBeginsLeadership(t *testing.T) {
 	}
 }
 
+// heard is what the model knows of a replica at one leader epoch.
+type heard struct {
+	end       int64 // -1: nothing
+	leaderEnd int64 // when it last fetched
+	joining   bool
+}
+
 // world drives a Replica by random events and computes the high watermark a second time, from all that happened.
 type world struct {
 	r        Replica
 	a        Assignment
-	proposed []int32
+	proposal *Proposal
 	min      int
-	ends     map[int32]int64 // -1: not heard of in this epoch
-	hw       int64
+	end, hw  int64
+	others   map[int32]heard
+}
+
+func (w *world) counted(id int32) bool {
+	return slices.Contains(w.a.ISR, id) || w.proposal != nil && slices.ContainsFunc(w.proposal.ISR, func(m Member) bool { return m.ID == id })
 }
 
 func (w *world) settle() {
 	if w.a.Leader != 1 || len(w.a.ISR) < min(w.min, len(w.a.Replicas)) {
 		return
 	}
-	lowest := w.ends[1]
+	lowest := w.end
 	for _, id := range w.a.Replicas {
-		if slices.Contains(w.a.ISR, id) || slices.Contains(w.proposed, id) {
-			lowest = min(lowest, w.ends[id])
+		if id != 1 && (w.counted(id) || w.others[id].joining) {
+			lowest = min(lowest, w.others[id].end)
 		}
 	}
 	w.hw = max(w.hw, lowest)
@@ -148,54 +171,111 @@ func (w *world) assign(t *rapid.T) {
 			a.ISR = append(a.ISR, id)
 		}
 	}
-	newEpoch := a.LeaderEpoch != w.a.LeaderEpoch
-	for id := range w.ends {
-		if id != 1 && (newEpoch || !slices.Contains(a.Replicas, id)) {
-			w.ends[id] = -1
+	w.r.Assign(a, Marks{HighWatermark: w.hw, LogEnd: w.end, At: at(0)})
+	for _, id := range []int32{2, 3, 4} {
+		h := w.others[id]
+		if a.LeaderEpoch != w.a.LeaderEpoch || !slices.Contains(a.Replicas, id) {
+			h = heard{end: -1, leaderEnd: -1}
 		}
+		h.joining = h.joining && !slices.Contains(a.ISR, id)
+		w.others[id] = h
 	}
-	w.r.Assign(a, Marks{HighWatermark: w.hw, LogEnd: w.ends[1]})
-	w.a, w.proposed = a, nil
+	w.a, w.proposal = a, nil
+	w.settle()
+}
+
+func (w *world) fetch(t *rapid.T) {
+	id := rapid.SampledFrom([]int32{2, 3, 4}).Draw(t, "id")
+	f := fetch(id, rapid.Int64Range(0, w.end+2).Draw(t, "at"))
+	f.Eligible = rapid.Bool().Draw(t, "eligible")
+	_, known := w.r.Fetched(f)
+	if known != (w.a.Leader == 1 && slices.Contains(w.a.Replicas, id)) {
+		t.Fatalf("replica %d known: %v", id, known)
+	}
+	if !known {
+		return
+	}
+	h := w.others[id]
+	end := min(f.Offset, w.end)
+	current := end == w.end || h.leaderEnd >= 0 && end >= h.leaderEnd
+	w.others[id] = heard{end: end, leaderEnd: w.end, joining: current && f.Eligible && !w.counted(id)}
+	w.settle()
+}
+
+func (w *world) stopJoining() {
+	for id, h := range w.others {
+		h.joining = false
+		w.others[id] = h
+	}
+}
+
+func (w *world) expand(t *rapid.T) {
+	id := rapid.SampledFrom([]int32{2, 3, 4}).Draw(t, "id")
+	before := w.proposal
+	if p := w.r.Expand(id, true); p != nil {
+		if before != nil || slices.Contains(w.a.ISR, id) || w.others[id].end < w.hw {
+			t.Fatalf("proposed %v", p)
+		}
+		w.proposal = p
+	}
+}
+
+func (w *world) answer(t *rapid.T) {
+	if w.proposal == nil {
+		return
+	}
+	a := Answer{Code: rapid.SampledFrom([]int16{0, kerr.IneligibleReplica.Code, kerr.InvalidUpdateVersion.Code, kerr.RequestTimedOut.Code}).Draw(t, "code")}
+	a.LeaderEpoch, a.PartitionEpoch = w.a.LeaderEpoch, w.a.PartitionEpoch+1
+	for _, m := range w.proposal.ISR {
+		a.ISR = append(a.ISR, m.ID)
+	}
+	outcome, _ := w.r.Answered(w.proposal, a)
+	switch {
+	case a.Code == 0 && outcome == Taken:
+		w.a.ISR, w.a.PartitionEpoch = a.ISR, a.PartitionEpoch
+	case a.Code == kerr.IneligibleReplica.Code && outcome == Withdrawn:
+	case a.Code == kerr.InvalidUpdateVersion.Code && outcome == Awaited, a.Code == kerr.RequestTimedOut.Code && outcome == Again:
+		return
+	default:
+		t.Fatalf("code %d: %v", a.Code, outcome)
+	}
+	w.proposal = nil
+	w.stopJoining()
 	w.settle()
 }
 
 func TestPropertyHighWatermarkIsWhatEveryInSyncReplicaHas(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{r: New(1), a: Assignment{Leader: 1, LeaderEpoch: -1}, min: 1, ends: map[int32]int64{1: 0, 2: -1, 3: -1, 4: -1}}
-		w.a.LeaderEpoch = 0
-		w.a.Replicas, w.a.ISR = []int32{1, 2}, []int32{1, 2}
-		w.r.Assign(w.a, Marks{})
+		w := &world{r: New(1), min: 1, others: map[int32]heard{2: {end: -1, leaderEnd: -1}, 3: {end: -1, leaderEnd: -1}, 4: {end: -1, leaderEnd: -1}}}
+		w.a = Assignment{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1, 2}}
+		w.r.Assign(w.a, Marks{At: at(0)})
 		w.settle()
 		t.Repeat(map[string]func(*rapid.T){
 			"assign": w.assign,
 			"append": func(t *rapid.T) {
 				if w.a.Leader == 1 {
-					w.ends[1] += int64(rapid.IntRange(1, 5).Draw(t, "n"))
-					w.r.Appended(w.ends[1])
+					w.end += int64(rapid.IntRange(1, 5).Draw(t, "n"))
+					w.r.Appended(w.end)
 					w.settle()
 				}
 			},
-			"fetch": func(t *rapid.T) {
-				id := rapid.SampledFrom([]int32{2, 3, 4}).Draw(t, "id")
-				at := rapid.Int64Range(0, w.ends[1]+2).Draw(t, "at")
-				_, known := w.r.Fetched(id, at)
-				if known != (w.a.Leader == 1 && slices.Contains(w.a.Replicas, id)) {
-					t.Fatalf("replica %d known: %v", id, known)
-				}
-				if known {
-					w.ends[id] = min(at, w.ends[1])
-					w.settle()
+			"fetch":  w.fetch,
+			"expand": w.expand,
+			"shrink": func(t *rapid.T) {
+				if p := w.r.Shrink(at(rapid.IntRange(0, 40).Draw(t, "seconds")), 20*time.Second); p != nil {
+					if w.proposal != nil {
+						t.Fatal("a second proposal")
+					}
+					w.proposal = p
 				}
 			},
-			"propose": func(t *rapid.T) {
-				if w.a.Leader == 1 {
-					w.proposed = slices.Clone(w.a.Replicas)
-					w.r.Propose(w.proposed)
+			"answer": w.answer,
+			"tick": func(t *rapid.T) {
+				for id, h := range w.others { // all fetched at second 0
+					h.joining = h.joining && h.end == w.end
+					w.others[id] = h
 				}
-			},
-			"withdraw": func(t *rapid.T) {
-				w.proposed = nil
-				w.r.Withdraw()
+				w.r.Tick(at(100), time.Second)
 				w.settle()
 			},
 			"minimum": func(t *rapid.T) {
