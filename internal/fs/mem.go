@@ -39,8 +39,8 @@ const (
 	OpChtimes   Op = "chtimes"
 )
 
-// Injector decides before each operation of a Mem whether it fails, and with what. It is called without locks held, so it may
-// wait, and from many goroutines. A write that fails with a *ShortWrite has written its first bytes.
+// Injector decides before each operation of a Mem whether it fails, and with what. A write that fails with a *ShortWrite has written its
+// first bytes.
 type Injector func(op Op, name string) error
 
 // ShortWrite, from an injector, lets the first N bytes of a write happen before it fails with Err.
@@ -58,10 +58,13 @@ func (s *ShortWrite) Unwrap() error { return s.Err }
 // Durability is modelled at its strictest: content survives a crash once its file was synced, a name once its directory was.
 // Relative names are relative to the root. Permissions are kept but not enforced.
 type Mem struct {
-	mu       sync.Mutex
+	turn sync.Mutex // held while an injector runs that others are to wait for; taken before mu
+
+	mu       sync.Mutex // guards what follows
 	root     *node
 	locked   map[*node]bool
 	inject   Injector
+	freely   bool   // the injector does not take turns
 	capacity int64  // bytes; 0: no limit
 	used     int64  // bytes of pages in files that still have a name or a handle
 	lastOp   uint64 // number of the last change of a directory
@@ -70,11 +73,27 @@ type Mem struct {
 // NewMem returns an empty file system.
 func NewMem() *Mem { return &Mem{root: newDir(0o755), locked: map[*node]bool{}} }
 
-// Inject sets the injector; nil for none.
+// Inject sets the injector; nil for none. It is called for one operation at a time, by whatever goroutine that is of, and not any more once
+// Inject was called again and has returned: what it counts needs no lock. So it must not wait, nor use the files itself.
 func (m *Mem) Inject(fn Injector) {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	m.setInjector(fn, false)
+}
+
+// InjectFreely sets an injector that may wait and may use the files, and so is called from many goroutines at once.
+func (m *Mem) InjectFreely(fn Injector) { m.setInjector(fn, true) }
+
+func (m *Mem) setInjector(fn Injector, freely bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.inject = fn
+	m.inject, m.freely = fn, freely
+}
+
+func (m *Mem) injector() (fn Injector, freely bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.inject, m.freely
 }
 
 // SetCapacity bounds the bytes that files may hold, counted in whole pages of 4 KiB; 0 for no limit. A write that does not fit
@@ -87,16 +106,26 @@ func (m *Mem) SetCapacity(bytes int64) {
 
 // before asks the injector.
 func (m *Mem) before(op Op, name string) error {
-	m.mu.Lock()
-	inject := m.inject
-	m.mu.Unlock()
-	if inject == nil {
-		return nil
-	}
-	if err := inject(op, name); err != nil {
+	if err := m.ask(op, name); err != nil {
 		return &os.PathError{Op: string(op), Path: name, Err: err}
 	}
 	return nil
+}
+
+func (m *Mem) ask(op Op, name string) error {
+	inject, freely := m.injector()
+	if inject != nil && !freely {
+		m.turn.Lock()
+		if inject, freely = m.injector(); !freely { // another may have been set while this operation waited for its turn
+			defer m.turn.Unlock()
+		} else {
+			m.turn.Unlock()
+		}
+	}
+	if inject == nil {
+		return nil
+	}
+	return inject(op, name)
 }
 
 // names splits a name into its elements; the root has none.

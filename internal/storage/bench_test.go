@@ -106,7 +106,7 @@ func BenchmarkOpenCleanStore(b *testing.B) {
 	dir := b.TempDir()
 	cfg := testStoreConfig(b, fs.OS, dir)
 	cfg.Logger = nil
-	s := openTestStore(b, cfg)
+	s := openRunningStore(b, cfg)
 	for i := range int32(1000) {
 		l, err := s.Create(record.TopicPartition{Topic: "orders", Partition: i}, newUUID(), record.UUID{})
 		if err != nil {
@@ -118,7 +118,7 @@ func BenchmarkOpenCleanStore(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		s := openTestStore(b, cfg)
+		s := openRunningStore(b, cfg)
 		b.StopTimer()
 		if err := s.Close(); err != nil {
 			b.Fatal(err)

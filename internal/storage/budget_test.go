@@ -28,7 +28,7 @@ func TestIdleLogsAreSmall(t *testing.T) {
 			t.Errorf("%s: %d bytes each, want at most %d", what, each, budget)
 		}
 	}
-	s := openTestStore(t, cfg)
+	s := openRunningStore(t, cfg)
 	before := live()
 	batch := producerBatch(t, 0, 0, 1, false)
 	var logs []*Log
@@ -52,7 +52,7 @@ func TestIdleLogsAreSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	before = live()
-	s = openTestStore(t, cfg)
+	s = openRunningStore(t, cfg)
 	check("after a clean stop", before, opened)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

@@ -173,7 +173,7 @@ func TestAnUncleanStartTellsWhatItRecovers(t *testing.T) {
 		var log bytes.Buffer
 		cfg.FS, cfg.Logger = left, slog.New(slog.NewTextHandler(&log, nil))
 		cfg.Settings = func() Settings { return Settings{RecoveryThreadsPerDir: 1} }
-		left.Inject(func(op fs.Op, name string) error {
+		left.InjectFreely(func(op fs.Op, name string) error {
 			if op == fs.OpOpen && strings.HasSuffix(name, logSuffix) {
 				time.Sleep(4 * time.Second) // a slow disk
 			}

@@ -165,8 +165,9 @@ func TestEveryFaultOfACompactionLosesNothing(t *testing.T) {
 // Readers begin anywhere and go on while segments are written, cleaned and swapped. Each sees offsets that rise, whole batches, committed
 // values only, and never less than the last value of each key that was there when it began.
 func TestReadersSeeAConsistentLogWhileItIsCompacted(t *testing.T) {
-	s, l := compactedLog(t, faultConfig(t, fs.NewMem()), testCompaction)
+	s := openRunningStore(t, faultConfig(t, fs.NewMem())) // its cleaner waits for its first turn
 	defer s.Close()
+	l := newLogIn(t, s)
 	const rounds = 60
 	var done atomic.Bool
 	var wg sync.WaitGroup

@@ -32,7 +32,7 @@ func TestADeletionAtEveryStepOfACompactionHarmsNobody(t *testing.T) {
 			}
 		}
 		done := make(chan struct{})
-		mem.Inject(func(_ fs.Op, name string) error {
+		mem.InjectFreely(func(_ fs.Op, name string) error {
 			if busy || !strings.Contains(name, "orders-3") {
 				return nil
 			}

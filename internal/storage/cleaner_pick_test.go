@@ -2,10 +2,10 @@ package storage
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"leat/internal/fs"
@@ -230,21 +230,24 @@ func TestSweepGoesByTheRulesOfKafka(t *testing.T) {
 }
 
 func TestACleaningIsThrottledAndStopsWithTheStore(t *testing.T) {
-	mem := fs.NewMem()
-	cfg := faultConfig(t, mem)
-	cfg.Settings = func() Settings {
-		return Settings{Cleaner: CleanerSettings{BytesPerSecond: 1, Backoff: time.Millisecond}}
-	}
-	s, l := compactedLog(t, cfg, testCompaction)
-	fillKeys(t, l, 0, 60)
-	settleLog(t, l)
-	for s.CleanerStatus().BytesRead == 0 { // it has begun, and waits for its second read
-		runtime.Gosched()
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if st := s.CleanerStatus(); st.Cleaned != 0 || st.Failed != 0 || st.Threads != 0 {
-		t.Errorf("%+v", st)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		cfg := faultConfig(t, fs.NewMem())
+		cfg.Settings = func() Settings {
+			return Settings{Cleaner: CleanerSettings{BytesPerSecond: 1, Backoff: time.Millisecond}}
+		}
+		s := openRunningStore(t, cfg)
+		l := newLogIn(t, s)
+		fillKeys(t, l, 0, 60)
+		settleLog(t, l)
+		time.Sleep(time.Second)
+		if st := s.CleanerStatus(); st.BytesRead == 0 || st.Cleaned != 0 {
+			t.Errorf("a second after there is something to clean: %+v", st)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if st := s.CleanerStatus(); st.Cleaned != 0 || st.Failed != 0 || st.Threads != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
 }

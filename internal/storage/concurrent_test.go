@@ -121,7 +121,7 @@ func TestOpenFilesStayWithinTheirLimit(t *testing.T) {
 	mem := fs.NewMem()
 	cfg := testStoreConfig(t, mem, "/data")
 	cfg.Settings = func() Settings { return Settings{MaxOpenFiles: 3} }
-	s := openTestStore(t, cfg)
+	s := openRunningStore(t, cfg)
 	defer s.Close()
 	var held []Slice
 	for p := range int32(10) {

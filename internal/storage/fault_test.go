@@ -31,7 +31,12 @@ func failNth(mem *fs.Mem, n int, err error) (failed func() bool) {
 // story appends, flushes, rolls, reads and closes, and returns the values of the records that were acknowledged.
 func story(t *testing.T, mem *fs.Mem) (acked []string, errs []error) {
 	t.Helper()
-	l, err := OpenLog(context.Background(), mem, "/log", testTP, LogConfig{SegmentBytes: 500, IndexIntervalBytes: 100}, Settings{MaxOpenFiles: 1}, nil)
+	return storyOf(t, mem, LogConfig{SegmentBytes: 500, IndexIntervalBytes: 100})
+}
+
+func storyOf(t *testing.T, mem *fs.Mem, cfg LogConfig) (acked []string, errs []error) {
+	t.Helper()
+	l, err := OpenLog(context.Background(), mem, "/log", testTP, cfg, Settings{MaxOpenFiles: 1}, nil)
 	if err != nil {
 		return nil, []error{err}
 	}
@@ -146,7 +151,7 @@ func TestAFailedSyncTakesTheDirectoryOffline(t *testing.T) {
 	failed := make(chan string, 10)
 	cfg := testStoreConfig(t, mem, "/a", "/b")
 	cfg.DirFailed = func(dir string, err error) { failed <- fmt.Sprint(dir, " ", errors.Is(err, syscall.EIO)) }
-	s := openTestStore(t, cfg)
+	s := openRunningStore(t, cfg)
 	var logs []*Log
 	for p := range int32(2) {
 		tp := testTP
@@ -319,7 +324,7 @@ func TestOneUnusableDirectoryDoesNotStopTheNode(t *testing.T) {
 		}
 		return nil
 	})
-	s := openTestStore(t, cfg)
+	s := openRunningStore(t, cfg)
 	defer s.Close()
 	if got := <-told; got != "/a" {
 		t.Errorf("told of %s", got)

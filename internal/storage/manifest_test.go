@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -136,10 +135,7 @@ func (m *manifestStore) open(t *testing.T, left *fs.Mem) *Store {
 	t.Helper()
 	m.mem, m.cfg.FS, m.touched = left, left, nil
 	m.log.Reset()
-	var mu sync.Mutex // several goroutines open logs
 	left.Inject(func(op fs.Op, name string) error {
-		mu.Lock()
-		defer mu.Unlock()
 		if strings.Contains(name, "orders-") {
 			m.touched = append(m.touched, fmt.Sprint(op, " ", strings.TrimPrefix(name, "/data/")))
 		}
@@ -421,11 +417,8 @@ func TestEveryCrashWhileClosing(t *testing.T) {
 			mustAppend(t, l, batchOf(t, 1, "not"))
 		}
 		s.dirs[0].checkpoint(s.dirs[0].writeRecoveryPoints)
-		var mu sync.Mutex // several goroutines close logs
 		n, died := 0, false
 		mem.Inject(func(fs.Op, string) error {
-			mu.Lock()
-			defer mu.Unlock()
 			if died = died || n == step; died {
 				return syscall.EIO
 			}

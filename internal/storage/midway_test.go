@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -33,26 +32,12 @@ func newMidwayLog(t *testing.T, config LogConfig) *midwayLog {
 	m.cfg = testStoreConfig(t, m.mem, "/data")
 	m.cfg.LogConfig = func(string) LogConfig { return config }
 	m.cfg.Settings = func() Settings { return Settings{ProducerIDExpiration: forever} }
-	m.s = openUnscheduled(t, m.cfg)
+	m.s = openTestStore(t, m.cfg)
 	var err error
 	if m.l, err = m.s.Create(testTP, record.UUID{1}, record.UUID{}); err != nil {
 		t.Fatal(err)
 	}
 	return m
-}
-
-// openUnscheduled opens a store in which nothing happens by itself.
-func openUnscheduled(t *testing.T, cfg StoreConfig) *Store {
-	t.Helper()
-	s, err := open(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.tasks.mu.Lock()
-	s.tasks.initLocked()
-	s.tasks.mu.Unlock()
-	s.tasks.store = s
-	return s
 }
 
 // fill appends batches with and without producers, each a millisecond later than the one before.
@@ -180,7 +165,7 @@ func TestARecoveryPointIsNotAheadOfTheEpochsFile(t *testing.T) {
 	m := newMidwayLog(t, LogConfig{IndexIntervalBytes: 500})
 	m.fill(t, 50, 1)
 	began := false
-	m.mem.Inject(func(op fs.Op, path string) error {
+	m.mem.InjectFreely(func(op fs.Op, path string) error {
 		if !began && op == fs.OpSync && strings.Contains(path, epochFile) {
 			began = true // the file is written, and the log is still to be synced
 			m.mem.Inject(nil)

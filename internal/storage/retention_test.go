@@ -140,7 +140,7 @@ func TestAReadErrorOfTheDeviceTakesItsDirectoryOffline(t *testing.T) {
 				cfg := testStoreConfig(t, mem, "/one", "/two")
 				cfg.Settings = func() Settings { return Settings{MaxOpenFiles: 1} }
 				cfg.DirFailed = func(dir string, _ error) { failed = append(failed, dir) }
-				s := openTestStore(t, cfg)
+				s := openRunningStore(t, cfg)
 				defer s.Close()
 				var logs [2]*Log
 				for i := range logs {

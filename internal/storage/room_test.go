@@ -25,7 +25,7 @@ func guarded(t *testing.T) (mem *fs.Mem, s *Store, l *Log, lines *bytes.Buffer) 
 	cfg.LogConfig = func(string) LogConfig {
 		return LogConfig{Delete: true, RetentionMs: -1, RetentionBytes: -1, SegmentBytes: 100_000}
 	}
-	s = openTestStore(t, cfg)
+	s = openRunningStore(t, cfg)
 	l, err := s.Create(testTP, newUUID(), record.UUID{})
 	if err != nil {
 		t.Fatal(err)

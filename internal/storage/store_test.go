@@ -16,7 +16,27 @@ func testStoreConfig(t testing.TB, fsys fs.FS, dirs ...string) StoreConfig {
 	return StoreConfig{FS: fsys, Dirs: dirs, NodeID: 1, ClusterID: "Some-Cluster_Id", Logger: testLogger(t)}
 }
 
+// openTestStore opens a store in which nothing happens by itself: no scheduler runs, and the syncs that rolls ask for are left to the next
+// flush. So all is done by the test's own calls, and the n-th operation on files is the same one in every run.
 func openTestStore(t testing.TB, cfg StoreConfig) *Store {
+	t.Helper()
+	s, err := open(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.tasks.mu.Lock()
+	s.tasks.initLocked()
+	s.tasks.mu.Unlock()
+	s.tasks.store = s
+	for _, d := range s.dirs {
+		d.syncs.stop()
+	}
+	return s
+}
+
+// openRunningStore opens a store that works as in a node, for tests of what it does by itself. Where that has its time, it belongs into a
+// bubble of synctest.
+func openRunningStore(t testing.TB, cfg StoreConfig) *Store {
 	t.Helper()
 	s, err := Open(context.Background(), cfg)
 	if err != nil {

@@ -91,7 +91,7 @@ func powerLoss(t *testing.T, seed uint64) int {
 	cfg.LogConfig = func(string) LogConfig {
 		return LogConfig{FlushMessages: 1 + unsynced, SegmentBytes: 500, RetentionMs: -1, RetentionBytes: -1}
 	}
-	s := openTestStore(t, cfg)
+	s := openRunningStore(t, cfg)
 	const logs, producers, appends = 4, 3, 12
 	acked := make([]atomic.Int64, logs)
 	var wg sync.WaitGroup
@@ -135,7 +135,7 @@ func powerLoss(t *testing.T, seed uint64) int {
 func checkPromised(t *testing.T, cfg StoreConfig, left *fs.Mem, written *Store, promised []int64, seed uint64) (lost int) {
 	t.Helper()
 	cfg.FS = left
-	again := openTestStore(t, cfg)
+	again := openRunningStore(t, cfg)
 	defer again.Close()
 	for i, want := range promised {
 		tp := record.TopicPartition{Topic: "orders", Partition: int32(i)}
@@ -161,7 +161,7 @@ func TestASlowSyncHoldsUpItsOwnLogOnly(t *testing.T) {
 		mem := fs.NewMem()
 		cfg := testStoreConfig(t, mem, "/data")
 		cfg.LogConfig = func(string) LogConfig { return LogConfig{FlushMessages: 1} }
-		s := openTestStore(t, cfg)
+		s := openRunningStore(t, cfg)
 		defer s.Close()
 		var logs [2]*waiters
 		for i := range logs {
@@ -174,7 +174,7 @@ func TestASlowSyncHoldsUpItsOwnLogOnly(t *testing.T) {
 		}
 		var syncs [2]int
 		gate := make(chan struct{})
-		mem.Inject(func(op fs.Op, name string) error {
+		mem.InjectFreely(func(op fs.Op, name string) error {
 			if op == fs.OpSync && strings.HasSuffix(name, ".log") {
 				i := strings.Index("01", name[len("/data/orders-"):][:1])
 				syncs[i]++
@@ -225,7 +225,7 @@ func TestASyncWithoutRoomIsTriedAgain(t *testing.T) {
 		mem := fs.NewMem()
 		cfg := testStoreConfig(t, mem, "/data")
 		cfg.LogConfig = func(string) LogConfig { return LogConfig{FlushMessages: 1} }
-		s := openTestStore(t, cfg)
+		s := openRunningStore(t, cfg)
 		defer s.Close()
 		l, err := s.Create(testTP, newUUID(), record.UUID{})
 		if err != nil {
@@ -255,7 +255,7 @@ func TestFlushMsSyncsWithoutAnyoneWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := testStoreConfig(t, fs.NewMem(), "/data")
 		cfg.LogConfig = func(string) LogConfig { return LogConfig{FlushMs: 3 * time.Second} }
-		s := openTestStore(t, cfg)
+		s := openRunningStore(t, cfg)
 		defer s.Close()
 		l, err := s.Create(testTP, newUUID(), record.UUID{})
 		if err != nil {

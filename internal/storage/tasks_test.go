@@ -18,7 +18,7 @@ func inBubble(t *testing.T, cfg LogConfig, story func(t *testing.T, s *Store, me
 		mem := fs.NewMem()
 		c := testStoreConfig(t, mem, "/data")
 		c.LogConfig = func(string) LogConfig { return cfg }
-		s := openTestStore(t, c)
+		s := openRunningStore(t, c)
 		story(t, s, mem)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -205,7 +205,7 @@ func TestTheCleanMarkerIsThereOnlyWhileStopped(t *testing.T) {
 	mem := fs.NewMem()
 	cfg := testStoreConfig(t, mem, "/data")
 	for range 2 {
-		s := openTestStore(t, cfg)
+		s := openRunningStore(t, cfg)
 		if _, err := mem.Stat("/data/.kafka_cleanshutdown"); !os.IsNotExist(err) {
 			t.Errorf("marker while running: %v", err)
 		}

@@ -79,7 +79,7 @@ func TestARecoveredLogIsWrittenOut(t *testing.T) {
 	left := m.mem.Kill()
 	_ = m.s.Close() // of a process that is gone
 	m.cfg.FS = left
-	s := openUnscheduled(t, m.cfg)
+	s := openTestStore(t, m.cfg)
 	defer s.Close()
 	s.cfg.Settings = func() Settings { return Settings{WriteOutAfter: time.Minute} }
 	pass(s, time.Now().Add(2*time.Minute))
