@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"syscall"
 
@@ -115,6 +116,16 @@ func AppendRequest(dst []byte, correlationID int32, clientID string, req kmsg.Re
 	dst = req.AppendTo(dst)
 	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
 	return dst
+}
+
+// AfterTags passes the tagged fields that end the header of a response whose header has them, and returns the body.
+func AfterTags(b []byte) ([]byte, error) {
+	r := reader{b: b}
+	r.skipTags()
+	if r.bad {
+		return nil, fmt.Errorf("response header of %d bytes ends inside its tagged fields: %w", len(b), ErrMalformed)
+	}
+	return b[r.pos:], nil
 }
 
 // UnsupportedVersion answers an ApiVersions request of a version that this broker does not know: in v0, which every client

@@ -1,0 +1,267 @@
+package peer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/wire"
+)
+
+// conn is one connection.
+type conn struct {
+	peer     *Peer
+	nc       net.Conn
+	address  string
+	versions map[int16]versionRange // by API key, as the node told
+	writing  turn                   // held over writing a request, so that requests and calls have the same order
+
+	mu     sync.Mutex // guards what follows
+	calls  []*call    // sent and not answered, oldest first
+	nextID int32
+	err    error // why the connection has ended
+}
+
+type versionRange struct{ low, high int16 }
+
+// call is a request that waits for its answer.
+type call struct {
+	id       int32
+	flexible bool         // the answer's header has tagged fields
+	outcome  chan outcome // buffered: who tells never waits
+}
+
+type outcome struct {
+	response Response
+	err      error
+}
+
+func (c *conn) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil
+}
+
+// end closes the connection and tells all who wait why.
+func (c *conn) end(reason error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = reason
+	calls := c.calls
+	c.calls = nil
+	c.mu.Unlock()
+	_ = c.nc.Close()
+	for _, call := range calls {
+		call.outcome <- outcome{err: reason}
+	}
+}
+
+// exchange sends a request and waits for its answer.
+func (c *conn) exchange(ctx context.Context, req kmsg.Request) (Response, error) {
+	if err := c.clamp(req); err != nil {
+		return Response{}, c.peer.failed(c.address, "send "+name(req), false, err)
+	}
+	call, sent, err := c.send(ctx, req)
+	if err != nil {
+		return Response{}, c.peer.failed(c.address, "send "+name(req), sent, timedOut(err))
+	}
+	select {
+	case o := <-call.outcome:
+		if o.err != nil {
+			return Response{}, c.peer.failed(c.address, "wait for the answer of "+name(req), true, o.err)
+		}
+		return o.response, nil
+	case <-ctx.Done():
+		err := timedOut(ctx.Err())
+		if errors.Is(err, ErrNoAnswer) {
+			c.end(fmt.Errorf("%w to another request", ErrNoAnswer))
+			c.peer.later()
+		}
+		return Response{}, c.peer.failed(c.address, "wait for the answer of "+name(req), true, err)
+	}
+}
+
+// clamp sets the newest version of a request that both sides know.
+func (c *conn) clamp(req kmsg.Request) error {
+	low, high := int16(0), req.MaxVersion()
+	if own, ok := req.(interface{ MinVersion() int16 }); ok {
+		low = own.MinVersion()
+	}
+	if api, ok := wire.Lookup(req.Key()); ok {
+		low, high = max(low, api.Min), min(high, api.Max)
+	}
+	theirs, ok := c.versions[req.Key()]
+	if !ok {
+		return fmt.Errorf("it does not answer this API: %w", ErrUnsupported)
+	}
+	if low > theirs.high || high < theirs.low {
+		return fmt.Errorf("versions %d to %d, but it answers %d to %d: %w", low, high, theirs.low, theirs.high, ErrUnsupported)
+	}
+	req.SetVersion(min(high, theirs.high))
+	return nil
+}
+
+// send writes a request; sent tells whether a part of it may have arrived when there is an error.
+func (c *conn) send(ctx context.Context, req kmsg.Request) (waiting *call, sent bool, err error) {
+	if err := c.writing.take(ctx); err != nil {
+		return nil, false, err
+	}
+	defer c.writing.give()
+	waiting = &call{flexible: flexibleAnswer(req), outcome: make(chan outcome, 1)}
+	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return nil, false, c.err
+	}
+	c.nextID++
+	waiting.id = c.nextID
+	c.calls = append(c.calls, waiting)
+	c.mu.Unlock()
+	buffer := wire.NewBuffer(1 << 10)
+	defer buffer.Free()
+	frame := wire.AppendRequest(buffer.B[:0], waiting.id, c.peer.cfg.ClientID, req)
+	deadline, _ := ctx.Deadline()
+	_ = c.nc.SetWriteDeadline(deadline)
+	if n, err := c.nc.Write(frame); err != nil {
+		c.end(fmt.Errorf("write: %w", err)) // half a request cannot be taken back
+		return nil, n > 0, err
+	}
+	return waiting, true, nil
+}
+
+// flexibleAnswer reports whether the header of a request's answer has tagged fields. That of ApiVersions never has (KIP-511).
+func flexibleAnswer(req kmsg.Request) bool { return req.Key() != keyApiVersions && req.IsFlexible() }
+
+// read takes answers until the connection ends.
+func (c *conn) read() {
+	for {
+		if err := c.readOne(); err != nil {
+			c.mu.Lock()
+			idle := len(c.calls) == 0
+			c.mu.Unlock()
+			if !idle {
+				c.peer.later()
+			}
+			c.end(err)
+			return
+		}
+	}
+}
+
+// readOne reads one answer and gives it to whom it belongs.
+func (c *conn) readOne() error {
+	id, buffer, err := readFrame(c.nc, c.peer.cfg.MaxResponseBytes)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if len(c.calls) == 0 || c.calls[0].id != id {
+		defer c.mu.Unlock()
+		buffer.Free()
+		return fmt.Errorf("answer with correlation id %d, which is not the next of %d: %w", id, len(c.calls), ErrGarbage)
+	}
+	oldest := c.calls[0]
+	c.calls[0] = nil
+	c.calls = c.calls[1:]
+	c.mu.Unlock()
+	body := buffer.B
+	if oldest.flexible {
+		if body, err = wire.AfterTags(body); err != nil {
+			err = fmt.Errorf("%w: %w", ErrGarbage, err)
+			oldest.outcome <- outcome{err: err}
+			return err
+		}
+	}
+	c.peer.answered()
+	oldest.outcome <- outcome{response: Response{Body: body, buffer: buffer}}
+	return nil
+}
+
+// readFrame reads length, correlation id and the rest of an answer. Nothing is allocated for one that is too long.
+func readFrame(r io.Reader, limit int) (id int32, rest *wire.Buffer, err error) {
+	var head [8]byte
+	if n, err := io.ReadFull(r, head[:]); err != nil {
+		if n == 0 && errors.Is(err, io.EOF) {
+			return 0, nil, errors.New("connection closed by the other node")
+		}
+		return 0, nil, fmt.Errorf("read: %w", err)
+	}
+	size := int64(int32(binary.BigEndian.Uint32(head[:])))
+	id = int32(binary.BigEndian.Uint32(head[4:]))
+	if size < 4 || size-4 > int64(limit) {
+		return 0, nil, fmt.Errorf("answer of %d bytes, expected 4 to %d: %w", size, limit, ErrGarbage)
+	}
+	rest = wire.NewBuffer(int(size) - 4)
+	if _, err := io.ReadFull(r, rest.B); err != nil {
+		rest.Free()
+		return 0, nil, fmt.Errorf("read an answer of %d bytes: %w", size, err)
+	}
+	return id, rest, nil
+}
+
+// keyApiVersions is the API that tells which versions a node answers.
+const keyApiVersions = 18
+
+// unsupportedVersion is the error code of a node that does not know the version of ApiVersions; its answer has version 0.
+const unsupportedVersion = 35
+
+// agree asks for the versions that the node answers: in the newest version first, in the oldest if it does not know that one.
+func (c *conn) agree() error {
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "leat", "dev"
+	api, _ := wire.Lookup(keyApiVersions)
+	for _, version := range []int16{min(api.Max, req.MaxVersion()), 0} {
+		req.Version = version
+		resp, err := c.askVersions(req)
+		if err != nil {
+			return err
+		}
+		if resp.ErrorCode == unsupportedVersion && version > 0 {
+			continue
+		}
+		if resp.ErrorCode != 0 {
+			return fmt.Errorf("error code %d: %w", resp.ErrorCode, ErrUnsupported)
+		}
+		c.versions = make(map[int16]versionRange, len(resp.ApiKeys))
+		for _, k := range resp.ApiKeys {
+			c.versions[k.ApiKey] = versionRange{k.MinVersion, k.MaxVersion}
+		}
+		return nil
+	}
+	return fmt.Errorf("it knows no version of ApiVersions: %w", ErrUnsupported)
+}
+
+// askVersions runs before the connection has a reader.
+func (c *conn) askVersions(req *kmsg.ApiVersionsRequest) (*kmsg.ApiVersionsResponse, error) {
+	c.nextID++
+	if _, err := c.nc.Write(wire.AppendRequest(nil, c.nextID, c.peer.cfg.ClientID, req)); err != nil {
+		return nil, err
+	}
+	id, body, err := readFrame(c.nc, min(c.peer.cfg.MaxResponseBytes, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	defer body.Free()
+	if id != c.nextID {
+		return nil, fmt.Errorf("answer with correlation id %d to %d: %w", id, c.nextID, ErrGarbage)
+	}
+	resp := kmsg.NewPtrApiVersionsResponse()
+	resp.Version = req.Version
+	if len(body.B) >= 2 && int16(binary.BigEndian.Uint16(body.B)) == unsupportedVersion {
+		resp.ErrorCode = unsupportedVersion
+		return resp, nil
+	}
+	if err := wire.DecodeResponse(resp, body.B); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGarbage, err)
+	}
+	return resp, nil
+}
