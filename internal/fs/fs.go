@@ -57,6 +57,11 @@ type File interface {
 	Name() string
 	Size() (int64, error)
 	Truncate(size int64) error
+	// Reserve takes the disk space of the first size bytes, in as few pieces as it can, and leaves the file as long as it is. If there is not
+	// enough, it takes none and fails as a write would. A file system that cannot do it does nothing.
+	Reserve(size int64) error
+	// Release gives back what was reserved behind the end of the file, also before it was opened. Truncate does, too.
+	Release() error
 	// Sync makes content and size durable.
 	Sync() error
 	// SyscallConn gives the descriptor for sendfile; ErrNoDescriptor if the file has none (in memory).

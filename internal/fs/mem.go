@@ -24,7 +24,8 @@ const (
 	OpRead      Op = "read"
 	OpWrite     Op = "write"
 	OpSync      Op = "sync"
-	OpTruncate  Op = "truncate"
+	OpTruncate  Op = "truncate" // and a release of reserved space
+	OpReserve   Op = "fallocate"
 	OpClose     Op = "close"
 	OpRemove    Op = "remove"
 	OpRemoveAll Op = "removeall"
@@ -66,7 +67,7 @@ type Mem struct {
 	inject   Injector
 	freely   bool   // the injector does not take turns
 	capacity int64  // bytes; 0: no limit
-	used     int64  // bytes of pages in files that still have a name or a handle
+	used     int64  // bytes of pages, and of those reserved, in files that still have a name or a handle
 	lastOp   uint64 // number of the last change of a directory
 }
 

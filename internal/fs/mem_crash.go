@@ -9,6 +9,8 @@ import (
 // Crash returns the file system as the machine would find it if it lost power now: what was not synced is gone. m itself goes on
 // as it is, for those who do not know yet that they are dead; locks, injector and capacity do not carry over.
 //
+// Space that was reserved is not.
+//
 // With a rng, chance decides what else had reached the disk: how many of the last changes of directories, in the order they were
 // made; how much of each file's growth; and which of its pages. A page that did not is what it was at the last sync, or zeros.
 func (m *Mem) Crash(rng *rand.Rand) *Mem {
@@ -115,7 +117,7 @@ func (c *cloner) count(dir *node) {
 func (c *cloner) file(out, n *node) {
 	out.saved = map[int64]*page{}
 	if !c.crash {
-		out.size, out.syncedSize = n.size, n.syncedSize
+		out.size, out.syncedSize, out.reserved = n.size, n.syncedSize, n.reserved
 		out.pages = copyPages(n.pages)
 		for i, p := range n.saved {
 			out.saved[i] = copyPage(p)

@@ -150,6 +150,38 @@ func (f *memFile) Truncate(size int64) error {
 	return nil
 }
 
+func (f *memFile) Reserve(size int64) error {
+	if err := f.lock(OpReserve); err != nil {
+		return err
+	}
+	defer f.fs.mu.Unlock()
+	if size < 0 || f.flag&(os.O_WRONLY|os.O_RDWR) == 0 {
+		return f.fail("fallocate", syscall.EINVAL)
+	}
+	grown, ok := f.node.reserve(size, f.fs.room())
+	if !ok {
+		return f.fail("fallocate", syscall.ENOSPC)
+	}
+	f.fs.used += grown
+	return nil
+}
+
+// Release is no operation for an injector unless there is something to be released.
+func (f *memFile) Release() error {
+	f.fs.mu.Lock()
+	held := f.node.reserved > pagesOf(f.node.size)
+	f.fs.mu.Unlock()
+	if !held {
+		return nil
+	}
+	if err := f.lock(OpTruncate); err != nil {
+		return err
+	}
+	defer f.fs.mu.Unlock()
+	f.fs.used += f.node.truncate(f.node.size)
+	return nil
+}
+
 func (f *memFile) Sync() error {
 	if err := f.lock(OpSync); err != nil {
 		return err

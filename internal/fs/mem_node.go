@@ -20,6 +20,7 @@ type node struct {
 	// Of a file. A nil page is a hole of zeros.
 	size       int64
 	pages      []*page
+	reserved   int64 // so many first pages have their space, also those that are holes or behind the end
 	syncedSize int64
 	// saved holds, for each page that changed since the last sync, what it was then. So a sync costs what changed, not what
 	// the file holds.
@@ -130,7 +131,7 @@ func (n *node) own(i int64) *page {
 func (n *node) writeAt(p []byte, off, room int64) (written int, grown int64) {
 	for len(p) > 0 {
 		i, at := off/pageSize, off%pageSize
-		if n.page(i) == nil {
+		if n.page(i) == nil && i >= n.reserved {
 			if grown+pageSize > room {
 				break
 			}
@@ -178,15 +179,28 @@ func (n *node) truncate(size int64) int64 {
 			clear(n.own(size / pageSize)[at:]) // what grows again reads as zeros
 		}
 	}
+	n.reserved = min(n.reserved, pagesOf(size))
 	n.size = size
 	n.changed = time.Now()
 	return n.pageBytes() - before
 }
 
+// reserve takes the space of the first size bytes if what is missing of it fits into room.
+func (n *node) reserve(size, room int64) (grown int64, ok bool) {
+	before := n.reserved
+	had := n.pageBytes()
+	n.reserved = max(n.reserved, pagesOf(size))
+	if grown = n.pageBytes() - had; grown > room {
+		n.reserved = before
+		return 0, false
+	}
+	return grown, true
+}
+
 func (n *node) pageBytes() int64 {
-	var bytes int64
-	for _, p := range n.pages {
-		if p != nil {
+	bytes := max(0, n.reserved-int64(len(n.pages))) * pageSize
+	for i, p := range n.pages {
+		if p != nil || int64(i) < n.reserved {
 			bytes += pageSize
 		}
 	}

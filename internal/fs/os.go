@@ -5,6 +5,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -92,6 +93,35 @@ func (f osFile) Sync() error {
 		return &os.PathError{Op: "sync", Path: f.Name(), Err: err}
 	}
 	return nil
+}
+
+func (f osFile) Reserve(size int64) error {
+	err := reserve(f.File, size)
+	if err == nil || cannotReserve(err) {
+		return nil
+	}
+	_ = f.Release() // some systems keep what they got; the first error says more
+	return &os.PathError{Op: "fallocate", Path: f.Name(), Err: err}
+}
+
+// cannotReserve reports whether an error says that this file system does not reserve space.
+func cannotReserve(err error) bool {
+	return errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EINVAL)
+}
+
+// worthRelease is how much more space than content a file must have for a release: the system's own notes on a file take some.
+const worthRelease = 128 << 10
+
+// Release cuts the file to the length that it has, which frees what lies behind.
+func (f osFile) Release() error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Blocks*512-info.Size() < worthRelease {
+		return nil
+	}
+	return f.Truncate(info.Size())
 }
 
 // renameError makes the error of a rename the same kind as every other error of an FS.

@@ -36,6 +36,16 @@ func syncBelow(name string) error {
 	})
 }
 
+// reserve asks for what is missing behind the file's end.
+func reserve(f *os.File, size int64) error {
+	info, err := f.Stat()
+	if err != nil || info.Size() >= size {
+		return err
+	}
+	store := unix.Fstore_t{Flags: unix.F_ALLOCATEALL, Posmode: unix.F_PEOFPOSMODE, Length: size - info.Size()}
+	return unix.FcntlFstore(f.Fd(), unix.F_PREALLOCATE, &store)
+}
+
 func diskUsage(name string) (total, available int64, err error) {
 	var st unix.Statfs_t
 	err = unix.Statfs(name, &st)

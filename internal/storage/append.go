@@ -248,6 +248,9 @@ func (l *Log) write(batches []byte, next int64, cfg *LogConfig, now time.Time) e
 		return l.diskError("append to", err)
 	}
 	defer seg.file.release()
+	if err := l.reserve(seg, f, cfg); err != nil {
+		return err
+	}
 	if _, err := l.writeTail(f, batches, seg.size); err != nil {
 		return l.undo(seg, f, l.diskError("append to", err))
 	}
@@ -281,6 +284,7 @@ func (l *Log) undo(seg *segment, f fs.File, cause error) error {
 	if size, err := f.Size(); err == nil && size == seg.size {
 		return cause // nothing was written
 	}
+	seg.reserved = false
 	if err := cutTo(f, seg.size); err != nil {
 		l.broken = fmt.Errorf("%w (and the torn write at byte %d of %s could not be cut off: %w)", cause, seg.size, seg.file.path, err)
 		return l.broken

@@ -32,6 +32,9 @@ func (l *Log) settle() error {
 		return err
 	}
 	seg := l.active()
+	if err := seg.release(); err != nil {
+		return l.diskError("close", err)
+	}
 	l.mu.Lock()
 	seg.noteTime()
 	l.mu.Unlock()

@@ -52,6 +52,9 @@ func (l *Log) writeLast() (unsynced bool, err error) {
 		return true, l.diskError("close", err)
 	}
 	seg := l.active()
+	if err := seg.release(); err != nil {
+		return true, l.diskError("close", err)
+	}
 	l.mu.Lock()
 	seg.noteTime()
 	l.mu.Unlock()

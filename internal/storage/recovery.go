@@ -43,17 +43,31 @@ func (l *Log) recoverFrom(ctx context.Context, first int, spec loadSpec) (recove
 }
 
 // checkContinues looks at how the segment with index i follows what was recovered before it. When the machine stops, the end of an
-// unsynced segment may be lost while the next one survives; what follows such a hole is no continuation and goes. Only compaction
-// leaves holes on purpose. An empty segment that begins too early is a roll that failed.
+// unsynced segment may be lost while the next one survives; what follows such a hole is no continuation and goes. An empty segment that begins
+// too early is a roll that failed.
 func (l *Log) checkContinues(i int) error {
 	seg := l.segments[i]
 	switch {
 	case seg.base < l.logEnd && seg.size > 0:
 		return fmt.Errorf("open %s: %s begins at offset %d, the segment before it ends at %d: %w", l.tp, seg.file.path, seg.base, l.logEnd, ErrCorrupt)
-	case seg.base < l.logEnd, seg.base > l.logEnd && !l.cfg.Load().Compact:
+	case seg.base < l.logEnd, seg.base > l.logEnd && !l.holeIsMeant(i):
 		return l.dropFrom(i)
 	}
 	return nil
+}
+
+// holeIsMeant reports whether compaction may have left the hole before the segment with index i: that of another broker, or of the leader if it is
+// so wide that a follower began a segment for it. The compaction of this log has left none above the point that is noted.
+func (l *Log) holeIsMeant(i int) bool {
+	if !l.cfg.Load().Compact {
+		return false
+	}
+	d, ok := l.host.(*logDir)
+	if !ok || l.segments[i].base-l.segments[i-1].base > 1<<31-1 {
+		return true
+	}
+	point, known := d.cleaned.of(l.tp)
+	return known && l.logEnd < point
 }
 
 // dropFrom removes the segments from index i on, the last one first, so that what a crash leaves of this is a shorter log and not
@@ -146,6 +160,9 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 			return err
 		}
 	}
+	if err := l.reclaim(seg, f); err != nil {
+		return l.diskError("recover", err)
+	}
 	l.logEnd = walk.next
 	seg.noteTime()
 	cut := l.longerIndexes(seg)
@@ -172,8 +189,13 @@ func (l *Log) cutTorn(seg *segment, f cuttable, walk *recoveryWalk, bad error) e
 			"if another replica is in sync, delete this directory and it is copied again: %w",
 			l.tp, seg.file.path, walk.position, bad, walk.next, ErrCorrupt)
 	}
-	l.logger.Warn("torn log cut", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "position", walk.position,
-		"bytes", seg.size-walk.position, "offset", walk.next, "err", bad)
+	logger := l.logger.With("topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "position", walk.position,
+		"bytes", seg.size-walk.position, "offset", walk.next)
+	if blankFrom(walk.r, walk.position, seg.size) {
+		logger.Info("zeros behind the last batch cut")
+	} else {
+		logger.Warn("torn log cut", "err", bad)
+	}
 	if err := l.dropFrom(slices.Index(l.segments, seg) + 1); err != nil {
 		return err
 	}

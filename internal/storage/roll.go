@@ -101,7 +101,7 @@ func (l *Log) roll(base int64, cfg *LogConfig, now time.Time) error {
 	l.mu.Lock()
 	old.noteTime()
 	l.mu.Unlock()
-	if err := old.writeIndexes(l.fsys, true); err != nil {
+	if err := errors.Join(old.writeIndexes(l.fsys, true), old.release()); err != nil {
 		return l.diskError("roll", err)
 	}
 	synced := l.recoveryPoint() >= l.logEnd // no flush will look at this segment again

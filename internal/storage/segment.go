@@ -28,6 +28,7 @@ type segment struct {
 	aborted int  // entries in the .txnindex
 	indexed bool // the index files exist and end with the last entry
 	segmentTail
+	reserved bool // the file may have more disk space than content; guarded by Log.writeMu alone
 
 	created int64 // ms; stands in for the first timestamp if records have none
 	jitter  int64 // ms by which this segment rolls early

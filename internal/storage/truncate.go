@@ -171,6 +171,7 @@ func (l *Log) cutSegment(seg *segment, position, end int64) error {
 	if err := cutTo(f, position); err != nil {
 		return err
 	}
+	seg.reserved = false
 	offsets, times, err := l.keptEntries(seg, end)
 	if err != nil {
 		return err

@@ -75,6 +75,14 @@ func (f *File) Close() error { return f.inner.Close() }
 // Sync makes everything written so far durable.
 func (f *File) Sync() error { return f.inner.Sync() }
 
+// Reserve takes the space of what the first size bytes become when they are encrypted, but for padding.
+func (f *File) Reserve(size int64) error {
+	return f.inner.Reserve(headerSize + size + size/maxPlain*overhead + overhead)
+}
+
+// Release gives back what was reserved behind the end.
+func (f *File) Release() error { return f.inner.Release() }
+
 // SyscallConn is refused: what the descriptor gives is no plaintext.
 func (f *File) SyscallConn() (syscall.RawConn, error) {
 	return nil, f.fail("syscallconn", fs.ErrNoDescriptor)
