@@ -56,7 +56,7 @@ func (m *Machine) incrementalAlterConfigs(r *kmsg.IncrementalAlterConfigsRequest
 	if r.ValidateOnly {
 		records = nil
 	}
-	return answer{resp, records}
+	return answer{response: resp, records: records}
 }
 
 func (m *Machine) alterConfigs(r *kmsg.AlterConfigsRequest) answer {
@@ -93,7 +93,7 @@ func (m *Machine) alterConfigs(r *kmsg.AlterConfigsRequest) answer {
 	if r.ValidateOnly {
 		records = nil
 	}
-	return answer{resp, records}
+	return answer{response: resp, records: records}
 }
 
 // checkResource refuses what is wrong with a resource whatever is done to it. Loggers of a broker are that broker's own business.

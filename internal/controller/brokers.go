@@ -11,6 +11,7 @@ import (
 	"leat/internal/record"
 )
 
+// registerBroker registers a broker. What an earlier incarnation led is taken from it first, so the answer may take several decisions.
 func (m *Machine) registerBroker(now time.Time, r *kmsg.BrokerRegistrationRequest) answer {
 	resp := r.ResponseKind().(*kmsg.BrokerRegistrationResponse)
 	if problem := m.checkRegistration(now, r); problem != nil {
@@ -18,19 +19,40 @@ func (m *Machine) registerBroker(now time.Time, r *kmsg.BrokerRegistrationReques
 		return answer{response: resp}
 	}
 	reg := registration(r)
-	var records []Record
-	if old, ok := m.image().Broker(r.BrokerID); ok && old.Incarnation == r.IncarnationID {
+	m.sessions.touch(r.BrokerID, now)
+	old, again := m.image().Broker(r.BrokerID)
+	if again && old.Incarnation == r.IncarnationID {
 		// The same process again, with other endpoints or directories: it stays as it is.
 		reg.BrokerEpoch, reg.Fenced, reg.InControlledShutdown = old.Epoch, old.Fenced, old.InControlledShutdown
-	} else {
-		if ok {
-			records = m.shutDown(r.BrokerID, r.PreviousBrokerEpoch == old.Epoch)
-		}
-		reg.BrokerEpoch, reg.Fenced = m.nextOffset+int64(len(records)), true
+		reg.CordonedLogDirs = among(old.CordonedDirs, reg.LogDirs)
+		resp.BrokerEpoch = reg.BrokerEpoch
+		return answer{response: resp, records: []Record{reg}}
 	}
-	m.sessions.touch(r.BrokerID, now)
-	resp.BrokerEpoch = reg.BrokerEpoch
-	return answer{resp, append(records, reg)}
+	t := newTask()
+	t.broker, t.find = r.BrokerID, func() []place { return nil }
+	if again {
+		// One that did not stop cleanly may have lost records that were acknowledged, so its replicas are not eligible to lead.
+		t = m.removal(r.BrokerID, m.elrEnabled() && r.PreviousBrokerEpoch != old.Epoch)
+	}
+	t.last = func(now time.Time, d *decision) any {
+		m.sessions.touch(r.BrokerID, now)
+		reg.BrokerEpoch, reg.Fenced = m.nextOffset+int64(len(d.records)), true
+		resp.BrokerEpoch = reg.BrokerEpoch
+		d.add(reg)
+		return resp
+	}
+	return m.run(now, t)
+}
+
+// among is the directories of a list that are in another, nil if none is.
+func among(list, in []record.UUID) []record.UUID {
+	var out []record.UUID
+	for _, dir := range list {
+		if slices.Contains(in, dir) {
+			out = append(out, dir)
+		}
+	}
+	return out
 }
 
 func registration(r *kmsg.BrokerRegistrationRequest) *metadata.RegisterBrokerRecord {
@@ -135,28 +157,27 @@ func (m *Machine) brokerHeartbeat(now time.Time, r *kmsg.BrokerHeartbeatRequest)
 	}
 	s := m.sessions.touch(r.BrokerID, now)
 	s.offset = r.CurrentMetadataOffset
-	var records []Record
+	resp.IsCaughtUp = r.CurrentMetadataOffset >= s.registered
+	if m.busy(b.ID) { // what is being done about it comes first
+		resp.IsFenced = b.Fenced || m.leaving(b.ID) && !b.InControlledShutdown
+		return answer{response: resp}
+	}
+	var tasks []*task
 	was, next := stateOf(b), m.nextState(b, s, r)
-	if was != next {
-		switch next {
-		case fenced, shutdownNow:
-			if !b.Fenced {
-				records = m.fence(b.ID)
-			}
-		case unfenced:
-			records = m.unfence(b)
-		case controlledShutdown:
-			records = m.beginShutdown(b)
-			s.leaving = m.nextOffset + int64(len(records))
-		}
+	switch {
+	case next == controlledShutdown && (was != next || m.leads(b.ID)):
+		tasks = append(tasks, m.shuttingDown(b, s))
+	case was != next && next == unfenced:
+		tasks = append(tasks, m.unfencing(b))
+	case was != next && !b.Fenced:
+		tasks = append(tasks, m.fencing(b.ID))
 	}
 	if next == shutdownNow {
 		s.heard = false // it takes its leave, so its next incarnation need not wait for the session to run out
 	}
-	resp.IsCaughtUp = r.CurrentMetadataOffset >= s.registered
 	resp.IsFenced = next == fenced || next == shutdownNow
 	resp.ShouldShutdown = next == shutdownNow
-	return answer{resp, records}
+	return m.run(now, append(tasks, m.noteDirs(b, r, resp)...)...)
 }
 
 func stateOf(b *metadata.Broker) brokerState {
@@ -203,55 +224,30 @@ func (m *Machine) nextState(b *metadata.Broker, s *session, r *kmsg.BrokerHeartb
 }
 
 // leads reports whether a broker leads any partition.
-func (m *Machine) leads(id int32) bool {
-	for t := range m.image().Topics("") {
-		for _, p := range t.Partitions {
-			if p.Leader == id {
-				return true
-			}
-		}
-	}
-	return false
-}
+func (m *Machine) leads(id int32) bool { return m.index.leading[id] > 0 }
 
-func (m *Machine) fence(id int32) []Record {
-	b, ok := m.image().Broker(id)
-	if !ok {
-		return nil
-	}
-	records := m.without(id, keptReplicas)
-	return append(records, &metadata.BrokerRegistrationChangeRecord{BrokerID: id, BrokerEpoch: b.Epoch, Fenced: 1})
-}
-
-func (m *Machine) unfence(b *metadata.Broker) []Record {
-	change := &metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: -1}
-	return append([]Record{change}, m.electWith(b.ID)...)
-}
-
-func (m *Machine) beginShutdown(b *metadata.Broker) []Record {
-	change := &metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, InControlledShutdown: 1}
-	return append([]Record{change}, m.without(b.ID, keptReplicas)...)
-}
-
-// shutDown takes what an earlier incarnation of a broker led from it. If that one did not stop cleanly and eligible leaders are kept, its
-// replicas may have lost records that were acknowledged, so they are no longer eligible.
-func (m *Machine) shutDown(id int32, clean bool) []Record {
-	if m.elrEnabled() && !clean {
-		return m.without(id, uncleanReplicas)
-	}
-	return m.without(id, keptReplicas)
-}
-
-func (m *Machine) unregisterBroker(r *kmsg.UnregisterBrokerRequest) answer {
+// unregisterBroker forgets a broker. Its replicas stay in the lists of their partitions, as in Kafka: what becomes of them is for a
+// reassignment to say.
+func (m *Machine) unregisterBroker(now time.Time, r *kmsg.UnregisterBrokerRequest) answer {
 	resp := r.ResponseKind().(*kmsg.UnregisterBrokerResponse)
-	b, ok := m.image().Broker(r.BrokerID)
-	if !ok {
+	unknown := func() any {
 		problem := refuse(kerr.BrokerIDNotRegistered, "Broker ID %d is not currently registered", r.BrokerID)
 		resp.ErrorCode, resp.ErrorMessage = problem.Code(), problem.Message()
-		return answer{response: resp}
+		return resp
 	}
-	records := m.without(r.BrokerID, uncleanReplicas)
-	return answer{resp, append(records, &metadata.UnregisterBrokerRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch})}
+	if _, ok := m.image().Broker(r.BrokerID); !ok {
+		return answer{response: unknown()}
+	}
+	t := m.removal(r.BrokerID, true)
+	t.last = func(_ time.Time, d *decision) any {
+		b, ok := m.image().Broker(r.BrokerID)
+		if !ok {
+			return unknown()
+		}
+		d.add(&metadata.UnregisterBrokerRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch})
+		return resp
+	}
+	return m.run(now, t)
 }
 
 func (m *Machine) registerController(r *kmsg.ControllerRegistrationRequest) answer {
@@ -264,5 +260,32 @@ func (m *Machine) registerController(r *kmsg.ControllerRegistrationRequest) answ
 		reg.Features = append(reg.Features, metadata.RecordFeature{
 			Name: f.Name, MinSupportedVersion: f.MinSupportedVersion, MaxSupportedVersion: f.MaxSupportedVersion})
 	}
-	return answer{resp, []Record{reg}}
+	return answer{response: resp, records: []Record{reg}}
+}
+
+func (m *Machine) unregisterController(r *kmsg.UnregisterControllerRequest) answer {
+	resp := r.ResponseKind().(*kmsg.UnregisterControllerResponse)
+	if problem := m.checkUnregisterController(r.ControllerID); problem != nil {
+		resp.ErrorCode, resp.ErrorMessage = problem.Code(), problem.Message()
+		return answer{response: resp}
+	}
+	return answer{response: resp, records: []Record{&metadata.UnregisterControllerRecord{ControllerID: r.ControllerID}}}
+}
+
+// levelUnregisterController is the level of metadata.version from which nodes can read that a controller was unregistered.
+const levelUnregisterController = 33
+
+func (m *Machine) checkUnregisterController(id int32) *refusal {
+	if id == m.cfg.NodeID {
+		return refuse(kerr.InvalidRequest, "Controller cannot unregister itself while it is active.")
+	}
+	if m.image().Feature(metadata.FeatureMetadataVersion) < levelUnregisterController {
+		return refuse(kerr.UnsupportedVersion, "The current MetadataVersion is too old to support controller unregistration.")
+	}
+	for _, c := range m.image().Controllers() {
+		if c.ControllerID == id {
+			return nil
+		}
+	}
+	return refuse(kerr.ControllerIDNotRegistered, "Controller ID %d is not currently registered.", id)
 }

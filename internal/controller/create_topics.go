@@ -55,7 +55,7 @@ func (m *Machine) createTopics(r *kmsg.CreateTopicsRequest) answer {
 	if r.ValidateOnly {
 		records = nil
 	}
-	return answer{resp, records}
+	return answer{response: resp, records: records}
 }
 
 func refusedTopic(name string, problem *refusal) kmsg.CreateTopicsResponseTopic {
@@ -225,7 +225,7 @@ func (m *Machine) createPartitions(r *kmsg.CreatePartitionsRequest) answer {
 	if r.ValidateOnly {
 		records = nil
 	}
-	return answer{resp, records}
+	return answer{response: resp, records: records}
 }
 
 // addPartitions decides about each topic of the request; the problems are in the order of the topics.

@@ -42,7 +42,7 @@ func (m *Machine) deleteTopics(r *kmsg.DeleteTopicsRequest) answer {
 		result.ErrorCode, result.ErrorMessage = problem.Code(), problem.Message()
 		resp.Topics = append(resp.Topics, result)
 	}
-	return answer{resp, records}
+	return answer{response: resp, records: records}
 }
 
 func deletionDisabled(version int16) *refusal {

@@ -1,10 +1,12 @@
 package controller
 
 import (
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"leat/internal/metadata"
+	"leat/internal/record"
 )
 
 // Kinds of election, with the protocol's numbers.
@@ -15,59 +17,67 @@ const (
 
 // electLeaders moves leadership to the first replica of each partition, or gives partitions without a leader any replica that is alive. Null
 // topics ask for every partition of the cluster; those that need no election are then left out of the answer.
-func (m *Machine) electLeaders(r *kmsg.ElectLeadersRequest) answer {
+func (m *Machine) electLeaders(now time.Time, r *kmsg.ElectLeadersRequest) answer {
 	resp := r.ResponseKind().(*kmsg.ElectLeadersResponse)
 	if r.ElectionType != preferredElection && r.ElectionType != uncleanElection {
 		return answer{response: refuseElections(r, resp, refuse(kerr.InvalidRequest, "Unknown election type %d", r.ElectionType))}
 	}
-	var records []Record
+	t := newTask()
 	if r.Topics == nil {
-		for t := range m.image().Topics("") {
-			topic := kmsg.NewElectLeadersResponseTopic()
-			topic.Topic = t.Name
-			for i := range t.Partitions {
-				record, problem := m.electLeader(t.Name, int32(i), r.ElectionType)
-				if problem != nil && problem.code == kerr.ElectionNotNeeded {
-					continue
-				}
-				records = noteElection(&topic, int32(i), record, problem, records)
-			}
-			resp.Topics = append(resp.Topics, topic)
-		}
-		return answer{resp, records}
+		m.electAll(t, r.ElectionType, resp)
+	} else {
+		m.electSome(t, r, resp)
 	}
-	type place struct {
-		topic     string
-		partition int32
-	}
-	elected := map[place]bool{} // a partition that is named twice changes once
-	for _, t := range r.Topics {
-		topic := kmsg.NewElectLeadersResponseTopic()
-		topic.Topic = t.Topic
-		for _, i := range t.Partitions {
-			record, problem := m.electLeader(t.Topic, i, r.ElectionType)
-			at := place{t.Topic, i}
-			if elected[at] {
-				record = nil
-			}
-			if records = noteElection(&topic, i, record, problem, records); record != nil {
-				elected[at] = true
-			}
-		}
-		resp.Topics = append(resp.Topics, topic)
-	}
-	return answer{resp, records}
+	t.last = func(time.Time, *decision) any { return resp }
+	return m.run(now, t)
 }
 
-// noteElection adds the outcome of one election to the answer, and its record, if any, to the records.
-func noteElection(topic *kmsg.ElectLeadersResponseTopic, partition int32, record Record, problem *refusal, records []Record) []Record {
+// electAll makes elections of every partition that may need one the task. Every topic is in the answer, as in Kafka.
+func (m *Machine) electAll(t *task, kind int8, resp *kmsg.ElectLeadersResponse) {
+	at := map[record.UUID]int{}
+	for topic := range m.image().Topics("") {
+		at[topic.ID] = len(resp.Topics)
+		rt := kmsg.NewElectLeadersResponseTopic()
+		rt.Topic = topic.Name
+		resp.Topics = append(resp.Topics, rt)
+	}
+	t.find = func() []place { return m.in(m.index.unpreferred) }
+	t.each = func(d *decision, p place) {
+		topic, ok := m.image().TopicByID(p.topic)
+		if !ok {
+			return
+		}
+		if problem := m.electLeader(d, topic.Name, p.partition, kind); problem == nil || problem.code != kerr.ElectionNotNeeded {
+			noteElection(&resp.Topics[at[p.topic]], p.partition, problem)
+		}
+	}
+}
+
+// electSome makes the elections asked for the task.
+func (m *Machine) electSome(t *task, r *kmsg.ElectLeadersRequest, resp *kmsg.ElectLeadersResponse) {
+	var of []int // index of the topic of each place
+	t.find = func() (places []place) {
+		for i, asked := range r.Topics {
+			topic := kmsg.NewElectLeadersResponseTopic()
+			topic.Topic = asked.Topic
+			resp.Topics = append(resp.Topics, topic)
+			for _, p := range asked.Partitions {
+				places, of = append(places, place{partition: p}), append(of, i)
+			}
+		}
+		return places
+	}
+	t.each = func(d *decision, p place) {
+		topic := &resp.Topics[of[t.at.next]]
+		noteElection(topic, p.partition, m.electLeader(d, topic.Topic, p.partition, r.ElectionType))
+	}
+}
+
+// noteElection adds the outcome of one election to the answer.
+func noteElection(topic *kmsg.ElectLeadersResponseTopic, partition int32, problem *refusal) {
 	p := kmsg.NewElectLeadersResponseTopicPartition()
 	p.Partition, p.ErrorCode, p.ErrorMessage = partition, problem.Code(), problem.Message()
 	topic.Partitions = append(topic.Partitions, p)
-	if record != nil {
-		records = append(records, record)
-	}
-	return records
 }
 
 // refuseElections answers every partition with the same problem: version 0 has no error for the whole.
@@ -77,7 +87,7 @@ func refuseElections(r *kmsg.ElectLeadersRequest, resp *kmsg.ElectLeadersRespons
 		topic := kmsg.NewElectLeadersResponseTopic()
 		topic.Topic = t.Topic
 		for _, i := range t.Partitions {
-			noteElection(&topic, i, nil, problem, nil)
+			noteElection(&topic, i, problem)
 		}
 		resp.Topics = append(resp.Topics, topic)
 	}
@@ -85,25 +95,32 @@ func refuseElections(r *kmsg.ElectLeadersRequest, resp *kmsg.ElectLeadersRespons
 }
 
 // electLeader holds the election of one partition.
-func (m *Machine) electLeader(topic string, partition int32, kind int8) (Record, *refusal) {
+func (m *Machine) electLeader(d *decision, topic string, partition int32, kind int8) *refusal {
 	t, ok := m.image().Topic(topic)
 	if !ok {
-		return nil, refuse(kerr.UnknownTopicOrPartition, "No such topic as %s", topic)
+		return refuse(kerr.UnknownTopicOrPartition, "No such topic as %s", topic)
 	}
-	if partition < 0 || int(partition) >= len(t.Partitions) {
-		return nil, refuse(kerr.UnknownTopicOrPartition, "No such partition as %s-%d", topic, partition)
+	at := place{t.ID, partition}
+	p := partitionAt(m.image(), at)
+	if p == nil {
+		return refuse(kerr.UnknownTopicOrPartition, "No such partition as %s-%d", topic, partition)
 	}
-	p := t.Partitions[partition]
 	if kind == preferredElection && p.Leader == p.Replicas[0] || kind == uncleanElection && p.Leader >= 0 {
-		return nil, refuse(kerr.ElectionNotNeeded, "%s", kerr.ElectionNotNeeded.Description)
+		return refuse(kerr.ElectionNotNeeded, "%s", kerr.ElectionNotNeeded.Description)
 	}
-	c := &partitionChange{was: p, isr: p.ISR, unclean: -1, minISR: m.minISR(topic), elrOn: m.elrEnabled(), alive: m.active,
-		preferred: kind == preferredElection, anyLeader: kind == uncleanElection}
-	if r := metadata.NewPartitionChange(t.ID, partition); c.build(r) {
-		return r, nil
+	if _, twice := d.changed[at]; twice {
+		return nil // named twice: changed once
+	}
+	c := d.begin(at)
+	c.election = preferFirst
+	if kind == uncleanElection {
+		c.election = takeAnyone
+	}
+	if d.end(c) {
+		return nil
 	}
 	if kind == preferredElection {
-		return nil, refuse(kerr.PreferredLeaderNotAvailable, "%s", kerr.PreferredLeaderNotAvailable.Description)
+		return refuse(kerr.PreferredLeaderNotAvailable, "%s", kerr.PreferredLeaderNotAvailable.Description)
 	}
-	return nil, refuse(kerr.EligibleLeadersNotAvailable, "%s", kerr.EligibleLeadersNotAvailable.Description)
+	return refuse(kerr.EligibleLeadersNotAvailable, "%s", kerr.EligibleLeadersNotAvailable.Description)
 }

@@ -37,7 +37,7 @@ func (m *Machine) updateFeatures(r *kmsg.UpdateFeaturesRequest) answer {
 	if r.ValidateOnly {
 		return answer{response: resp}
 	}
-	return answer{resp, append(safety, records...)}
+	return answer{response: resp, records: append(safety, records...)}
 }
 
 // elrSafety makes min.insync.replicas the same for the whole cluster, before eligible leader replicas begin to count on it: a cluster-wide
@@ -157,7 +157,7 @@ func (m *Machine) allocateProducerIDs(r *kmsg.AllocateProducerIDsRequest) answer
 		return answer{response: resp}
 	}
 	resp.ProducerIDStart, resp.ProducerIDLen = first, producerIDBlock
-	return answer{resp, []Record{&metadata.ProducerIdsRecord{
+	return answer{response: resp, records: []Record{&metadata.ProducerIdsRecord{
 		BrokerID: r.BrokerID, BrokerEpoch: r.BrokerEpoch, NextProducerID: first + producerIDBlock}}}
 }
 

@@ -11,8 +11,10 @@ package controller
 import (
 	"fmt"
 	"math/rand"
+	"strconv"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/config"
@@ -57,10 +59,23 @@ type Machine struct {
 	nextOffset int64
 	applied    int // records since delta was begun
 	names      collisions
-	sessions   sessions
+	index      *index
+	node       string // this node's id, as it names the node's dynamic configs
+	limits     limits
+
+	// Soft state.
+	sessions sessions
+	schedule schedule
+	tasks    []*task   // what is under way, in the order in which it is gone on with
+	stepped  *task     // by the decision that was handed out last; nil: none
+	now      time.Time // of the last event
+	pause    time.Time // no step of a task before this time
 }
 
-var _ machine.Machine[Event, Record] = (*Machine)(nil)
+var (
+	_ machine.Machine[Event, Record] = (*Machine)(nil)
+	_ machine.Refuser[Record]        = (*Machine)(nil)
+)
 
 // New returns the machine of a controller that just became active.
 func New(cfg Config) *Machine {
@@ -68,7 +83,9 @@ func New(cfg Config) *Machine {
 	for t := range cfg.Image.Topics("") {
 		m.names.add(t.Name)
 	}
+	m.index, m.node, m.limits, m.now = newIndex(cfg.Image), strconv.Itoa(int(cfg.NodeID)), defaultLimits, cfg.Now
 	m.sessions = newSessions(cfg.Broker.Millis("broker.session.timeout.ms"), cfg.Now, cfg.Image)
+	m.schedule = m.newSchedule(cfg.Now)
 	return m
 }
 
@@ -87,8 +104,12 @@ func (m *Machine) Apply(entry machine.Entry[Record]) {
 		return
 	}
 	m.names.apply(m.image(), entry.Record)
+	indexed := m.index.before(m.image(), entry.Record)
 	if err := m.delta.Replay(entry.Record); err != nil {
 		panic(fmt.Sprintf("bug: record at offset %d does not fit the controller's state: %v", entry.Offset, err))
+	}
+	if indexed != nil {
+		indexed(m.image())
 	}
 	m.nextOffset = entry.Offset + 1
 	m.sessions.apply(entry.Record, entry.Offset)
@@ -99,7 +120,15 @@ func (m *Machine) Apply(entry machine.Entry[Record]) {
 
 // Handle implements machine.Machine.
 func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
+	m.now, m.stepped = now, nil
 	a := m.answer(now, e.Request)
+	if a.later != nil {
+		a.later.waiting = append(a.later.waiting, e.Ticket)
+		return machine.Result[Record]{Records: a.records}
+	}
+	if m.tooLarge(a.records) {
+		a = answer{response: refuse(kerr.PolicyViolation, "Unable to perform excessively large batch operation.")}
+	}
 	return machine.Result[Record]{Records: a.records, Effects: []machine.Effect{machine.Reply{To: e.Ticket, Response: a.response}}}
 }
 
@@ -107,6 +136,16 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 type answer struct {
 	response any
 	records  []Record
+	later    *task // not nil: the response comes when this task is done
+}
+
+// tooLarge reports whether records that must be written together do not fit a batch.
+func (m *Machine) tooLarge(records []Record) bool {
+	size := 0
+	for _, r := range records {
+		size += sizeOf(r)
+	}
+	return size > m.limits.atomic
 }
 
 func (m *Machine) answer(now time.Time, request kmsg.Request) answer {
@@ -116,9 +155,19 @@ func (m *Machine) answer(now time.Time, request kmsg.Request) answer {
 	case *kmsg.BrokerRegistrationRequest:
 		return m.registerBroker(now, r)
 	case *kmsg.UnregisterBrokerRequest:
-		return m.unregisterBroker(r)
+		return m.unregisterBroker(now, r)
 	case *kmsg.ControllerRegistrationRequest:
 		return m.registerController(r)
+	case *kmsg.UnregisterControllerRequest:
+		return m.unregisterController(r)
+	case *kmsg.AlterPartitionRequest:
+		return m.alterPartition(now, r)
+	case *kmsg.AlterPartitionAssignmentsRequest:
+		return m.alterReassignments(now, r)
+	case *kmsg.ListPartitionReassignmentsRequest:
+		return m.listReassignments(r)
+	case *kmsg.AssignReplicasToDirsRequest:
+		return m.assignDirs(now, r)
 	case *kmsg.CreateTopicsRequest:
 		return m.createTopics(r)
 	case *kmsg.DeleteTopicsRequest:
@@ -134,24 +183,11 @@ func (m *Machine) answer(now time.Time, request kmsg.Request) answer {
 	case *kmsg.UpdateFeaturesRequest:
 		return m.updateFeatures(r)
 	case *kmsg.ElectLeadersRequest:
-		return m.electLeaders(r)
+		return m.electLeaders(now, r)
 	default:
 		return answer{response: fmt.Errorf("controller: request %T is not one that it answers", request)}
 	}
 }
-
-// Tick implements machine.Machine: it fences the broker whose session ran out longest ago, one at a time, so that each election sees the
-// state that the one before left.
-func (m *Machine) Tick(now time.Time) machine.Result[Record] {
-	id, ok := m.sessions.expired(now, m.image())
-	if !ok {
-		return machine.Result[Record]{}
-	}
-	return machine.Result[Record]{Records: m.fence(id)}
-}
-
-// Due implements machine.Machine.
-func (m *Machine) Due() time.Time { return m.sessions.due(m.image()) }
 
 // newUUID draws an id for a topic: random, and none of those that Kafka reserves.
 func (m *Machine) newUUID() record.UUID {

@@ -32,4 +32,7 @@ func (r *refusal) Message() *string {
 	return &r.message
 }
 
+// Unwrap is the code, for who hands the refusal of a whole request on.
+func (r *refusal) Unwrap() error { return r.code }
+
 func (r *refusal) Error() string { return r.code.Message + ": " + r.message }

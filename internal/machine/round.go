@@ -159,6 +159,7 @@ func (r *Runner[E, R]) park(effects []Effect) {
 
 // refuse drops a decision and answers those whom it would have answered.
 func (r *Runner[E, R]) refuse(now time.Time, res Result[R], err error) error {
+	r.refusals++
 	for _, e := range res.Effects {
 		if reply, ok := e.(Reply); ok {
 			r.answer(reply.To, nil, err)

@@ -47,11 +47,13 @@ type Runner[E, R any] struct {
 	committed int64
 
 	// What follows belongs to the draining goroutine.
-	round round[R]
-	hand  Ticket // of the event in the machine's hands; 0: none
-	timer *time.Timer
-	armed time.Time // when the timer fires; zero: it does not
-	pause time.Time // no tick before this time
+	round    round[R]
+	hand     Ticket // of the event in the machine's hands; 0: none
+	timer    *time.Timer
+	armed    time.Time // when the timer fires; zero: it does not
+	pause    time.Time // no tick before this time
+	again    bool      // the last tick got on, and there is more to do
+	refusals int       // how many decisions the log refused
 }
 
 // submission is one event on its way to the machine.
@@ -149,7 +151,7 @@ func (r *Runner[E, R]) drain() {
 		}
 		clear(events)
 		r.mu.Lock()
-		r.spare = events
+		r.spare, r.ticking, r.again = events, r.ticking || r.again, false
 		r.mu.Unlock()
 	}
 }
@@ -177,15 +179,17 @@ func (r *Runner[E, R]) work(events []submission[E], ticking bool) error {
 	return r.flush()
 }
 
-// tickRetry is how long a machine waits that is still due after its tick, for instance because the append was refused.
+// tickRetry is how long a machine waits that is still due after a tick that got it no further, for instance because the append was refused.
 const tickRetry = time.Second
 
-// tick tells the machine that its time has come. A machine that stays due is asked again later, not at once.
+// tick tells the machine that its time has come. A machine that stays due is asked again after the events that wait, if the tick wrote
+// something; otherwise later, so that it does not keep a processor busy.
 func (r *Runner[E, R]) tick(now time.Time) error {
 	due, err := r.due()
 	if err != nil || due.IsZero() || due.After(now) || r.pause.After(now) {
 		return err
 	}
+	refusals := r.refusals
 	res, err := r.ticked(now)
 	if err == nil {
 		err = r.accept(now, res)
@@ -195,7 +199,9 @@ func (r *Runner[E, R]) tick(now time.Time) error {
 	}
 	r.pause = time.Time{}
 	if due, err = r.due(); !due.IsZero() && !due.After(now) {
-		r.pause = now.Add(tickRetry)
+		if r.again = len(res.Records) > 0 && r.refusals == refusals; !r.again {
+			r.pause = now.Add(tickRetry)
+		}
 	}
 	return err
 }

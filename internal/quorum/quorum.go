@@ -210,7 +210,9 @@ func (q *Quorum) Do(ctx context.Context, principal security.Principal, request k
 		return nil, o.err
 	}
 	response, ok := o.response.(kmsg.Response)
-	if !ok {
+	if refused, is := o.response.(error); is {
+		return nil, fmt.Errorf("controller refused request %T: %w", request, refused)
+	} else if !ok {
 		return nil, fmt.Errorf("controller refused request %T: %v", request, o.response)
 	}
 	if _, heartbeat := request.(*kmsg.BrokerHeartbeatRequest); !heartbeat {

@@ -1,0 +1,149 @@
+package controller
+
+import (
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/metadata"
+	"leat/internal/record"
+)
+
+// removal takes a broker out of the in-sync sets and leaderships of all partitions. If its replicas may have lost the tails of their logs,
+// they are not eligible to lead any more either (KIP-966).
+func (m *Machine) removal(id int32, unclean bool) *task {
+	t := newTask()
+	t.broker, t.going = id, id
+	t.find = func() []place { return m.in(m.index.inSync[id]) }
+	if unclean {
+		t.unclean = id
+		t.find = func() []place { return m.in(m.index.inSync[id], m.index.eligible[id]) }
+	}
+	t.each = t.remove
+	return t
+}
+
+// remove takes the broker that goes out of the in-sync set of one partition.
+func (t *task) remove(d *decision, at place) {
+	p := d.partition(at)
+	if p == nil {
+		return
+	}
+	c := d.begin(at)
+	c.unclean = t.unclean
+	if slices.Contains(c.isr, t.broker) {
+		c.isr = without(c.isr, []int32{t.broker})
+	}
+	d.end(c)
+}
+
+// fencing fences a broker.
+func (m *Machine) fencing(id int32) *task {
+	t := m.removal(id, false)
+	t.last = func(_ time.Time, d *decision) any {
+		if b, ok := m.image().Broker(id); ok && !b.Fenced {
+			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: id, BrokerEpoch: b.Epoch, Fenced: 1})
+		}
+		return nil
+	}
+	return t
+}
+
+// unfencing unfences a broker, and looks for leaders where there are none, now that it is there.
+func (m *Machine) unfencing(b *metadata.Broker) *task {
+	t := newTask()
+	t.broker, t.coming = b.ID, b.ID
+	t.first = func(d *decision) {
+		d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: -1})
+	}
+	t.find = func() []place { return m.in(m.index.inSync[nobody]) }
+	t.each = func(d *decision, at place) {
+		if p := d.partition(at); p != nil && p.Leader == nobody {
+			d.end(d.begin(at))
+		}
+	}
+	return t
+}
+
+// shuttingDown moves everything away from a broker that wants to stop. It is known to be in controlled shutdown first, so that nobody
+// makes it a leader again.
+func (m *Machine) shuttingDown(b *metadata.Broker, s *session) *task {
+	t := m.removal(b.ID, false)
+	if !b.InControlledShutdown {
+		t.first = func(d *decision) {
+			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, InControlledShutdown: 1})
+		}
+	}
+	t.last = func(_ time.Time, d *decision) any {
+		s.leaving = m.nextOffset + int64(len(d.records))
+		return nil
+	}
+	return t
+}
+
+// losingDirs takes a broker out of the in-sync sets of the partitions in directories that failed.
+func (m *Machine) losingDirs(b *metadata.Broker, lost []record.UUID) *task {
+	t := newTask()
+	t.broker = b.ID
+	t.find = func() []place {
+		return slices.DeleteFunc(m.in(m.index.inSync[b.ID]), func(at place) bool {
+			return !slices.Contains(lost, partitionAt(m.image(), at).DirOf(b.ID))
+		})
+	}
+	t.each = func(d *decision, at place) {
+		if p := d.partition(at); p != nil && slices.Contains(lost, p.DirOf(b.ID)) {
+			d.going = b.ID // for this partition
+			t.remove(d, at)
+			d.going = t.going
+		}
+	}
+	t.last = func(_ time.Time, d *decision) any {
+		now, ok := m.image().Broker(b.ID)
+		if !ok || now.Epoch != b.Epoch {
+			return nil
+		}
+		// A broker without any directory halts by itself; an empty list in the record would mean that nothing changed.
+		rest := slices.DeleteFunc(slices.Clone(now.Dirs), func(dir record.UUID) bool { return slices.Contains(lost, dir) })
+		if len(rest) > 0 && len(rest) < len(now.Dirs) {
+			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, LogDirs: rest})
+		}
+		return nil
+	}
+	return t
+}
+
+// levelCordonedDirs is the level of metadata.version from which registrations know cordoned directories (4.3-IV0).
+const levelCordonedDirs = 30
+
+// noteDirs notes what a heartbeat says of the broker's directories: which failed, and which take no new replicas (KIP-1066). The last of
+// the tasks gives the answer to the heartbeat.
+func (m *Machine) noteDirs(b *metadata.Broker, r *kmsg.BrokerHeartbeatRequest, resp *kmsg.BrokerHeartbeatResponse) []*task {
+	var tasks []*task
+	level := m.image().Feature(metadata.FeatureMetadataVersion)
+	var lost, cordoned []record.UUID
+	for _, dir := range r.OfflineLogDirs {
+		lost = append(lost, dir)
+	}
+	for _, dir := range r.CordonedLogDirs {
+		cordoned = append(cordoned, dir)
+	}
+	if lost = among(b.Dirs, lost); level >= levelDirs && len(lost) > 0 {
+		tasks = append(tasks, m.losingDirs(b, lost))
+	}
+	t := newTask()
+	t.broker, t.find = b.ID, func() []place { return nil }
+	t.last = func(_ time.Time, d *decision) any {
+		now, ok := m.image().Broker(b.ID)
+		if ok && r.CordonedLogDirs != nil && level >= levelCordonedDirs && !sameDirs(cordoned, now.CordonedDirs) {
+			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, CordonedLogDirs: append([]record.UUID{}, cordoned...)})
+		}
+		return resp
+	}
+	return append(tasks, t)
+}
+
+// sameDirs reports whether two lists have the same directories.
+func sameDirs(a, b []record.UUID) bool {
+	return len(among(a, b)) == len(a) && len(among(b, a)) == len(b)
+}

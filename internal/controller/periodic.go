@@ -1,0 +1,104 @@
+package controller
+
+import (
+	"time"
+
+	"leat/internal/machine"
+)
+
+// schedule is when what is looked after from time to time is due next: soft state. A zero time: never.
+type schedule struct {
+	balance time.Time // leadership goes back to first replicas: auto.leader.rebalance.enable
+	rescue  time.Time // partitions without a leader get any: unclean.leader.election.enable, which may have changed since they lost theirs
+}
+
+func (m *Machine) newSchedule(now time.Time) schedule {
+	s := schedule{rescue: now.Add(m.rescueInterval())}
+	if m.cfg.Broker.Bool("auto.leader.rebalance.enable") {
+		s.balance = now.Add(m.balanceInterval())
+	}
+	return s
+}
+
+func (m *Machine) balanceInterval() time.Duration {
+	return time.Duration(m.cfg.Broker.Int64("leader.imbalance.check.interval.seconds")) * time.Second
+}
+
+func (m *Machine) rescueInterval() time.Duration {
+	return m.cfg.Broker.Millis("unclean.leader.election.interval.ms")
+}
+
+// earliest is the first of some times that are set, the zero time if none is.
+func earliest(times ...time.Time) time.Time {
+	var first time.Time
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+// due reports whether a time has come.
+func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
+
+// Tick implements machine.Machine: it goes on with what is under way; or fences the broker whose session ran out longest ago, one at a
+// time, so that each election sees the state that the one before left; or looks after what is due.
+func (m *Machine) Tick(now time.Time) machine.Result[Record] {
+	m.now, m.stepped = now, nil
+	switch {
+	case len(m.tasks) > 0:
+		if m.pause.After(now) {
+			return machine.Result[Record]{}
+		}
+		return m.goOn(now)
+	case due(m.sessions.due(m.image()), now):
+		if id, ok := m.sessions.expired(now, m.image()); ok {
+			return machine.Result[Record]{Records: m.run(now, m.fencing(id)).records}
+		}
+	case due(m.schedule.balance, now):
+		m.schedule.balance = now.Add(m.balanceInterval())
+		return machine.Result[Record]{Records: m.run(now, m.balancing()).records}
+	case due(m.schedule.rescue, now):
+		m.schedule.rescue = now.Add(m.rescueInterval())
+		return machine.Result[Record]{Records: m.run(now, m.rescuing()).records}
+	}
+	return machine.Result[Record]{}
+}
+
+// Due implements machine.Machine.
+func (m *Machine) Due() time.Time {
+	if len(m.tasks) > 0 {
+		if m.pause.After(m.now) {
+			return m.pause
+		}
+		return m.now
+	}
+	return earliest(m.sessions.due(m.image()), m.schedule.balance, m.schedule.rescue)
+}
+
+// balancing gives leadership back to the first replicas that are in sync.
+func (m *Machine) balancing() *task {
+	t := newTask()
+	t.find = func() []place { return m.in(m.index.unpreferred) }
+	t.each = func(d *decision, at place) {
+		if p := d.partition(at); p != nil && p.Leader != p.Replicas[0] {
+			c := d.begin(at)
+			c.election = preferFirst
+			d.end(c)
+		}
+	}
+	return t
+}
+
+// rescuing gives a leader to partitions without one, where losing records is allowed.
+func (m *Machine) rescuing() *task {
+	t := newTask()
+	t.find = func() []place { return m.in(m.index.inSync[nobody]) }
+	t.each = func(d *decision, at place) {
+		if p := d.partition(at); p != nil && p.Leader == nobody && d.settings(at.topic).anyLeader {
+			d.end(d.begin(at))
+		}
+	}
+	return t
+}
