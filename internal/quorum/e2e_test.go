@@ -79,7 +79,7 @@ func configWith(t testing.TB, fsys fs.FS, dir string, log quorum.LogSettings, fa
 
 func do[T kmsg.Response](t testing.TB, q *quorum.Quorum, request kmsg.Request) T {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	request.SetVersion(request.MaxVersion())
 	resp, err := q.Do(ctx, security.Anonymous, request)

@@ -15,7 +15,7 @@ import (
 
 // A topic is deleted before each file operation of a cleaning: that must not touch the directory's standing, nor the next topic of that name.
 func TestADeletionAtEveryStepOfACompactionHarmsNobody(t *testing.T) {
-	for n := 1; ; n++ {
+	for n := 1; ; n += stride() {
 		mem := fs.NewMem()
 		s, l := compactedLog(t, faultConfig(t, mem), testCompaction)
 		fillKeys(t, l, 0, 14)

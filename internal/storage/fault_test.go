@@ -67,7 +67,7 @@ func storyOf(t *testing.T, mem *fs.Mem, cfg LogConfig) (acked []string, errs []e
 
 func TestEveryFaultIsReportedAndLosesNothingAcknowledged(t *testing.T) {
 	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
-		for n := 1; ; n++ {
+		for n := 1; ; n += stride() {
 			mem := fs.NewMem()
 			failed := failNth(mem, n, cause)
 			acked, errs := story(t, mem)
@@ -196,7 +196,7 @@ func TestAFailedSyncTakesTheDirectoryOffline(t *testing.T) {
 // TestACrashKeepsWhatWasSynced stops the machine at random moments: whatever unsynced pages survive, the log opens, holds everything
 // below the last recovery point that its checkpoint could know, and holds nothing that was never appended.
 func TestACrashKeepsWhatWasSynced(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range some(400) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		mem := fs.NewMem()
 		cfg := testStoreConfig(t, mem, "/data")
@@ -249,7 +249,7 @@ func TestACrashKeepsWhatWasSynced(t *testing.T) {
 // TestACrashAfterTruncationLeavesNoHole does the same with a follower's log that is cut and goes on with other records. What was cut
 // may come back after a crash, as in Kafka; a hole, a mixture or a lost synced record may not.
 func TestACrashAfterTruncationLeavesNoHole(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range some(400) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		mem := fs.NewMem()
 		cfg := testStoreConfig(t, mem, "/data")

@@ -403,7 +403,7 @@ func TestATruncatedLogIsNotTakenForTheOneBefore(t *testing.T) {
 // Power is lost, or the process killed, before each file operation of a stop: the next start finds everything that was synced, and after a
 // kill everything.
 func TestEveryCrashWhileClosing(t *testing.T) {
-	for step := 0; ; step++ {
+	for step := 0; ; step += stride() {
 		mem := fs.NewMem()
 		cfg := testStoreConfig(t, mem, "/data")
 		s := openTestStore(t, cfg)

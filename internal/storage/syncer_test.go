@@ -68,7 +68,7 @@ func (w *waiters) append(p *waitingProducer, batch []byte) error {
 
 // The power fails at any moment while producers of several logs share the syncer of their directory: what was acknowledged is there.
 func TestPowerLossNeverLosesWhatAGroupCommitAcknowledged(t *testing.T) {
-	seeds := uint64(150)
+	seeds := some(150)
 	if testing.Short() {
 		seeds = 20
 	}

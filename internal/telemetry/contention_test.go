@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -49,19 +50,22 @@ func TestWaitingIsRecordedWhileItsProfileIsAskedFor(t *testing.T) {
 		c.r.set = set
 	}
 	// What blocks meanwhile is in the profile.
-	blocked := make(chan struct{})
-	time.AfterFunc(100*time.Millisecond, func() {
-		c := make(chan int)
-		time.AfterFunc(50*time.Millisecond, func() { close(c) })
-		waitsHere(c)
-		close(blocked)
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for !over.Load() {
+			c := make(chan int)
+			time.AfterFunc(10*time.Millisecond, func() { close(c) })
+			waitsHere(c)
+		}
 	})
 	zipped, err := gzip.NewReader(strings.NewReader(get("/debug/pprof/block?seconds=1")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	profile, err := io.ReadAll(zipped)
-	<-blocked
+	over.Store(true)
+	wg.Wait()
 	if err != nil || !strings.Contains(string(profile), "telemetry.waitsHere") {
 		t.Errorf("a profile of %d bytes without what waited, %v", len(profile), err)
 	}
