@@ -57,6 +57,15 @@ func (r *reader) int32() int32 {
 	return int32(binary.BigEndian.Uint32(r.b[r.pos-4:]))
 }
 
+func (r *reader) int64() int64 {
+	if r.left() < 8 {
+		r.fail()
+		return 0
+	}
+	r.pos += 8
+	return int64(binary.BigEndian.Uint64(r.b[r.pos-8:]))
+}
+
 // uvarint reads at most five bytes that hold at most 32 bits.
 func (r *reader) uvarint() uint32 {
 	var v uint32
