@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"leat/internal/record"
 )
@@ -33,6 +34,7 @@ func (w *world) checkAll(p *part, n uint64) {
 		}
 		at = next
 	}
+	w.checkKeys(p)
 	if got, want := p.log.Producers(), p.states(); !slices.Equal(got, want) {
 		w.failf("%s: producers\n%+v, expected\n%+v", p.tp, got, want)
 	}
@@ -85,7 +87,7 @@ func (w *world) readOnce(p *part, at int64, maxBytes int, iso Isolation, minOne 
 	defer s.Release()
 	want := p.from(at)
 	if s.Len() == 0 {
-		if at < bound && len(want) > 0 && want[0].last < bound && (minOne || len(want[0].raw) <= maxBytes) {
+		if at < bound && len(want) > 0 && want[0].last < bound && (minOne || len(p.raw(want[0])) <= maxBytes) {
 			w.failf("%s: read at %d gives nothing, bound %d, max bytes %d", p.tp, at, bound, maxBytes)
 		}
 		return at
@@ -97,14 +99,14 @@ func (w *world) readOnce(p *part, at int64, maxBytes int, iso Isolation, minOne 
 	size := len(got)
 	for i := 0; len(got) > 0; i++ {
 		switch {
-		case i == len(want) || len(got) < len(want[i].raw) || string(got[:len(want[i].raw)]) != string(want[i].raw):
-			w.failf("%s: read at %d: batch %d is %s", p.tp, at, i, describe(got, want[min(i, len(want)):]))
+		case i == len(want) || !strings.HasPrefix(string(got), string(p.raw(want[i]))):
+			w.failf("%s: read at %d: batch %d is %s", p.tp, at, i, p.describe(got, want[min(i, len(want)):]))
 		case want[i].last >= bound:
 			w.failf("%s: read at %d shows offset %d, bound is %d", p.tp, at, want[i].last, bound)
 		case size > maxBytes && (i > 0 || !minOne):
 			w.failf("%s: read at %d gives %d bytes, allowed are %d", p.tp, at, size, maxBytes)
 		}
-		got = got[len(want[i].raw):]
+		got = got[len(p.raw(want[i])):]
 		if len(got) > 0 {
 			continue
 		}
@@ -119,10 +121,10 @@ func (w *world) readOnce(p *part, at int64, maxBytes int, iso Isolation, minOne 
 	return s.NextOffset
 }
 
-func describe(got []byte, want []*modelBatch) string {
+func (m *modelLog) describe(got []byte, want []*modelBatch) string {
 	text := "nothing expected"
 	if len(want) > 0 {
-		text = fmt.Sprintf("expected offsets %d to %d in %d bytes", want[0].base, want[0].last, len(want[0].raw))
+		text = fmt.Sprintf("expected offsets %d to %d in %d bytes", want[0].base, want[0].last, len(m.raw(want[0])))
 	}
 	if b, _, err := record.Split(got); err == nil {
 		return fmt.Sprintf("offsets %d to %d in %d bytes, %s", b.BaseOffset(), b.LastOffset(), len(b), text)
@@ -247,8 +249,9 @@ func (w *world) takeOver(p *part) {
 	if o.LogEnd < p.synced || o.LogStart < p.kept || o.LogStart > max(p.start, p.synced, p.deleted) {
 		w.failf("%s: offsets %+v, synced up to %d, start %d (checkpoint %d)", p.tp, o, p.synced, p.start, p.kept)
 	}
-	known, was := p.from(o.LogStart), p.batches
+	known, was, wasStart := p.written(o.LogStart), p.batches, p.start
 	left := slices.Clone(was[:len(was)-len(known)])
+	found := map[*modelBatch]bool{}
 	for at := o.LogStart; at < o.LogEnd; {
 		s, err := p.log.Read(at, 1<<20, ReadLogEnd, true)
 		w.must(err)
@@ -262,12 +265,13 @@ func (w *world) takeOver(p *part) {
 		for len(b) > 0 {
 			batch, rest, err := record.Split(b)
 			w.must(err)
-			left, b = append(left, w.recognise(p, batch, left)), rest
+			x := w.recognise(p, batch, left)
+			left, b, found[x] = append(left, x), rest, true
 		}
 		at = s.NextOffset
 	}
-	for i, b := range known {
-		if b.last < p.synced && (len(was)-len(known)+i >= len(left) || left[len(was)-len(known)+i] != b) {
+	for _, b := range known {
+		if b.last < p.synced && !found[b] && !p.mayBeGone(b) {
 			w.failf("%s: offsets %d to %d were synced and are gone", p.tp, b.base, b.last)
 		}
 	}
@@ -276,6 +280,12 @@ func (w *world) takeOver(p *part) {
 		p.batches = nil
 		for b := left[n-1]; b != nil; b = b.before {
 			p.batches = append(p.batches, b)
+			if b.last >= o.LogStart && !found[b] {
+				if !p.mayBeGone(b) {
+					w.failf("%s: offsets %d to %d are missing, those behind them are there", p.tp, b.base, b.last)
+				}
+				p.adopt(b, nil)
+			}
 		}
 		slices.Reverse(p.batches)
 	} else {
@@ -286,21 +296,44 @@ func (w *world) takeOver(p *part) {
 	}
 	p.start, p.hw, p.end, p.kept = o.LogStart, o.HighWatermark, o.LogEnd, min(p.kept, o.LogStart)
 	p.replay()
+	w.takeOverCompacted(p, wasStart)
 }
 
 // recognise finds the batch that lies behind others in a log among those that were appended behind just those.
 func (w *world) recognise(p *part, batch record.Batch, behind []*modelBatch) *modelBatch {
 	var before *modelBatch
+	var reason error
 	if n := len(behind); n > 0 {
 		before = behind[n-1]
 	}
-	ever := p.ever[string(batch)]
+	ever := slices.Clone(p.ever[string(batch)])
+	if len(p.maybe) > 0 {
+		ever = append(ever, p.written(batch.BaseOffset())...)
+	}
+	appended := false
 	for _, b := range ever {
-		if b.before == before || before == nil {
+		if b.base != batch.BaseOffset() {
+			continue
+		}
+		appended = true
+		f, err := p.known(b, batch)
+		if err != nil {
+			reason = err
+			continue
+		}
+		c := b.before
+		for c != before && c != nil && p.mayBeGone(c) {
+			c = c.before
+		}
+		if c == before || before == nil {
+			p.adopt(b, f)
 			return b
 		}
 	}
-	if len(ever) == 0 {
+	if reason != nil {
+		w.failf("%s: %v", p.tp, reason)
+	}
+	if !appended {
 		w.failf("%s: batch %d to %d was never appended", p.tp, batch.BaseOffset(), batch.LastOffset())
 	}
 	w.failf("%s: batch %d to %d was appended, but not behind the one that stands before it, which ends with %d",
@@ -348,14 +381,15 @@ func (w *world) retainNow(p *part) {
 	}
 	var left int64
 	for _, b := range p.from(start) {
-		left += int64(len(b.raw))
+		left += int64(len(p.raw(b)))
 	}
 	for _, b := range p.from(p.start) {
 		if b.last >= start {
 			break
 		}
-		old := cfg.RetentionMs >= 0 && (w.now.UnixMilli()-b.maxTimestamp > cfg.RetentionMs.Milliseconds() || b.maxTimestamp > w.now.UnixMilli())
-		if !old && (cfg.RetentionBytes < 0 || left < cfg.RetentionBytes) {
+		greatest := p.form(b).greatest()
+		old := cfg.RetentionMs >= 0 && (w.now.UnixMilli()-greatest > cfg.RetentionMs.Milliseconds() || greatest > w.now.UnixMilli())
+		if !cfg.Delete || !old && (cfg.RetentionBytes < 0 || left < cfg.RetentionBytes) {
 			w.failf("%s: offsets %d to %d are deleted, retention.ms=%d retention.bytes=%d, %d bytes are left", p.tp, b.base, b.last,
 				cfg.RetentionMs.Milliseconds(), cfg.RetentionBytes, left)
 		}

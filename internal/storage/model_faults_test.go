@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,25 +15,43 @@ import (
 // copied is the model of a log as it is now.
 func (m *modelLog) copied() *modelLog {
 	c := *m
-	c.ever = maps.Clone(m.ever)
-	c.replay()
+	c.ever, c.forms, c.excused, c.maybe = maps.Clone(m.ever), maps.Clone(m.forms), maps.Clone(m.excused), slices.Clone(m.maybe)
+	c.producers = map[int64]*modelProducer{}
+	for id, p := range m.producers {
+		p := *p
+		p.recent = slices.Clone(p.recent)
+		c.producers[id] = &p
+	}
 	return &c
 }
 
 // afterwards is a world that finds what is left of another one in mem, with models that promise what held both before and after the step
 // during which it was lost. unsure is a log of which nothing is promised.
 func (w *world) afterwards(mem *fs.Mem, before []*modelLog, unsure int) *world {
-	again := &world{mem: mem, now: w.now, cfg: w.cfg, set: w.set, gaps: w.gaps, made: w.made}
+	again := &world{mem: mem, now: w.now, cfg: w.cfg, set: w.set, gaps: w.gaps, made: w.made, offsets: w.offsets}
 	for i, p := range w.parts {
 		m := p.copied()
 		m.synced, m.kept, m.durable = min(m.synced, before[i].synced), min(m.kept, before[i].kept), m.durable && before[i].durable
 		m.deleted, m.start = max(m.deleted, m.start, before[i].start, before[i].deleted), min(m.start, before[i].start)
+		m.point, m.midway = max(m.point, before[i].point), true
+		m.maybe = append(m.maybe, before[i].formsBefore(m))
 		if i == unsure {
 			m.synced, m.kept, m.durable, m.unsure = 0, 0, false, true
 		}
 		again.parts = append(again.parts, &part{modelLog: m, tp: p.tp, id: p.id})
 	}
 	return again
+}
+
+// formsBefore is the forms of batches that look otherwise later.
+func (m *modelLog) formsBefore(later *modelLog) map[*modelBatch]*modelForm {
+	list := map[*modelBatch]*modelForm{}
+	for b := range later.forms {
+		if f := m.form(b); f != later.form(b) {
+			list[b] = f
+		}
+	}
+	return list
 }
 
 // inspect opens what is left and compares.
@@ -120,7 +139,7 @@ func TestPropertyAnyOperationMayFail(t *testing.T) {
 		v := randomVariant(rng)
 		steps := newSteps(rng, 25, contentActions, otherActions)
 		for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
-			for n := 1; ; n++ {
+			for n := 1; ; n += stride() {
 				done, err := failAt(v, steps, n, cause)
 				if err != nil {
 					return shrunk(steps, fmt.Errorf("%+v: operation %d fails with %q: %w", v, n, cause, err), func(steps []step) error {

@@ -57,6 +57,7 @@ var otherActions = map[string]action{
 	"delete records": {5, (*world).deleteRecords},
 	"retention":      {3, (*world).retain},
 	"power":          {4, (*world).losePower},
+	"clean":          {12, (*world).clean},
 	"recreate":       {1, (*world).recreate},
 }
 
@@ -122,11 +123,11 @@ func (w *world) batch(p *part, base int64, spec record.BatchSpec, records []reco
 	w.must(err)
 	b = &modelBatch{
 		base: base, last: base + int64(len(records)) - 1, leaderEpoch: p.leaderEpoch, producerID: spec.ProducerID, epoch: spec.ProducerEpoch,
-		sequence: spec.BaseSequence, transaction: spec.Transactional, maxTimestamp: record.NoTimestamp,
+		sequence: spec.BaseSequence, transaction: spec.Transactional, modelForm: modelForm{newest: record.NoTimestamp},
 	}
 	for i, r := range records {
-		b.records = append(b.records, modelRecord{base + int64(i), r.Timestamp, string(r.Key), string(r.Value), r.Value == nil})
-		b.maxTimestamp = max(b.maxTimestamp, r.Timestamp)
+		b.records = append(b.records, modelRecord{base + int64(i), r.Timestamp, string(r.Key), string(r.Value), r.Value == nil, r.Key == nil})
+		b.newest = max(b.newest, r.Timestamp)
 	}
 	b.raw = placed(sent, base, p.leaderEpoch)
 	return sent, b
@@ -219,7 +220,7 @@ func (w *world) appendRepeat(p *part, s step) {
 	b := known.recent[len(known.recent)-1-back]
 	sent := placed(b.raw, 0, -1)
 	info, err := p.log.Append(sent, w.options(p, FromClient))
-	if errors.Is(err, ErrOutOfOrder) && p.reread && back > 0 || errors.Is(err, ErrInvalidTimestamp) && b.maxTimestamp > w.now.UnixMilli()+3600000 {
+	if errors.Is(err, ErrOutOfOrder) && p.reread && back > 0 || errors.Is(err, ErrInvalidTimestamp) && b.newest > w.now.UnixMilli()+3600000 {
 		return
 	}
 	w.must(err)
@@ -276,8 +277,9 @@ func (w *world) appendMarker(p *part, s step) {
 	ts := w.now.UnixMilli()
 	sent := record.AppendEndTxnMarker(nil, spec, ts, commit, coordinator)
 	b := &modelBatch{
-		raw: placed(sent, p.end, p.leaderEpoch), base: p.end, last: p.end, leaderEpoch: p.leaderEpoch, producerID: id, epoch: spec.ProducerEpoch,
-		control: true, commit: commit, coordinator: coordinator, maxTimestamp: ts, records: []modelRecord{{offset: p.end, timestamp: ts}},
+		modelForm: modelForm{raw: placed(sent, p.end, p.leaderEpoch), records: []modelRecord{{offset: p.end, timestamp: ts}}, newest: ts},
+		base:      p.end, last: p.end, leaderEpoch: p.leaderEpoch, producerID: id, epoch: spec.ProducerEpoch,
+		control: true, commit: commit, coordinator: coordinator,
 	}
 	w.appendAs(p, FromCoordinator, sent, b)
 }

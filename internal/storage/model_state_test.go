@@ -15,24 +15,23 @@ type modelRecord struct {
 	key       string
 	value     string
 	tombstone bool
+	keyless   bool
 }
 
 // modelBatch is one batch of the slice that a log is held against. Nothing in it is taken from the log under test: offsets and leader
 // epoch were written into raw by the model.
 type modelBatch struct {
-	raw          []byte
-	before       *modelBatch // what it was appended behind
-	records      []modelRecord
-	base, last   int64
-	leaderEpoch  int32
-	producerID   int64 // -1: none
-	epoch        int16
-	sequence     int32
-	transaction  bool
-	control      bool
-	commit       bool // of a control batch
-	coordinator  int32
-	maxTimestamp int64
+	modelForm               // as it was appended
+	before      *modelBatch // what it was appended behind
+	base, last  int64
+	leaderEpoch int32
+	producerID  int64 // -1: none
+	epoch       int16
+	sequence    int32
+	transaction bool
+	control     bool
+	commit      bool // of a control batch
+	coordinator int32
 }
 
 func (b *modelBatch) lastSequence() int32 {
@@ -87,12 +86,23 @@ type modelLog struct {
 	// ever is all batches that were appended at some time, by their bytes, with the batches that each was appended behind.
 	ever map[string][]*modelBatch
 
+	forms   map[*modelBatch]*modelForm   // what compaction made of batches
+	maybe   []map[*modelBatch]*modelForm // what one that was not finished may have made of them, or not yet
+	point   int64                        // up to where the log was compacted, -1: never
+	midway  bool                         // it was lost in the middle of a step
+	clear   int64                        // of what is below it, a cleaning may have left superseded records
+	buried  map[int64]bool               // tombstones whose time was over at a cleaning
+	excused map[int64]bool               // last records of a key that are gone: they were not the last when they went
+
 	leaderEpoch int32
 	next        int // number of the next record
 }
 
 func newModelLog(start int64) *modelLog {
-	return &modelLog{born: start, start: start, hw: start, end: start, synced: start, producers: map[int64]*modelProducer{}, ever: map[string][]*modelBatch{}}
+	return &modelLog{
+		born: start, start: start, hw: start, end: start, synced: start, point: -1, producers: map[int64]*modelProducer{},
+		ever: map[string][]*modelBatch{}, forms: map[*modelBatch]*modelForm{}, excused: map[int64]bool{}, buried: map[int64]bool{},
+	}
 }
 
 // offer notes batches that may be in the log from now on, whatever becomes of the attempt to append them.
@@ -116,7 +126,10 @@ func (m *modelLog) add(b *modelBatch) {
 }
 
 // account adds what a batch does to its producer.
-func (m *modelLog) account(b *modelBatch) {
+func (m *modelLog) account(b *modelBatch) { m.accountAs(b, b.newest) }
+
+// accountAs is account of a batch whose header has another greatest timestamp by now.
+func (m *modelLog) accountAs(b *modelBatch, newest int64) {
 	if b.producerID < 0 {
 		return
 	}
@@ -126,7 +139,7 @@ func (m *modelLog) account(b *modelBatch) {
 		m.producers[b.producerID] = p
 	}
 	p.setEpoch(b.epoch)
-	p.lastTime = b.maxTimestamp
+	p.lastTime = newest
 	if b.control {
 		if p.txnFirst >= 0 {
 			m.txns = append(m.txns, modelTxn{producerID: b.producerID, first: p.txnFirst, marker: b.base, aborted: !b.commit})
@@ -181,14 +194,18 @@ func (m *modelLog) truncate(offset int64) {
 		return
 	}
 	n, _ := slices.BinarySearchFunc(m.batches, offset, func(b *modelBatch, o int64) int { return cmp.Compare(b.last, o) })
+	for n > 0 && m.form(m.batches[n-1]).gone { // the log ends behind the last batch that is there
+		n--
+	}
 	end := m.born
 	if n > 0 {
 		end = m.batches[n-1].last + 1
 	}
 	m.batches = m.batches[:n:n]
 	m.end, m.hw, m.start, m.synced = end, min(m.hw, end), min(m.start, end), min(m.synced, end)
-	m.kept = min(m.kept, m.start)
+	m.kept, m.point = min(m.kept, m.start), min(m.point, m.end)
 	m.replay()
+	m.excuse()
 	m.reread = true
 }
 
@@ -197,18 +214,28 @@ func (m *modelLog) restart(offset int64) {
 	m.batches, m.producers, m.txns = nil, map[int64]*modelProducer{}, nil
 	m.born, m.start, m.hw, m.end = offset, offset, offset, offset
 	m.synced, m.kept, m.deleted, m.made = 0, 0, 0, true
+	m.point = min(m.point, offset)
 }
 
-// from is the batches that reach offset.
-func (m *modelLog) from(offset int64) []*modelBatch {
+// written is the batches that reach offset, also those that compaction took.
+func (m *modelLog) written(offset int64) []*modelBatch {
 	n, _ := slices.BinarySearchFunc(m.batches, offset, func(b *modelBatch, o int64) int { return cmp.Compare(b.last, o) })
 	return m.batches[n:]
+}
+
+// from is the batches that reach offset and are there.
+func (m *modelLog) from(offset int64) []*modelBatch {
+	list := m.written(offset)
+	if len(m.forms) == 0 {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(b *modelBatch) bool { return m.form(b).gone })
 }
 
 // atTime is the first record at or above the start whose timestamp is at least ts.
 func (m *modelLog) atTime(ts int64) (r modelRecord, ok bool) {
 	for _, b := range m.from(m.start) {
-		for _, r := range b.records {
+		for _, r := range m.form(b).records {
 			if r.offset >= m.start && r.timestamp >= ts {
 				return r, true
 			}
@@ -221,7 +248,7 @@ func (m *modelLog) atTime(ts int64) (r modelRecord, ok bool) {
 func (m *modelLog) latestTime() (ts int64) {
 	ts = record.NoTimestamp
 	for _, b := range m.from(m.start) {
-		for _, r := range b.records {
+		for _, r := range m.form(b).records {
 			if r.offset >= m.start {
 				ts = max(ts, r.timestamp)
 			}
@@ -249,7 +276,7 @@ func (m *modelLog) committed(from, to int64) (offsets []int64) {
 		if ended, aborted := m.decided(b); b.transaction && (!ended || aborted) {
 			continue
 		}
-		for _, r := range b.records {
+		for _, r := range m.form(b).records {
 			if r.offset >= from {
 				offsets = append(offsets, r.offset)
 			}
@@ -261,11 +288,14 @@ func (m *modelLog) committed(from, to int64) (offsets []int64) {
 // states is what the log should say of its producers.
 func (m *modelLog) states() (list []ProducerState) {
 	for _, id := range slices.Sorted(maps.Keys(m.producers)) {
-		p := m.producers[id]
-		list = append(list, ProducerState{
-			ProducerID: id, ProducerEpoch: p.epoch, LastSequence: p.lastSequence(), LastTimestamp: p.lastTime,
-			CoordinatorEpoch: p.coordinator, TxnStartOffset: p.txnFirst,
-		})
+		list = append(list, m.producers[id].state(id))
 	}
 	return list
+}
+
+func (p *modelProducer) state(id int64) ProducerState {
+	return ProducerState{
+		ProducerID: id, ProducerEpoch: p.epoch, LastSequence: p.lastSequence(), LastTimestamp: p.lastTime,
+		CoordinatorEpoch: p.coordinator, TxnStartOffset: p.txnFirst,
+	}
 }

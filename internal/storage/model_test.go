@@ -17,6 +17,7 @@ import (
 var (
 	long     = flag.Bool("long", false, "run the model tests with 10,000 seeds")
 	onlySeed = flag.Uint64("model.seed", 0, "run the model tests with this seed only")
+	seeds    = flag.String("model.seeds", "", "run the model tests with these seeds only, as 1-1000")
 )
 
 const (
@@ -41,6 +42,11 @@ func overSeedsUpTo(t *testing.T, last, lastLong uint64, run func(seed uint64) er
 	}
 	if *onlySeed > 0 {
 		first, last = *onlySeed, *onlySeed
+	}
+	if *seeds != "" {
+		if _, err := fmt.Sscanf(*seeds, "%d-%d", &first, &last); err != nil {
+			t.Fatalf("-model.seeds=%s: %v: give the first and the last, as 1-1000", *seeds, err)
+		}
 	}
 	var next atomic.Uint64
 	next.Store(first)

@@ -10,6 +10,7 @@ import (
 
 	"leat/internal/fs"
 	"leat/internal/record"
+	"leat/internal/storage/compact"
 )
 
 // world is a store with two logs, held against a slice each. Its schedulers do not run: their work is among the steps, so that a run is
@@ -23,6 +24,9 @@ type world struct {
 	parts []*part
 	now   time.Time
 	made  int // logs
+
+	worker  *cleanWorker
+	offsets *compact.OffsetMap
 }
 
 // part is a log and its model.
@@ -49,17 +53,41 @@ type variant struct {
 	segmentBytes, indexInterval, indexBytes, flushMessages int64
 	openFiles                                              int
 	encrypted                                              bool
+	compaction
+}
+
+// compaction is how logs are compacted, which shows.
+type compaction struct {
+	compact, keep           bool // keep: no retention beside it
+	dirtyRatio              float64
+	minLag, maxLag, deleted time.Duration
+	tightMap                bool // has room for a few keys
+}
+
+// randomCompaction is that of one run in two, and none otherwise.
+func randomCompaction(rng *rand.Rand) compaction {
+	c := compaction{compact: rng.IntN(2) == 0, keep: rng.IntN(3) > 0, maxLag: forever, tightMap: rng.IntN(4) == 0}
+	c.dirtyRatio = []float64{0, 0, 0.01, 0.5, 1}[rng.IntN(5)]
+	if rng.IntN(5) == 0 {
+		c.minLag = ms(3000)
+	}
+	if rng.IntN(4) == 0 || c.dirtyRatio == 1 {
+		c.maxLag = ms(10000)
+	}
+	c.deleted = []time.Duration{0, ms(2000), time.Minute, time.Hour}[rng.IntN(4)]
+	return c
 }
 
 func randomVariant(rng *rand.Rand) variant {
 	pick := func(list ...int64) int64 { return list[rng.IntN(len(list))] }
-	return variant{pick(2200, 3000, 6000, 20000, 1<<20), pick(0, 100, 300, 4096), pick(24, 64, 1<<20), pick(1, 1<<40, 1<<40), 1 + rng.IntN(3), rng.IntN(3) == 0}
+	return variant{pick(2200, 3000, 6000, 20000, 1<<20), pick(0, 100, 300, 4096), pick(24, 64, 1<<20), pick(1, 1<<40, 1<<40), 1 + rng.IntN(3), rng.IntN(3) == 0, randomCompaction(rng)}
 }
 
 func (v variant) config() LogConfig {
 	return LogConfig{
 		SegmentBytes: v.segmentBytes, IndexIntervalBytes: v.indexInterval, SegmentIndexBytes: v.indexBytes, FlushMessages: v.flushMessages,
-		RetentionMs: -1, RetentionBytes: -1, Delete: true, MaxMessageBytes: 1 << 20, Encrypted: v.encrypted,
+		RetentionMs: -1, RetentionBytes: -1, Delete: !v.compact || !v.keep, MaxMessageBytes: 1 << 20, Encrypted: v.encrypted,
+		Compact: v.compact, MinCleanableDirtyRatio: v.dirtyRatio, MinCompactionLag: v.minLag, MaxCompactionLag: v.maxLag, DeleteRetention: v.deleted,
 	}
 }
 
@@ -68,6 +96,10 @@ func newWorld(v variant, gaps bool) *world {
 	w := &world{
 		mem: fs.NewMem(), now: day0, cfg: v.config(), gaps: gaps,
 		set: Settings{MaxOpenFiles: v.openFiles, ProducerIDExpiration: 1 << 62, RecoveryThreadsPerDir: 1},
+	}
+	w.offsets = compact.NewOffsetMap(1<<16, 0.9)
+	if v.tightMap {
+		w.offsets = compact.NewOffsetMap(0, 0.1)
 	}
 	w.openStore()
 	for i := range int32(2) {
@@ -205,12 +237,15 @@ func (w *world) truncate(p *part, s step) {
 	}
 	w.must(p.log.TruncateTo(offset))
 	p.modelLog.truncate(offset)
+	p.believe(p.log.Producers())
+	w.cut(p)
 }
 
 func (w *world) restartAt(p *part, s step) {
 	offset := between(s.a, max(0, p.start-5), p.end+5)
 	w.must(p.log.TruncateFullyAndStartAt(offset))
 	p.restart(offset)
+	w.cut(p)
 }
 
 // find looks the logs up after the store was opened.
@@ -226,6 +261,7 @@ func (w *world) find(powerLost bool) {
 			w.make(p)
 		}
 		p.reread = true
+		p.believe(p.log.Producers())
 	}
 }
 

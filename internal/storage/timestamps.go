@@ -67,23 +67,15 @@ func (l *Log) OffsetForTimestamp(ts int64) (TimestampOffset, error) {
 // OffsetForMaxTimestamp finds the record with the greatest timestamp (the first such).
 func (l *Log) OffsetForMaxTimestamp() (TimestampOffset, error) {
 	return l.lookup(func(list []segmentView, logStart int64) (TimestampOffset, error) {
-		var best *segmentView
+		for len(list) > 1 && list[1].seg.base <= logStart {
+			list = list[1:]
+		}
 		for i := range list {
-			v := &list[i]
-			if i+1 < len(list) && list[i+1].seg.base <= logStart {
-				continue
-			}
-			if err := l.loadGreatest(v, logStart); err != nil {
+			if err := l.loadGreatest(&list[i], logStart); err != nil {
 				return noTimestamp, err
 			}
-			if v.timestamp >= 0 && (best == nil || v.timestamp > best.timestamp) {
-				best = v
-			}
 		}
-		if best == nil {
-			return noTimestamp, nil
-		}
-		return l.searchSegment(best, best.timestamp, logStart)
+		return l.greatestIn(list, logStart)
 	})
 }
 
