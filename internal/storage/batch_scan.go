@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 
+	"leat/internal/fs"
 	"leat/internal/record"
 )
 
@@ -48,6 +49,8 @@ func parseHeader(b []byte) (batchHeader, error) {
 			h.maxTimestamp = int64(binary.BigEndian.Uint64(b[18:]))
 		}
 		return h, nil
+	case h.magic > 2 && h.magic < 16: // further on it is damage
+		return h, fmt.Errorf("%w: %w", &newerForm{"batch of magic", int64(h.magic), "2"}, errBadHeader)
 	}
 	return h, errBadHeader
 }
@@ -100,7 +103,7 @@ func (s *scanner) next() (batchHeader, int64, error) {
 	}
 	want := min(int64(record.HeaderSize), s.end-s.pos)
 	if s.pos < s.from || s.pos+want > s.from+int64(len(s.window)) {
-		n, err := s.r.ReadAt(s.buf[:min(int64(len(s.buf)), s.end-s.pos)], s.pos)
+		n, err := s.readAt(s.buf[:min(int64(len(s.buf)), s.end-s.pos)])
 		if int64(n) < want {
 			if err == nil || err == io.EOF {
 				err = io.ErrUnexpectedEOF
@@ -119,6 +122,14 @@ func (s *scanner) next() (batchHeader, int64, error) {
 	}
 	s.pos += h.size
 	return h, at, nil
+}
+
+// readAt reads at the position.
+func (s *scanner) readAt(p []byte) (int, error) {
+	if f, ok := s.r.(fs.File); ok {
+		return fs.ReadQuickly(f, p, s.pos)
+	}
+	return s.r.ReadAt(p, s.pos)
 }
 
 // header is the header of the magic 2 batch that next returned for position at; valid until the next call.

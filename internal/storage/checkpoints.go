@@ -30,6 +30,11 @@ func (d *logDir) readCheckpoints() (b loadBase, err error) {
 	if b.logStarts, err = readOffsets(fsys, filepath.Join(d.path, logStartFile)); err != nil {
 		return b, fmt.Errorf("log directory %s: %w", d.path, err)
 	}
+	for _, name := range []string{recoveryPointFile, highWatermarkFile, cleanerPointFile} {
+		if _, err := readOffsets(fsys, filepath.Join(d.path, name)); errors.Is(err, ErrNewer) {
+			return b, fmt.Errorf("log directory %s: %w", d.path, err)
+		}
+	}
 	if b.recoveryPoints, err = readOffsets(fsys, filepath.Join(d.path, recoveryPointFile)); errors.Is(err, ErrCorrupt) {
 		d.store.logger.Warn("recovery points not readable, all logs are checked from the beginning", "dir", d.path, "err", err)
 		b.recoveryPoints, b.clean, b.brokerEpoch, err = nil, false, -1, nil
@@ -110,7 +115,7 @@ func (d *logDir) checkpoint(write func([]*Log) error) {
 func (d *logDir) checkpointed(err error) {
 	if err != nil {
 		err = fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
-		if IsFull(err) {
+		if IsFull(err) || passing(err) { // the next one tells the same, and later
 			d.store.logger.Error("checkpoint not written", "dir", d.path, "err", err)
 			return
 		}

@@ -84,7 +84,7 @@ func (t *toClean) holdYoung(list []segmentView, since int64) error {
 		if v.seg.base >= t.limit {
 			return nil
 		}
-		if err := v.load(t.log.fsys); err != nil {
+		if err := t.log.loadTime(v); err != nil {
 			return err
 		}
 		if v.timestamp > since {

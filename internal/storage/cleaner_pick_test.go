@@ -158,7 +158,7 @@ func TestTheCleanerCheckpointFollowsTruncationAndDeletion(t *testing.T) {
 	if err := l.TruncateTo(60); err != nil {
 		t.Fatal(err)
 	}
-	if want := fmt.Sprintf("0\n1\norders 3 %d\n", l.Offsets().LogEnd); file() != want {
+	if want := string(formatOffsets([]partitionOffset{{l.tp, l.Offsets().LogEnd}})); file() != want {
 		t.Errorf("after a truncation: %q, want %q", file(), want)
 	}
 	if err := s.Delete(l.tp); err != nil {

@@ -190,7 +190,7 @@ func TestCompactionKeepsTheLastValueOfEachKey(t *testing.T) {
 				t.Errorf("%d records are left of %d", after, before)
 			}
 			b, err := fs.ReadFile(fsys, filepath.Join(dir, cleanerPointFile))
-			if want := fmt.Sprintf("0\n1\norders 3 %d\n", l.active().base); err != nil || string(b) != want {
+			if want := string(formatOffsets([]partitionOffset{{l.tp, l.active().base}})); err != nil || string(b) != want {
 				t.Errorf("checkpoint %q, %v; want %q", b, err, want)
 			}
 			if n := cleanNow(s, day0); n != 0 {

@@ -24,6 +24,7 @@ type loadSpec struct {
 	highWatermark int64
 	known         *cleanLog   // what the last clean stop knew of it; nil if nothing
 	resume        *resumption // where its recovery begins; nil: with the segment of the recovery point
+	whole         bool        // with the first one: what was synced is read, too, and taken for synced all the same
 }
 
 // listing is what a log's directory holds.
@@ -105,16 +106,24 @@ func (l *Log) removeOrphans(ls listing) error {
 
 // load brings up the log from its files.
 func (l *Log) load(ctx context.Context, spec loadSpec) error {
+	epochs, unreadable := readEpochs(l.fsys, l.name(epochFile))
+	if errors.Is(unreadable, ErrNewer) {
+		return fmt.Errorf("open %s: %w", l.tp, unreadable)
+	}
 	ls, err := l.list()
 	if err != nil {
 		return l.diskError("open", err)
 	}
 	l.snapshot = ls.snapshot
-	if l.epochs, err = readEpochs(l.fsys, l.name(epochFile)); err != nil {
+	if err := l.checkSnapshotVersion(); err != nil {
+		return fmt.Errorf("open %s: %w", l.tp, err)
+	}
+	l.epochs = epochs
+	if err := unreadable; err != nil {
 		// Found again in the batches below: a checkpoint that cannot be read is no reason to stop.
 		l.logger.Warn("leader epochs not readable, rebuilt from the log", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
 		l.epochs = epochHistory{dirty: true}
-		spec.clean, spec.trusted, spec.recoveryPoint = false, false, 0
+		spec.clean, spec.trusted, spec.whole = false, false, true
 	}
 	if !spec.clean { // a process that was killed leaves names, and files, that the disk may not have
 		l.newFiles, l.newDir, l.newMeta = true, true, !l.topicID.IsZero()
@@ -131,7 +140,9 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 	if len(l.segments) == 0 {
 		return l.loadEmpty(spec)
 	}
-	spec.resume = l.resume(spec, ls)
+	if !spec.whole {
+		spec.resume = l.resume(spec, ls)
+	}
 	recovered, err := l.loadSegments(ctx, spec, ls)
 	if err != nil {
 		return err
@@ -140,7 +151,13 @@ func (l *Log) load(ctx context.Context, spec loadSpec) error {
 	if from != recovered {
 		spec.resume = nil
 	}
-	return l.loadMarks(spec, from, ls.newestSnapshot())
+	if err := l.loadMarks(spec, from, ls.newestSnapshot()); err != nil {
+		return err
+	}
+	if recovered < 0 {
+		recovered = l.logEnd
+	}
+	return l.settleEpochs(recovered)
 }
 
 // loadEmpty starts a log without files.
@@ -163,6 +180,9 @@ func (l *Log) loadEmpty(spec loadSpec) error {
 // loadSegments checks the indexes, recovers what needs it and finds the log end offset. It returns the base of the first segment
 // that was recovered, or -1.
 func (l *Log) loadSegments(ctx context.Context, spec loadSpec, ls listing) (recovered int64, err error) {
+	if spec.whole {
+		return l.recoverFrom(ctx, 0, spec)
+	}
 	if !spec.clean {
 		return l.recoverFrom(ctx, l.segmentOf(spec.recoveryPoint), spec)
 	}

@@ -21,13 +21,14 @@ import (
 
 // logDir is one log directory and the host of its logs.
 type logDir struct {
-	store *Store
-	path  string
-	id    record.UUID
-	meta  metaProperties
-	lock  io.Closer
-	cause atomic.Pointer[error] // why it is offline
-	told  atomic.Int64          // when the log last said that it is full, in nanoseconds since 1970
+	store   *Store
+	path    string
+	id      record.UUID
+	meta    metaProperties
+	lock    io.Closer
+	cause   atomic.Pointer[error] // why it is offline
+	told    atomic.Int64          // when the log last said that it is full, in nanoseconds since 1970
+	starved atomic.Int64          // and that a sync lacked open files or memory
 
 	syncs     syncer
 	writeouts writeouts
@@ -145,10 +146,10 @@ func (d *logDir) identify() error {
 	cfg := &d.store.cfg
 	m := d.meta
 	if m.clusterID != "" && m.clusterID != cfg.ClusterID {
-		return fmt.Errorf("log directory %s belongs to cluster %s, this is cluster %s: use another directory: %w", d.path, m.clusterID, cfg.ClusterID, ErrForeignDir)
+		return fmt.Errorf("log directory %s belongs to cluster %s (%s), this is cluster %s: use another directory: %w", d.path, m.clusterID, metaPropertiesFile, cfg.ClusterID, ErrForeignDir)
 	}
 	if m.hasNode && m.nodeID != cfg.NodeID {
-		return fmt.Errorf("log directory %s belongs to node %d, node.id=%d: use another directory or node.id: %w", d.path, m.nodeID, cfg.NodeID, ErrForeignDir)
+		return fmt.Errorf("log directory %s belongs to node %d (%s), node.id=%d: use another directory or node.id: %w", d.path, m.nodeID, metaPropertiesFile, cfg.NodeID, ErrForeignDir)
 	}
 	d.id = m.dirID
 	if m.clusterID != "" && m.hasNode && !m.dirID.IsZero() {
@@ -425,7 +426,13 @@ func (d *logDir) syncSoon(l *Log, w SyncWaiter) { d.syncs.ask(l, w) }
 
 // syncFailed tells of a sync that nobody else has told of.
 func (d *logDir) syncFailed(l *Log, err error) {
-	if !isClosed(err) && !IsFull(err) && d.offline() == nil {
+	switch {
+	case isClosed(err), IsFull(err), d.offline() != nil: // somebody has told
+	case passing(err):
+		if seldom(&d.starved) {
+			d.store.logger.Error("flush failed, tried again every second", "dir", d.path, "err", err)
+		}
+	default:
 		d.store.logger.Error("flush failed", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
 	}
 }
@@ -441,16 +448,20 @@ func (d *logDir) offline() error {
 	return nil
 }
 
-// fullEvery is how often the log says that a directory is full, however many writes are refused meanwhile.
-const fullEvery = time.Minute
+// tellEvery is how often the log says that a directory lacks something, however much fails meanwhile.
+const tellEvery = time.Minute
+
+// seldom reports whether it is time to say something that was said last when told says, and notes that it is.
+func seldom(told *atomic.Int64) bool {
+	now, last := time.Now().UnixNano(), told.Load()
+	return (last == 0 || now-last >= int64(tellEvery)) && told.CompareAndSwap(last, now)
+}
 
 // full says that writes are refused until there is room; the directory stays in use.
 func (d *logDir) full(err error) {
-	now, last := time.Now().UnixNano(), d.told.Load()
-	if last != 0 && now-last < int64(fullEvery) || !d.told.CompareAndSwap(last, now) {
-		return
+	if seldom(&d.told) {
+		d.store.logger.Error("log directory full, writes are refused until there is room", "dir", d.path, "err", err)
 	}
-	d.store.logger.Error("log directory full, writes are refused until there is room", "dir", d.path, "err", err)
 }
 
 // failed takes the directory offline, once.

@@ -1,9 +1,11 @@
 package storage
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,7 +27,14 @@ type metaProperties struct {
 func parseMetaProperties(b []byte) (metaProperties, error) {
 	var m metaProperties
 	values := parseProperties(string(b))
-	if v := values["version"]; v != "1" && v != "0" {
+	v := values["version"]
+	if n, err := strconv.ParseInt(v, 10, 32); err == nil && n > 1 {
+		return m, &newerForm{"version", n, "1"}
+	}
+	if err := checkProperties(b); err != nil {
+		return m, err
+	}
+	if v != "1" && v != "0" {
 		return m, fmt.Errorf("version %.20q: known are 0 and 1", v)
 	}
 	m.clusterID = values["cluster.id"]
@@ -64,8 +73,26 @@ func parseProperties(text string) map[string]string {
 	return values
 }
 
+// propertiesSum begins a comment with the checksum of what follows it. Whoever writes the file anew, as Kafka does, drops it.
+const propertiesSum = "#crc32c="
+
 func (m metaProperties) format() []byte {
-	return fmt.Appendf(nil, "#\n#written by leat\ncluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", m.clusterID, m.dirID, m.nodeID)
+	values := fmt.Appendf(nil, "cluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", m.clusterID, m.dirID, m.nodeID)
+	out := fmt.Appendf(nil, "#\n#written by leat\n%s%08x\n", propertiesSum, crc32.Checksum(values, castagnoli))
+	return append(out, values...)
+}
+
+// checkProperties compares the checksum, if there is one.
+func checkProperties(b []byte) error {
+	_, rest, ok := bytes.Cut(b, []byte("\n"+propertiesSum))
+	if !ok {
+		return nil
+	}
+	stored, values, _ := bytes.Cut(rest, []byte("\n"))
+	if sum := fmt.Sprintf("%08x", crc32.Checksum(values, castagnoli)); sum != string(stored) {
+		return fmt.Errorf("its checksum is %.20q, of what is there it is %s: put back the copy of a backup, or delete that line if the file was changed on purpose", stored, sum)
+	}
+	return nil
 }
 
 // readMetaProperties reads the file of a directory; ok is false if there is none.

@@ -119,6 +119,7 @@ func TestARecoveryBeginsAtTheRecoveryPoint(t *testing.T) {
 					case "", "indexes longer":
 						// What was not synced, twice: checked, and its producers; two intervals; the window of a look at an entry.
 						limit := 2*(m.l.active().size-synced) + 2*1000 + 5*4096
+						limit += 2 * 4096 * int64(len(m.l.epochs.starts)) // and where an epoch begins
 						if !snapshot {
 							limit += synced // the producers' headers
 						}

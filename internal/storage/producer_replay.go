@@ -82,6 +82,9 @@ func (l *Log) loadSnapshot(limit int64) (producerTable, int64, error) {
 			return producerTable{}, 0, l.diskError("open", err)
 		}
 		entries, err := parseSnapshot(b)
+		if errors.Is(err, ErrNewer) {
+			return producerTable{}, 0, fmt.Errorf("open %s: %s: %w", l.tp, path, err)
+		}
 		if err != nil {
 			l.logger.Warn("producer snapshot not usable, removed", "topic", l.tp.Topic, "partition", l.tp.Partition, "file", path, "err", err)
 			if err := l.fsys.Remove(path); err != nil {

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"os"
 	"slices"
+	"strconv"
 )
 
 // A .snapshot file holds the producer table as of the offset in its name: version int16 (1), CRC-32C uint32 of all that
@@ -52,7 +55,11 @@ func parseSnapshot(b []byte) ([]producerEntry, error) {
 	if len(b) < snapshotHeaderSize {
 		return nil, fmt.Errorf("%w: %d bytes are shorter than its header", errSnapshot, len(b))
 	}
-	if v := binary.BigEndian.Uint16(b); v != snapshotVersion {
+	v := binary.BigEndian.Uint16(b)
+	if v > snapshotVersion && v < 100 { // further on it is damage
+		return nil, &newerForm{"version", int64(v), strconv.Itoa(snapshotVersion)}
+	}
+	if v != snapshotVersion {
 		return nil, fmt.Errorf("%w: version %d, known is %d", errSnapshot, v, snapshotVersion)
 	}
 	if stored, sum := binary.BigEndian.Uint32(b[2:]), crc32.Checksum(b[6:], castagnoli); stored != sum {
@@ -86,4 +93,27 @@ func parseSnapshotEntry(b []byte) producerEntry {
 		e.push(m)
 	}
 	return e
+}
+
+// checkSnapshotVersion refuses a log whose newest snapshot is of a later version, before anything of it is changed.
+func (l *Log) checkSnapshotVersion() error {
+	n := len(l.snapshot)
+	if n == 0 {
+		return nil
+	}
+	path := l.name(offsetName(l.snapshot[n-1], snapshotSuffix))
+	f, err := l.fsys.OpenFile(path, os.O_RDONLY, 0)
+	if err != nil {
+		return l.diskError("open", err)
+	}
+	var header [snapshotHeaderSize]byte
+	read, err := f.ReadAt(header[:], 0)
+	_ = f.Close() // only read
+	if err != nil && err != io.EOF {
+		return l.diskError("open", err)
+	}
+	if _, err := parseSnapshot(header[:read]); errors.Is(err, ErrNewer) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }

@@ -28,10 +28,12 @@ type readPlan struct {
 	size      int64 // of the segment
 	last      bool  // no segment follows
 	nextBase  int64 // of the segment that follows
+	limit     int64 // no batch of the segment reaches it
 	truncates int64
 
 	start     int64 // position of the batch with offset, if startKnown; else where to begin the search, if view.found
 	exact     bool
+	atTail    bool // start is among the newest boundaries
 	startView indexView
 
 	end      int64 // position of bound in this segment, if endKnown
@@ -122,9 +124,10 @@ func (l *Log) plan(offset int64, iso Isolation) (readPlan, error) {
 		return readPlan{}, errLeaving
 	}
 	p.size = p.seg.size
-	p.last = i == len(l.segments)-1
+	p.last, p.limit = i == len(l.segments)-1, l.logEnd
 	if !p.last {
 		p.nextBase = l.segments[i+1].base
+		p.limit = p.nextBase
 	}
 	l.planStart(&p)
 	l.planEnd(&p)
@@ -134,8 +137,12 @@ func (l *Log) plan(offset int64, iso Isolation) (readPlan, error) {
 func (l *Log) planStart(p *readPlan) {
 	if p.last {
 		if p.start, p.exact = l.marks.find(p.offset); p.exact {
+			p.atTail = true
 			return
 		}
+	}
+	if p.start, p.exact = l.trail.Load().find(p.seg, p.truncates, p.offset); p.exact {
+		return
 	}
 	if p.offset <= p.seg.base {
 		p.startView = indexView{found: true}
@@ -173,6 +180,9 @@ func (l *Log) readSegment(p *readPlan, maxBytes int, minOne bool) (Slice, error)
 	}
 	s.position = p.start
 	end, next, err := l.cut(p, f, int64(maxBytes), minOne)
+	if err == nil && end > p.start && (next <= p.offset || next > p.limit) {
+		err = fmt.Errorf("before position %d: a batch ends with offset %d: %w", end, next-1, errBadHeader)
+	}
 	if err == nil && end > p.start {
 		end, next, err = beforeDamage(f, p.start, end, next)
 	}
@@ -181,6 +191,7 @@ func (l *Log) readSegment(p *readPlan, maxBytes int, minOne bool) (Slice, error)
 		return Slice{}, err
 	}
 	s.length, s.NextOffset = int(end-p.start), next
+	l.leaveTrail(p, &s)
 	return s, nil
 }
 
@@ -193,7 +204,11 @@ func (l *Log) findStart(p *readPlan, f fs.File) error {
 	if err != nil {
 		return err
 	}
-	_, p.start, err = locate(f, from, p.size, p.offset)
+	h, at, err := locate(f, from, p.size, p.offset)
+	if err == nil && h.lastOffset >= p.limit {
+		return fmt.Errorf("position %d: offset %d, the segment ends at %d: %w", at, h.lastOffset, p.limit, errBadHeader)
+	}
+	p.start = at
 	return err
 }
 
@@ -226,6 +241,11 @@ func (l *Log) cut(p *readPlan, f fs.File, maxBytes int64, minOne bool) (end, nex
 	l.mu.RLock()
 	view := p.seg.viewPosition(limit)
 	l.mu.RUnlock()
+	if !view.found {
+		if end, next, ok := hop(f, p, limit); ok {
+			return end, next, nil
+		}
+	}
 	from, err := p.seg.resolve(l.fsys, view, limit, keyPosition)
 	if err != nil {
 		return 0, 0, err
@@ -284,7 +304,7 @@ func (l *Log) abortedInSegment(seg *segment, from, to int64, list *[]Aborted) (d
 	if count == 0 {
 		return false, nil
 	}
-	txns, err := readTxnIndex(l.fsys, seg.path(txnIndexSuffix), count)
+	txns, err := l.readAborted(seg, count)
 	if err != nil {
 		return false, fmt.Errorf("read %s at offset %d: %w: %w", l.tp, from, err, ErrCorrupt)
 	}

@@ -27,7 +27,7 @@ func (l *Log) recoverFrom(ctx context.Context, first int, spec loadSpec) (recove
 	l.epochs.truncateEnd(recovered) // the file may tell of records that are gone; those that are there tell for themselves
 	for i := first; i < len(l.segments); i++ {
 		if i > first {
-			if err := l.checkContinues(i); err != nil {
+			if err := l.checkContinues(i, spec.recoveryPoint); err != nil {
 				return -1, err
 			}
 			if i == len(l.segments) {
@@ -44,13 +44,13 @@ func (l *Log) recoverFrom(ctx context.Context, first int, spec loadSpec) (recove
 
 // checkContinues looks at how the segment with index i follows what was recovered before it. When the machine stops, the end of an
 // unsynced segment may be lost while the next one survives; what follows such a hole is no continuation and goes. An empty segment that begins
-// too early is a roll that failed.
-func (l *Log) checkContinues(i int) error {
+// too early is a roll that failed. What begins up to the recovery point was synced, and a hole before it is older than the crash.
+func (l *Log) checkContinues(i int, recoveryPoint int64) error {
 	seg := l.segments[i]
 	switch {
 	case seg.base < l.logEnd && seg.size > 0:
-		return fmt.Errorf("open %s: %s begins at offset %d, the segment before it ends at %d: %w", l.tp, seg.file.path, seg.base, l.logEnd, ErrCorrupt)
-	case seg.base < l.logEnd, seg.base > l.logEnd && !l.holeIsMeant(i):
+		return fmt.Errorf("open %s: %s begins at offset %d, the segment before it, %s, ends at %d: %w", l.tp, seg.file.path, seg.base, l.segments[i-1].file.path, l.logEnd, ErrCorrupt)
+	case seg.base < l.logEnd, seg.base > max(l.logEnd, recoveryPoint) && !l.holeIsMeant(i):
 		return l.dropFrom(i)
 	}
 	return nil
@@ -134,7 +134,7 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	seg.offsets = sparseIndex{width: indexEntrySize}
 	seg.times = sparseIndex{width: timeIndexEntrySize}
 	seg.segmentTail = emptyTail(seg.base)
-	walk := recoveryWalk{r: f, size: seg.size, base: seg.base, next: seg.base, verifyFrom: recoveryPoint}
+	walk := recoveryWalk{r: f, size: seg.size, base: seg.base, next: seg.base, verifyFrom: recoveryPoint, compacted: l.cfg.Load().Compact}
 	if resume != nil && resume.seg == seg {
 		resume.begin(&walk)
 	}
@@ -159,6 +159,10 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 		if err := l.cutTorn(seg, f, &walk, bad); err != nil {
 			return err
 		}
+		if walk.misled { // indexes and epochs know of a batch that is gone
+			l.epochs.truncateEnd(walk.next)
+			return l.recoverSegment(ctx, seg, recoveryPoint, resume)
+		}
 	}
 	if err := l.reclaim(seg, f); err != nil {
 		return l.diskError("recover", err)
@@ -171,7 +175,7 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	}
 	if cut {
 		if err := l.syncIndexFiles(seg); err != nil {
-			return l.syncError("recover", err)
+			return l.unsyncedError("recover", err)
 		}
 	}
 	seg.offsets.pendingWritten()
@@ -183,6 +187,9 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 func (l *Log) cutTorn(seg *segment, f cuttable, walk *recoveryWalk, bad error) error {
 	if !errors.Is(bad, errBadHeader) && !errors.Is(bad, io.ErrUnexpectedEOF) && !errors.Is(bad, fs.ErrDamaged) {
 		return l.diskError("recover", bad)
+	}
+	if errors.Is(bad, ErrNewer) {
+		return fmt.Errorf("open %s: %s: position %d: %w", l.tp, seg.file.path, walk.position, bad)
 	}
 	if walk.next < walk.verifyFrom {
 		return fmt.Errorf("open %s: %s: position %d: %w: offset %d was synced, so this is damage, not a torn write; "+
@@ -214,6 +221,10 @@ type recoveryWalk struct {
 	base       int64 // of the segment
 	next       int64 // offset expected at least
 	verifyFrom int64
+	compacted  bool                     // gaps are to be expected
+	began      bool                     // a batch was read
+	misled     bool                     // the batch before was taken for good, and is not
+	gap        struct{ at, next int64 } // the last batch with offsets missing before it: its position, and the first of those
 	buf        []byte
 	from       int64 // position of buf[0]
 }
@@ -263,8 +274,8 @@ func (w *recoveryWalk) batch() (batchHeader, int64, error) {
 	if h.lastOffset-w.base > 1<<31-1 {
 		return h, w.position, fmt.Errorf("offset %d is too far from the segment's base %d: %w", h.lastOffset, w.base, errBadHeader)
 	}
-	if h.lastOffset < w.next {
-		return h, w.position, fmt.Errorf("offset %d, expected at least %d: %w", h.lastOffset, w.next, errBadHeader)
+	if err := w.follows(h); err != nil {
+		return h, w.position, err
 	}
 	if h.magic == 2 && h.lastOffset >= w.verifyFrom {
 		b, err := w.window(h.size)
@@ -279,4 +290,28 @@ func (w *recoveryWalk) batch() (batchHeader, int64, error) {
 	w.position += h.size
 	w.next = h.lastOffset + 1
 	return h, at, nil
+}
+
+// follows looks at how a batch follows the one before. The CRC does not cover the base offset: one that was damaged upwards leaves a gap, as
+// compaction does, but the batch after it, or what was synced, then shows that there was none.
+func (w *recoveryWalk) follows(h batchHeader) error {
+	first := h.lastOffset
+	if h.magic == 2 && w.began {
+		first = h.baseOffset
+	}
+	if first < w.next {
+		if w.gap.at > 0 || w.gap.next > 0 {
+			w.position, w.next, w.misled = w.gap.at, w.gap.next, true
+			return fmt.Errorf("a batch jumps over offset %d, and the one behind it begins with %d: %w", w.gap.next, first, errBadHeader)
+		}
+		return fmt.Errorf("offset %d, expected at least %d: %w", first, w.next, errBadHeader)
+	}
+	if h.magic == 2 && first > w.next && w.began {
+		if w.next < w.verifyFrom && first > w.verifyFrom && !w.compacted {
+			return fmt.Errorf("offset %d, expected %d: %w", first, w.next, errBadHeader)
+		}
+		w.gap.at, w.gap.next = w.position, w.next
+	}
+	w.began = true
+	return nil
 }

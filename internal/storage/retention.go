@@ -75,7 +75,7 @@ func (l *Log) keepProducers(base int64) error {
 		err = l.fsys.SyncDir(l.path)
 	}
 	if err != nil {
-		return l.syncError("retention of", err)
+		return l.unsyncedError("retention of", err)
 	}
 	return nil
 }
@@ -135,6 +135,7 @@ func (l *Log) expiredByTime(seg *segment, cfg *LogConfig, now time.Time) (bool, 
 	if cfg.RetentionMs < 0 {
 		return false, nil
 	}
+	fromIndex := seg.maxTimestamp == unknownTimestamp
 	timestamp, _, err := seg.greatestTimestamp(l.fsys)
 	if err != nil {
 		return false, l.damaged(fmt.Errorf("retention of %s: %w", l.tp, err))
@@ -146,7 +147,17 @@ func (l *Log) expiredByTime(seg *segment, cfg *LogConfig, now time.Time) (bool, 
 		}
 		timestamp = l.lastWrite(info.ModTime(), now)
 	}
-	return now.UnixMilli()-timestamp > cfg.RetentionMs.Milliseconds(), nil
+	expired := now.UnixMilli()-timestamp > cfg.RetentionMs.Milliseconds()
+	if expired && fromIndex {
+		confirmed, err := l.confirmTime(seg)
+		if err != nil {
+			return false, l.damaged(fmt.Errorf("retention of %s: %w", l.tp, seg.corrupt(err)))
+		}
+		if !confirmed {
+			return l.expiredByTime(seg, cfg, now)
+		}
+	}
+	return expired, nil
 }
 
 // lastWrite is when a segment was written last, in ms. If the file says that this is still to come, because the clock was wrong then or is

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"leat/internal/fs"
 	"leat/internal/record"
@@ -29,6 +30,9 @@ type segment struct {
 	indexed bool // the index files exist and end with the last entry
 	segmentTail
 	reserved bool // the file may have more disk space than content; guarded by Log.writeMu alone
+
+	timeChecked atomic.Bool  // the end of its time index was held against the log
+	txnChecked  atomic.Int64 // so many entries of its transaction index were held against the log
 
 	created int64 // ms; stands in for the first timestamp if records have none
 	jitter  int64 // ms by which this segment rolls early

@@ -49,7 +49,7 @@ func (l *Log) OffsetForTimestamp(ts int64) (TimestampOffset, error) {
 	return l.lookup(func(list []segmentView, logStart int64) (TimestampOffset, error) {
 		for i := range list {
 			v := &list[i]
-			if err := v.load(l.fsys); err != nil {
+			if err := l.loadTime(v); err != nil {
 				return noTimestamp, err
 			}
 			if v.timestamp < ts {
@@ -106,18 +106,28 @@ func (l *Log) lookup(search func([]segmentView, int64) (TimestampOffset, error))
 	}
 }
 
-// load finds the greatest timestamp of a segment that was loaded inactive.
-func (v *segmentView) load(fsys fs.FS) (err error) {
-	if v.timestamp == unknownTimestamp {
-		v.timestamp, v.lastOffset, err = v.seg.readTimestamp(fsys, v.times.onDisk, v.size)
+// loadTime finds the greatest timestamp of a segment that was loaded inactive. If the time index does not fit the log, the log tells it.
+func (l *Log) loadTime(v *segmentView) (err error) {
+	if v.timestamp != unknownTimestamp {
+		return nil
 	}
-	return err
+	if v.timestamp, v.lastOffset, err = v.seg.readTimestamp(l.fsys, v.times.onDisk, v.size); err == nil {
+		err = v.checkGreatest(l.fsys)
+	}
+	if errors.Is(err, errIndex) && l.healed(v.seg, err) {
+		v.times, v.offsets = sparseIndex{width: timeIndexEntrySize}, sparseIndex{width: indexEntrySize}
+		v.timestamp, v.lastOffset, err = v.seg.scanTimestamps(v.size)
+	}
+	if err != nil {
+		return v.seg.corrupt(err)
+	}
+	return nil
 }
 
 // loadGreatest finds the greatest timestamp at or above logStart. What the time index says may be of a record that was deleted.
 func (l *Log) loadGreatest(v *segmentView, logStart int64) error {
 	if v.seg.base >= logStart {
-		return v.load(l.fsys)
+		return l.loadTime(v)
 	}
 	f, err := v.seg.file.acquire()
 	if err != nil {
@@ -211,11 +221,7 @@ func (v *segmentView) startOf(fsys fs.FS, ts int64) (int64, error) {
 	if !ok {
 		return 0, nil
 	}
-	relative := timeRelativeOffset(e)
-	if e, ok := v.offsets.floorPending(relative, keyRelativeOffset); ok {
-		return keyPosition(e), nil
-	}
-	return v.seg.resolve(fsys, indexView{found: v.offsets.onDisk == 0, onDisk: v.offsets.onDisk}, relative, keyRelativeOffset)
+	return v.checkTime(fsys, e)
 }
 
 // searchBatch looks into one batch.

@@ -35,7 +35,11 @@ func parseTxnIndex(b []byte) ([]abortedTxn, error) {
 	}
 	list := make([]abortedTxn, 0, len(b)/txnEntrySize)
 	for ; len(b) > 0; b = b[txnEntrySize:] {
-		if v := binary.BigEndian.Uint16(b); v != 0 {
+		v := binary.BigEndian.Uint16(b)
+		if v > 0 && v < 100 { // further on it is damage
+			return nil, &newerForm{"entry of version", int64(v), "0"}
+		}
+		if v != 0 {
 			return nil, fmt.Errorf("%w: entry of version %d, known is 0", errIndex, v)
 		}
 		list = append(list, abortedTxn{
