@@ -43,7 +43,7 @@ func (l *Log) settle() error {
 			return l.diskError("close", err)
 		}
 		if err := l.syncIndexes(seg); err != nil {
-			return l.syncError("close", err)
+			return l.unsyncedError("close", err)
 		}
 		l.mu.Lock()
 		seg.offsets.pendingWritten()
@@ -56,7 +56,7 @@ func (l *Log) settle() error {
 	}
 	// The directory's own name is synced with the checkpoints beside it.
 	if err := l.syncNames(l.newFiles, l.newMeta, false); err != nil {
-		return l.syncError("close", err)
+		return l.unsyncedError("close", err)
 	}
 	l.newFiles, l.newMeta, l.newDir = false, false, false
 	return nil

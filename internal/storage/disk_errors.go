@@ -12,6 +12,11 @@ func passing(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
+// tooManyFiles reports whether something could not be opened because too many files are open. Nothing was done then that could have been lost.
+func tooManyFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
 // deviceErrors are what a read or an open gives when the device or the file system behind a directory is in trouble. A read that fails with
 // another error (no permission, no such file) is about that file only; a write that fails is always about the directory.
 var deviceErrors = []error{

@@ -68,27 +68,55 @@ func (l *Log) flushLocked(target int64) error {
 		return l.diskError("flush", err)
 	}
 	l.mu.Lock()
-	l.unsynced = 0
-	newFiles, newMeta, newDir := l.newFiles, l.newMeta, l.newDir
-	l.newFiles, l.newMeta, l.newDir = false, false, false
-	rolled := l.rolled
-	loose := l.loose
-	l.rolled, l.loose = nil, nil
+	owed := l.takeOwedLocked()
 	truncates := l.truncates
 	var few [2]*segment
-	unsynced := few[:0]
+	segments := few[:0]
 	if l.recovery < end {
-		unsynced = append(unsynced, l.segments[l.segmentOf(l.recovery):]...)
+		segments = append(segments, l.segments[l.segmentOf(l.recovery):]...)
 	}
 	l.mu.Unlock()
+	if err := l.syncOwed(segments, owed); err != nil {
+		l.owe(owed)
+		return err
+	}
+	l.flushedUpTo(end, truncates)
+	l.files.counts.flushed(began)
+	return nil
+}
 
-	for _, seg := range unsynced {
+// owed is what a flush has to sync besides the segments above the recovery point.
+type owed struct {
+	bytes                     int64 // of records
+	newFiles, newMeta, newDir bool
+	rolled                    []*segment
+	loose                     []int64
+}
+
+// takeOwedLocked takes over, with mu held, what is to be synced by now. What comes meanwhile is the next flush's.
+func (l *Log) takeOwedLocked() owed {
+	o := owed{l.unsynced, l.newFiles, l.newMeta, l.newDir, l.rolled, l.loose}
+	l.unsynced, l.newFiles, l.newMeta, l.newDir, l.rolled, l.loose = 0, false, false, false, nil, nil
+	return o
+}
+
+// owe gives back what a flush has taken over and failed to do. If the directory stays in use, the next flush has to do all of it.
+func (l *Log) owe(o owed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unsynced += o.bytes
+	l.newFiles, l.newMeta, l.newDir = l.newFiles || o.newFiles, l.newMeta || o.newMeta, l.newDir || o.newDir
+	l.rolled, l.loose = append(o.rolled, l.rolled...), append(o.loose, l.loose...)
+}
+
+// syncOwed syncs segments, and then what else is owed.
+func (l *Log) syncOwed(segments []*segment, o owed) error {
+	for _, seg := range segments {
 		f, err := seg.file.acquire()
 		if errors.Is(err, ErrClosed) {
 			continue // deleted meanwhile
 		}
 		if err != nil {
-			l.owe(newFiles, newMeta, newDir, rolled, loose)
 			return l.diskError("flush", err)
 		}
 		err = f.Sync()
@@ -97,21 +125,19 @@ func (l *Log) flushLocked(target int64) error {
 			return l.syncError("flush", err)
 		}
 	}
-	for _, seg := range rolled {
+	for _, seg := range o.rolled {
 		if err := l.syncIndexes(seg); err != nil && !errors.Is(err, os.ErrNotExist) { // it may be deleted meanwhile
-			return l.syncError("flush", err)
+			return l.unsyncedError("flush", err)
 		}
 	}
-	for _, offset := range loose {
+	for _, offset := range o.loose {
 		if err := syncFile(l, l.name(offsetName(offset, snapshotSuffix))); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return l.syncError("flush", err)
+			return l.unsyncedError("flush", err)
 		}
 	}
-	if err := l.syncNames(newFiles, newMeta, newDir); err != nil {
-		return l.syncError("flush", err)
+	if err := l.syncNames(o.newFiles, o.newMeta, o.newDir); err != nil {
+		return l.unsyncedError("flush", err)
 	}
-	l.flushedUpTo(end, truncates)
-	l.files.counts.flushed(began)
 	return nil
 }
 
@@ -123,14 +149,6 @@ func (l *Log) flushedUpTo(end, truncates int64) {
 		l.recovery = end
 	}
 	l.lastFlush = time.Now().UnixMilli()
-}
-
-// owe gives back what a flush has taken over and not come to; the directory stays in use, and the next flush has to do it.
-func (l *Log) owe(newFiles, newMeta, newDir bool, rolled []*segment, loose []int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.newFiles, l.newMeta, l.newDir = l.newFiles || newFiles, l.newMeta || newMeta, l.newDir || newDir
-	l.rolled, l.loose = append(rolled, l.rolled...), append(loose, l.loose...)
 }
 
 // syncIndexes syncs the index files of a closed segment. Recovery does not look at segments below the recovery point, so their

@@ -243,6 +243,15 @@ func (l *Log) syncError(doing string, err error) error {
 	return err
 }
 
+// unsyncedError is syncError where the same is synced again later: if a file could not be opened because too many are, there was no sync, and
+// the next one makes up for it.
+func (l *Log) unsyncedError(doing string, err error) error {
+	if tooManyFiles(err) {
+		return l.onDisk(doing, err)
+	}
+	return l.syncError(doing, err)
+}
+
 func (l *Log) onDisk(doing string, err error) error {
 	kind := ErrDisk
 	if errors.Is(err, fs.ErrDamaged) {

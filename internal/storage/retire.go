@@ -72,7 +72,8 @@ func (s *Store) retire(l *Log, doing, suffix string) error {
 		return l.diskError(doing, err)
 	}
 	delete(s.unretired, l.path)
-	if err := s.cfg.FS.SyncDir(d.path); err != nil {
+	// Without files to open it may be undone by a loss of power, as if it had come a moment earlier.
+	if err := s.cfg.FS.SyncDir(d.path); err != nil && !tooManyFiles(err) {
 		return l.syncError(doing, err)
 	}
 	if suffix == deleteDirSuffix {

@@ -110,7 +110,7 @@ func (l *Log) roll(base int64, cfg *LogConfig, now time.Time) error {
 	}
 	if synced {
 		if err := l.syncIndexes(old); err != nil {
-			return l.syncError("roll", err)
+			return l.unsyncedError("roll", err)
 		}
 	}
 	fresh, err := l.startSegment(base, cfg, now)

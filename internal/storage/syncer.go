@@ -26,7 +26,7 @@ type syncer struct {
 	jobs    map[*Log]syncJob
 	urgent  []*Log // somebody waits
 	quiet   []*Log
-	full    map[*Log]SyncWaiter // failed for want of room: asked for again by retry
+	later   map[*Log]SyncWaiter // failed for want of room, open files or memory: asked for again by retry
 	running int
 	idly    int // of those running, how many nobody waits for
 	closed  bool
@@ -144,23 +144,23 @@ func (s *syncer) done(l *Log, idle bool, err error) SyncWaiter {
 		s.pushLocked(l, j.waiter != nil)
 	default:
 		delete(s.jobs, l)
-		if IsFull(err) {
-			if s.full == nil {
-				s.full = make(map[*Log]SyncWaiter)
+		if (IsFull(err) || passing(err)) && l.host.offline() == nil {
+			if s.later == nil {
+				s.later = make(map[*Log]SyncWaiter)
 			}
-			s.full[l] = j.waiter
+			s.later[l] = j.waiter
 		}
 	}
 	return j.waiter
 }
 
-// retry asks again for what there was no room for.
+// retry asks again for what may work by now.
 func (s *syncer) retry() {
 	s.mu.Lock()
-	full := s.full
-	s.full = nil
+	later := s.later
+	s.later = nil
 	s.mu.Unlock()
-	for l, w := range full {
+	for l, w := range later {
 		s.ask(l, w)
 	}
 }

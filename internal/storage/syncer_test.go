@@ -219,8 +219,15 @@ func TestASlowSyncHoldsUpItsOwnLogOnly(t *testing.T) {
 	})
 }
 
-// A sync that found no room is tried again by itself, so that what was appended becomes readable without a further append.
-func TestASyncWithoutRoomIsTriedAgain(t *testing.T) {
+// A sync that found no room, or too many files open, is tried again by itself, so that what was appended becomes readable without a further
+// append.
+func TestASyncThatMayWorkLaterIsTriedAgain(t *testing.T) {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EMFILE, syscall.ENFILE} {
+		t.Run(cause.Error(), func(t *testing.T) { syncLater(t, cause) })
+	}
+}
+
+func syncLater(t *testing.T, cause error) {
 	synctest.Test(t, func(t *testing.T) {
 		mem := fs.NewMem()
 		cfg := testStoreConfig(t, mem, "/data")
@@ -233,14 +240,18 @@ func TestASyncWithoutRoomIsTriedAgain(t *testing.T) {
 		}
 		mem.Inject(func(op fs.Op, name string) error {
 			if op == fs.OpCreate && strings.Contains(name, epochFile) {
-				return syscall.ENOSPC
+				return cause
 			}
 			return nil
 		})
 		w := &waiters{log: l, list: map[*waitingProducer]int64{}}
 		p := &waitingProducer{acked: new(atomic.Int64), woken: make(chan error, 1)}
-		if err := w.append(p, batchOf(t, 1, "a")); !errors.Is(err, syscall.ENOSPC) {
+		if err := w.append(p, batchOf(t, 1, "a")); !errors.Is(err, cause) || !errors.Is(err, ErrDisk) {
 			t.Fatalf("append: %v", err)
+		}
+		time.Sleep(10 * time.Second)
+		if end := l.SyncedEnd(); end != 0 {
+			t.Errorf("synced up to %d", end)
 		}
 		mem.Inject(nil)
 		time.Sleep(2 * time.Second)

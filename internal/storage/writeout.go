@@ -162,7 +162,7 @@ func (l *Log) beforeWriteOut() error {
 	// It says that what the transaction index tells of the batches below it is durable.
 	if seg.aborted > 0 {
 		if err := syncFile(l, seg.path(txnIndexSuffix)); err != nil {
-			return l.syncError("flush", err)
+			return l.unsyncedError("flush", err)
 		}
 	}
 	if err := l.writeSnapshot(l.logEnd, false); err != nil {
