@@ -37,6 +37,7 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	n.ops.state.Store(stateStarting)
+	defer startCarefully()()
 	n.openReplicas()
 	if err := n.openQuorum(ctx); err != nil {
 		return err
