@@ -17,13 +17,27 @@ const quickest = 64 << 10
 type quickFile interface {
 	// readCached fills p if all of it is in memory.
 	readCached(p []byte, off int64) bool
+	// inMemory reports whether the byte at off can be read without waiting.
+	inMemory(off int64) bool
 	// writeUnannounced is WriteAt. Should it wait, then so does one processor of the process.
 	writeUnannounced(p []byte, off int64) (int, error)
 }
 
+// ReadCached fills p if that is possible from memory, and without telling the scheduler. The caller keeps f open.
+func ReadCached(f File, p []byte, off int64) bool {
+	q, ok := f.(quickFile)
+	return ok && len(p) <= quickest && q.readCached(p, off)
+}
+
+// InMemory reports whether the byte of f at off can be read without waiting. False may also mean that nobody knows. The caller keeps f open.
+func InMemory(f File, off int64) bool {
+	q, ok := f.(quickFile)
+	return ok && q.inMemory(off)
+}
+
 // ReadQuickly is f.ReadAt, without telling the scheduler if the bytes are in memory. The caller keeps f open.
 func ReadQuickly(f File, p []byte, off int64) (int, error) {
-	if q, ok := f.(quickFile); ok && len(p) <= quickest && q.readCached(p, off) {
+	if ReadCached(f, p, off) {
 		return len(p), nil
 	}
 	return f.ReadAt(p, off)

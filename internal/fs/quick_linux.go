@@ -30,6 +30,18 @@ func (f osFile) readCached(p []byte, off int64) bool {
 	return errno == 0 && int(n) == len(p)
 }
 
+func (f osFile) inMemory(off int64) bool {
+	var b [1]byte
+	if noCachedReads.Load() {
+		return false
+	}
+	vec := unix.Iovec{Base: &b[0]}
+	vec.SetLen(1)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_PREADV2, f.Fd(), uintptr(unsafe.Pointer(&vec)), 1, uintptr(off), uintptr(off>>32), unix.RWF_NOWAIT)
+	runtime.KeepAlive(f)
+	return errno == 0 && n == 1
+}
+
 func (f osFile) writeUnannounced(p []byte, off int64) (int, error) {
 	done := 0
 	for done < len(p) {

@@ -36,6 +36,7 @@ type sender struct {
 	file   int   // descriptor of the file to send from
 	filePos,
 	fileLen int64
+	quiet int // bytes to send without telling the runtime; 0: tell it
 
 	// Bound once, so that a write allocates nothing.
 	writeBytes, sendFile func(fd uintptr) bool
@@ -201,6 +202,7 @@ func orShort(err error) error {
 func (s *sender) sendRange(in syscall.RawConn, f wire.FileRange) (int, error) {
 	s.result, s.err = 0, nil
 	s.filePos, s.fileLen = f.Position()+int64(s.off), int64(f.Len()-s.off)
+	s.quiet = quietPiece(f, s.off)
 	if err := in.Control(s.withFile); err != nil {
 		return 0, fmt.Errorf("reading a log range: %w", err)
 	}

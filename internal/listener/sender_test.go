@@ -21,12 +21,17 @@ type fileRange struct {
 	pos      int64
 	size     int
 	hidden   bool // no descriptor
+	inMemory bool
 	released *atomic.Int32
 }
 
 func (r *fileRange) Len() int        { return r.size }
 func (r *fileRange) Position() int64 { return r.pos }
 func (r *fileRange) Release()        { r.released.Add(1) }
+
+// InMemory: what a page cache holds of it is sent without telling the runtime.
+func (r *fileRange) InMemory(int, int) bool { return r.inMemory }
+
 func (r *fileRange) ReadAt(p []byte, off int64) (int, error) {
 	return r.f.ReadAt(p, r.pos+off)
 }
@@ -91,20 +96,23 @@ func records(t testing.TB, body []byte) [][]byte {
 func TestFileRangesArriveWhole(t *testing.T) {
 	f, content := segment(t, 9<<20)
 	for _, c := range []struct {
-		name   string
-		hidden bool // the file has no descriptor
-		later  bool // answered by another goroutine
+		name     string
+		hidden   bool // the file has no descriptor
+		inMemory bool
+		later    bool // answered by another goroutine
 	}{
-		{"by sendfile from the reader", false, false},
-		{"by sendfile from a writer", false, true},
-		{"copied", true, false},
-		{"copied by a writer", true, true},
+		{"by sendfile from the reader", false, false, false},
+		{"by sendfile from a writer", false, false, true},
+		{"from memory, by the reader", false, true, false},
+		{"from memory, by a writer", false, true, true},
+		{"copied", true, false, false},
+		{"copied by a writer", true, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var released atomic.Int32
 			s, _ := start(t, Limits{}, func(r *Request) {
 				piece := func(pos int64, size int) wire.FileRange {
-					return &fileRange{f: f, pos: pos, size: size, hidden: c.hidden, released: &released}
+					return &fileRange{f: f, pos: pos, size: size, hidden: c.hidden, inMemory: c.inMemory, released: &released}
 				}
 				reply := fetchOf(r.Header, piece(1, 10), piece(4097, 6<<20), piece(77, 40_000), piece(8<<20, 1<<20))
 				if c.later {

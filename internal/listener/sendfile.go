@@ -40,7 +40,13 @@ func (s *sender) writeBytesTo(fd uintptr) bool {
 func (s *sender) sendFileTo(fd uintptr) bool {
 	for {
 		pos := s.filePos // explicit, because the file is shared
-		n, err := unix.Sendfile(int(fd), s.file, &pos, int(min(s.fileLen, sendPiece)))
+		var n int
+		var err error
+		if s.quiet > 0 {
+			n, err = s.sendQuietly(int(fd), &pos)
+		} else {
+			n, err = unix.Sendfile(int(fd), s.file, &pos, int(min(s.fileLen, sendPiece)))
+		}
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}

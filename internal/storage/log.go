@@ -26,6 +26,8 @@ type Log struct {
 	toldDamage atomic.Bool // that the files are damaged is in the logger
 	cfg        atomic.Pointer[LogConfig]
 
+	trail atomic.Pointer[trail] // nil until somebody reads older data
+
 	flushMu sync.Mutex // one sync at a time
 
 	writeMu    sync.Mutex      // excludes appends, truncations, rolls, retention and close
@@ -76,6 +78,8 @@ type host interface {
 	syncSoon(l *Log, w SyncWaiter)
 	// admit counts bytes that are about to be written, and tells how long a client is to wait before it writes more, or why it may not write these.
 	admit(size int64, client bool) (delay time.Duration, err error)
+	// roomLeft is the grade of room that the directory has.
+	roomLeft() Room
 	// flushTimed takes note that a log has a flush.ms.
 	flushTimed()
 	// removeLater removes files or directories after a delay.
@@ -106,6 +110,10 @@ func (l *Log) TopicID() record.UUID {
 
 // Dir is the id of the log directory that holds the log.
 func (l *Log) Dir() record.UUID { return l.host.dirID() }
+
+// Room is how much room the log's directory has for records. Appends as leader are refused by themselves; a follower asks first, for what it
+// does not take now it can have later.
+func (l *Log) Room() Room { return l.host.roomLeft() }
 
 // Path is the log's own directory.
 func (l *Log) Path() string { return l.path }

@@ -53,6 +53,12 @@ func (s Slice) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+// InMemory reports whether n bytes from off on, relative to the slice's beginning, can be sent without waiting for the disk, as far as their first and last byte tell.
+func (s Slice) InMemory(off, n int) bool {
+	at := s.position + int64(off)
+	return s.f != nil && fs.InMemory(s.f, at+int64(n)-1) && fs.InMemory(s.f, at)
+}
+
 // SyscallConn gives the file's descriptor for sendfile (see fs.File).
 func (s Slice) SyscallConn() (syscall.RawConn, error) {
 	if s.f == nil {
