@@ -51,6 +51,7 @@ func (m *Machine) alterOnePartition(d *decision, at place, r *kmsg.AlterPartitio
 		out.ErrorCode = kerr.UnknownTopicID.Code
 		return
 	}
+	out.ErrorCode = 0
 	p := d.partition(at)
 	isr := inSync(r.Version, asked)
 	if code := m.checkAlteration(p, r.BrokerID, asked, isr); code != nil {

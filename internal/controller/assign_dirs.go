@@ -65,17 +65,12 @@ func (m *Machine) assignDir(d *decision, at place, broker int32, dir record.UUID
 		return refuse(kerr.NotLeaderForPartition, "")
 	}
 	c := d.begin(at)
-	c.election = keepLeader
 	c.moved = map[int32]record.UUID{broker: dir}
-	d.end(c)
 	if m.online(broker, dir) {
-		return nil
+		c.election = keepLeader
+	} else {
+		c.isr = without(c.isr, []int32{broker})
 	}
-	going := d.going
-	d.going = broker
-	c = d.begin(at)
-	c.isr = without(c.isr, []int32{broker})
 	d.end(c)
-	d.going = going
 	return nil
 }

@@ -52,11 +52,17 @@ func (m *Machine) fencing(id int32) *task {
 
 // unfencing unfences a broker, and looks for leaders where there are none, now that it is there.
 func (m *Machine) unfencing(b *metadata.Broker) *task {
-	t := newTask()
+	t := m.electing()
 	t.broker, t.coming = b.ID, b.ID
 	t.first = func(d *decision) {
 		d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: -1})
 	}
+	return t
+}
+
+// electing looks for leaders where there are none.
+func (m *Machine) electing() *task {
+	t := newTask()
 	t.find = func() []place { return m.in(m.index.inSync[nobody]) }
 	t.each = func(d *decision, at place) {
 		if p := d.partition(at); p != nil && p.Leader == nobody {
@@ -113,34 +119,55 @@ func (m *Machine) losingDirs(b *metadata.Broker, lost []record.UUID) *task {
 	return t
 }
 
+// resume goes on with what another controller left half done: brokers that may not lead any more and still do, partitions that somebody
+// could lead and nobody does.
+func (m *Machine) resume() {
+	someone := false
+	for _, b := range m.image().Brokers() {
+		someone = someone || b.Active()
+		if !b.Active() && m.leads(b.ID) {
+			m.tasks = append(m.tasks, m.removal(b.ID, false))
+		}
+	}
+	if someone && len(m.index.inSync[nobody]) > 0 {
+		m.tasks = append(m.tasks, m.electing())
+	}
+}
+
 // levelCordonedDirs is the level of metadata.version from which registrations know cordoned directories (4.3-IV0).
 const levelCordonedDirs = 30
 
-// noteDirs notes what a heartbeat says of the broker's directories: which failed, and which take no new replicas (KIP-1066). The last of
-// the tasks gives the answer to the heartbeat.
-func (m *Machine) noteDirs(b *metadata.Broker, r *kmsg.BrokerHeartbeatRequest, resp *kmsg.BrokerHeartbeatResponse) []*task {
-	var tasks []*task
-	level := m.image().Feature(metadata.FeatureMetadataVersion)
-	var lost, cordoned []record.UUID
-	for _, dir := range r.OfflineLogDirs {
-		lost = append(lost, dir)
+// lostDirs is the directories of a broker of which its heartbeat says for the first time that they failed.
+func (m *Machine) lostDirs(b *metadata.Broker, r *kmsg.BrokerHeartbeatRequest) []record.UUID {
+	if m.image().Feature(metadata.FeatureMetadataVersion) < levelDirs {
+		return nil
 	}
-	for _, dir := range r.CordonedLogDirs {
-		cordoned = append(cordoned, dir)
-	}
-	if lost = among(b.Dirs, lost); level >= levelDirs && len(lost) > 0 {
-		tasks = append(tasks, m.losingDirs(b, lost))
-	}
+	return among(b.Dirs, uuids(r.OfflineLogDirs))
+}
+
+// cordoning notes which directories take no new replicas (KIP-1066), and gives the answer to the heartbeat that said so.
+func (m *Machine) cordoning(b *metadata.Broker, r *kmsg.BrokerHeartbeatRequest, resp *kmsg.BrokerHeartbeatResponse) *task {
 	t := newTask()
 	t.broker, t.find = b.ID, func() []place { return nil }
 	t.last = func(_ time.Time, d *decision) any {
+		cordoned := uuids(r.CordonedLogDirs)
 		now, ok := m.image().Broker(b.ID)
-		if ok && r.CordonedLogDirs != nil && level >= levelCordonedDirs && !sameDirs(cordoned, now.CordonedDirs) {
-			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, CordonedLogDirs: append([]record.UUID{}, cordoned...)})
+		known := m.image().Feature(metadata.FeatureMetadataVersion) >= levelCordonedDirs
+		if ok && r.CordonedLogDirs != nil && known && !sameDirs(cordoned, now.CordonedDirs) {
+			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: now.Epoch, CordonedLogDirs: cordoned})
 		}
 		return resp
 	}
-	return append(tasks, t)
+	return t
+}
+
+// uuids is ids as this module's type, never nil.
+func uuids(ids [][16]byte) []record.UUID {
+	out := make([]record.UUID, 0, len(ids))
+	for _, id := range ids {
+		out = append(out, id)
+	}
+	return out
 }
 
 // sameDirs reports whether two lists have the same directories.

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -26,6 +27,9 @@ func (m *Machine) registerBroker(now time.Time, r *kmsg.BrokerRegistrationReques
 		reg.BrokerEpoch, reg.Fenced, reg.InControlledShutdown = old.Epoch, old.Fenced, old.InControlledShutdown
 		reg.CordonedLogDirs = among(old.CordonedDirs, reg.LogDirs)
 		resp.BrokerEpoch = reg.BrokerEpoch
+		if bytes.Equal(metadata.AppendRecord(nil, reg), metadata.AppendRecord(nil, old.Record())) {
+			return answer{response: resp}
+		}
 		return answer{response: resp, records: []Record{reg}}
 	}
 	t := newTask()
@@ -164,6 +168,13 @@ func (m *Machine) brokerHeartbeat(now time.Time, r *kmsg.BrokerHeartbeatRequest)
 	}
 	var tasks []*task
 	was, next := stateOf(b), m.nextState(b, s, r)
+	lost := m.lostDirs(b, r)
+	switch {
+	case next == unfenced && len(lost) > 0 && len(lost) == len(b.Dirs):
+		next = fenced // it has nothing left to serve from, and is about to halt
+	case next == unfenced && len(lost) > 0:
+		next = was // first it is known what it cannot lead any more; it will ask again
+	}
 	switch {
 	case next == controlledShutdown && (was != next || m.leads(b.ID)):
 		tasks = append(tasks, m.shuttingDown(b, s))
@@ -177,7 +188,10 @@ func (m *Machine) brokerHeartbeat(now time.Time, r *kmsg.BrokerHeartbeatRequest)
 	}
 	resp.IsFenced = next == fenced || next == shutdownNow
 	resp.ShouldShutdown = next == shutdownNow
-	return m.run(now, append(tasks, m.noteDirs(b, r, resp)...)...)
+	if len(lost) > 0 {
+		tasks = append(tasks, m.losingDirs(b, lost))
+	}
+	return m.run(now, append(tasks, m.cordoning(b, r, resp))...)
 }
 
 func stateOf(b *metadata.Broker) brokerState {
@@ -199,8 +213,8 @@ func (m *Machine) nextState(b *metadata.Broker, s *session, r *kmsg.BrokerHeartb
 		switch {
 		case r.WantShutdown:
 			return shutdownNow
-		case !r.WantFence && r.CurrentMetadataOffset >= s.registered:
-			return unfenced
+		case !r.WantFence && r.CurrentMetadataOffset >= s.registered && !b.InControlledShutdown:
+			return unfenced // one that was on its way out stays so: only its next incarnation may lead
 		}
 		return fenced
 	case unfenced:

@@ -81,7 +81,13 @@ func (d *decision) begin(at place) *partitionChange {
 		unclean: nobody, minISR: of.minISR, elrOn: d.m.elrEnabled(), level: d.m.image().Feature(metadata.FeatureMetadataVersion),
 		defaultDir: d.m.defaultDir,
 	}
-	c.alive = func(id int32) bool { return d.active(id) && d.m.online(id, was.DirOf(id)) }
+	c.alive = func(id int32) bool {
+		dir, moved := c.moved[id]
+		if !moved {
+			dir = was.DirOf(id)
+		}
+		return d.active(id) && d.m.online(id, dir)
+	}
 	if of.anyLeader {
 		c.election = takeAnyone
 	}

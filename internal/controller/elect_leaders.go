@@ -23,53 +23,62 @@ func (m *Machine) electLeaders(now time.Time, r *kmsg.ElectLeadersRequest) answe
 		return answer{response: refuseElections(r, resp, refuse(kerr.InvalidRequest, "Unknown election type %d", r.ElectionType))}
 	}
 	t := newTask()
-	if r.Topics == nil {
-		m.electAll(t, r.ElectionType, resp)
-	} else {
-		m.electSome(t, r, resp)
-	}
-	t.last = func(time.Time, *decision) any { return resp }
-	return m.run(now, t)
-}
-
-// electAll makes elections of every partition that may need one the task. Every topic is in the answer, as in Kafka.
-func (m *Machine) electAll(t *task, kind int8, resp *kmsg.ElectLeadersResponse) {
-	at := map[record.UUID]int{}
-	for topic := range m.image().Topics("") {
-		at[topic.ID] = len(resp.Topics)
-		rt := kmsg.NewElectLeadersResponseTopic()
-		rt.Topic = topic.Name
-		resp.Topics = append(resp.Topics, rt)
-	}
-	t.find = func() []place { return m.in(m.index.unpreferred) }
-	t.each = func(d *decision, p place) {
-		topic, ok := m.image().TopicByID(p.topic)
-		if !ok {
-			return
-		}
-		if problem := m.electLeader(d, topic.Name, p.partition, kind); problem == nil || problem.code != kerr.ElectionNotNeeded {
-			noteElection(&resp.Topics[at[p.topic]], p.partition, problem)
-		}
-	}
-}
-
-// electSome makes the elections asked for the task.
-func (m *Machine) electSome(t *task, r *kmsg.ElectLeadersRequest, resp *kmsg.ElectLeadersResponse) {
-	var of []int // index of the topic of each place
+	var of []string // the topic of each place
 	t.find = func() (places []place) {
-		for i, asked := range r.Topics {
-			topic := kmsg.NewElectLeadersResponseTopic()
-			topic.Topic = asked.Topic
-			resp.Topics = append(resp.Topics, topic)
-			for _, p := range asked.Partitions {
-				places, of = append(places, place{partition: p}), append(of, i)
+		if r.Topics == nil {
+			return m.in(m.index.unpreferred)
+		}
+		for _, topic := range r.Topics {
+			for _, p := range topic.Partitions {
+				places, of = append(places, place{partition: p}), append(of, topic.Topic)
 			}
 		}
 		return places
 	}
-	t.each = func(d *decision, p place) {
-		topic := &resp.Topics[of[t.at.next]]
-		noteElection(topic, p.partition, m.electLeader(d, topic.Topic, p.partition, r.ElectionType))
+	outcomes := map[int]*refusal{}
+	t.each = func(d *decision, at place) {
+		if r.Topics != nil {
+			outcomes[t.at.next] = m.electLeader(d, of[t.at.next], at.partition, r.ElectionType)
+		} else if topic, ok := m.image().TopicByID(at.topic); ok {
+			outcomes[t.at.next] = m.electLeader(d, topic.Name, at.partition, r.ElectionType)
+		}
+	}
+	t.last = func(time.Time, *decision) any {
+		if r.Topics == nil {
+			m.answerAll(resp, t.places, outcomes)
+		} else {
+			answerSome(resp, r, outcomes)
+		}
+		return resp
+	}
+	return m.run(now, t)
+}
+
+// answerAll answers for every topic of the cluster, as Kafka does; partitions that needed no election are left out.
+func (m *Machine) answerAll(resp *kmsg.ElectLeadersResponse, places []place, outcomes map[int]*refusal) {
+	at := map[record.UUID]int{}
+	for topic := range m.image().Topics("") {
+		at[topic.ID] = len(resp.Topics)
+		resp.Topics = append(resp.Topics, kmsg.ElectLeadersResponseTopic{Topic: topic.Name})
+	}
+	for i, p := range places {
+		problem, held := outcomes[i]
+		if topic, ok := at[p.topic]; ok && held && (problem == nil || problem.code != kerr.ElectionNotNeeded) {
+			noteElection(&resp.Topics[topic], p.partition, problem)
+		}
+	}
+}
+
+// answerSome answers for the partitions that were asked for, in their order.
+func answerSome(resp *kmsg.ElectLeadersResponse, r *kmsg.ElectLeadersRequest, outcomes map[int]*refusal) {
+	i := 0
+	for _, asked := range r.Topics {
+		topic := kmsg.ElectLeadersResponseTopic{Topic: asked.Topic}
+		for _, p := range asked.Partitions {
+			noteElection(&topic, p, outcomes[i])
+			i++
+		}
+		resp.Topics = append(resp.Topics, topic)
 	}
 }
 

@@ -68,6 +68,7 @@ type Machine struct {
 	schedule schedule
 	tasks    []*task   // what is under way, in the order in which it is gone on with
 	stepped  *task     // by the decision that was handed out last; nil: none
+	finished *task     // by a step in that decision; nil: none
 	now      time.Time // of the last event
 	pause    time.Time // no step of a task before this time
 }
@@ -86,6 +87,7 @@ func New(cfg Config) *Machine {
 	m.index, m.node, m.limits, m.now = newIndex(cfg.Image), strconv.Itoa(int(cfg.NodeID)), defaultLimits, cfg.Now
 	m.sessions = newSessions(cfg.Broker.Millis("broker.session.timeout.ms"), cfg.Now, cfg.Image)
 	m.schedule = m.newSchedule(cfg.Now)
+	m.resume()
 	return m
 }
 
@@ -120,7 +122,7 @@ func (m *Machine) Apply(entry machine.Entry[Record]) {
 
 // Handle implements machine.Machine.
 func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
-	m.now, m.stepped = now, nil
+	m.now, m.stepped, m.finished = now, nil, nil
 	a := m.answer(now, e.Request)
 	if a.later != nil {
 		a.later.waiting = append(a.later.waiting, e.Ticket)

@@ -45,7 +45,7 @@ func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 // Tick implements machine.Machine: it goes on with what is under way; or fences the broker whose session ran out longest ago, one at a
 // time, so that each election sees the state that the one before left; or looks after what is due.
 func (m *Machine) Tick(now time.Time) machine.Result[Record] {
-	m.now, m.stepped = now, nil
+	m.now, m.stepped, m.finished = now, nil, nil
 	switch {
 	case len(m.tasks) > 0:
 		if m.pause.After(now) {

@@ -44,15 +44,17 @@ func (c *partitionChange) reassign(target []int32) {
 // original is the replicas that a partition has when its reassignment is cancelled.
 func original(p *metadata.Partition) []int32 { return without(p.Replicas, p.Adding) }
 
-// cancel makes a change lead back. It reports whether the first replica must lead although it may lack records, because no replica that
-// stays is in sync; and false if there would be none.
+// cancel makes a change lead back. It reports whether records may be lost, because no replica that stays is in sync: somebody then has to
+// be elected nevertheless; and false if no replica would stay.
 func (c *partitionChange) cancel() (unclean, possible bool) {
 	c.replicas, c.isr = original(c.was), without(c.was.ISR, c.was.Adding)
 	c.adding, c.removing = nil, nil
 	if len(c.isr) > 0 || len(c.replicas) == 0 {
 		return false, len(c.replicas) > 0
 	}
-	c.isr = []int32{c.replicas[0]}
+	if !c.elrOn && !slices.ContainsFunc(c.replicas, c.alive) {
+		c.isr = []int32{c.replicas[0]} // an empty set cannot be written, and nobody is there to be elected
+	}
 	return true, true
 }
 

@@ -115,17 +115,22 @@ func (m *Machine) goOn(now time.Time) machine.Result[Record] {
 	if !done {
 		return res
 	}
-	m.tasks = m.tasks[1:]
+	m.tasks, m.finished = m.tasks[1:], t
 	for _, ticket := range t.waiting {
 		res.Effects = append(res.Effects, machine.Reply{To: ticket, Response: response})
 	}
+	t.waiting = nil
 	return res
 }
 
-// Refused implements machine.Refuser: what the refused step decided is decided again, later.
+// Refused implements machine.Refuser: what the refused step of a task decided is decided again, later. Those whom it would have answered know
+// of the refusal.
 func (m *Machine) Refused(now time.Time, _ []Record) []machine.Effect {
 	if t := m.stepped; t != nil {
 		t.at = t.before
+	}
+	if m.finished != nil {
+		m.tasks = append([]*task{m.finished}, m.tasks...)
 	}
 	m.pause = now.Add(retryAfter)
 	return nil
