@@ -87,8 +87,7 @@ func changes(op fs.Op) bool {
 func TestPropertyPowerMayFailAtAnyMoment(t *testing.T) {
 	overSeedsUpTo(t, 3, 250, func(seed uint64) error {
 		rng := rand.New(rand.NewPCG(seed, 5))
-		v := randomVariant(rng)
-		steps := newSteps(rng, 40, contentActions, otherActions)
+		v, steps := newStory(rng, 40, seed%2 == 0)
 		run := func(steps []step) error { return powerAnywhere(v, seed, steps) }
 		if err := run(steps); err != nil {
 			return shrunk(steps, fmt.Errorf("%+v: %w", v, err), run)
@@ -136,23 +135,23 @@ func powerAnywhere(v variant, seed uint64, steps []step) error {
 func TestPropertyAnyOperationMayFail(t *testing.T) {
 	overSeedsUpTo(t, 2, 120, func(seed uint64) error {
 		rng := rand.New(rand.NewPCG(seed, 6))
-		v := randomVariant(rng)
-		steps := newSteps(rng, 25, contentActions, otherActions)
-		for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
-			for n := 1; ; n += stride() {
-				done, err := failAt(v, steps, n, cause)
-				if err != nil {
-					return shrunk(steps, fmt.Errorf("%+v: operation %d fails with %q: %w", v, n, cause, err), func(steps []step) error {
-						_, err := failAt(v, steps, n, cause)
-						return err
-					})
-				}
-				if done {
-					break
-				}
+		v, steps := newStory(rng, 25, seed%4 > 1)
+		cause := error(syscall.EIO)
+		if seed%2 == 0 {
+			cause = syscall.ENOSPC
+		}
+		for n := 1; ; n += stride() {
+			done, err := failAt(v, steps, n, cause)
+			if err != nil {
+				return shrunk(steps, fmt.Errorf("%+v: operation %d fails with %q: %w", v, n, cause, err), func(steps []step) error {
+					_, err := failAt(v, steps, n, cause)
+					return err
+				})
+			}
+			if done {
+				return nil
 			}
 		}
-		return nil
 	})
 }
 
@@ -176,7 +175,7 @@ func failAt(v variant, steps []step, n int, cause error) (done bool, err error) 
 	for i, s := range steps {
 		before := []*modelLog{w.parts[0].copied(), w.parts[1].copied()}
 		w.mem.Inject(inject)
-		err := w.run([]step{s})
+		err := w.act(s)
 		w.mem.Inject(nil)
 		if err == nil && count < n {
 			continue

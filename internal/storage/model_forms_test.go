@@ -155,15 +155,18 @@ func (m *modelLog) present() map[int64]bool {
 	return list
 }
 
-// excuse notes which keys have lost their last record, after the log was cut: what took its place is gone, and it had gone before.
+// excuse notes which records are gone when the log was cut. Where what took their place is cut off, or the marker that decided about it, they may
+// come to be the last of their keys.
 func (m *modelLog) excuse() {
 	if len(m.forms) == 0 {
 		return
 	}
 	present := m.present()
-	for _, r := range m.lastOfKeys() {
-		if !present[r.offset] {
-			m.excused[r.offset] = true
+	for _, b := range m.written(m.start) {
+		for _, r := range b.records {
+			if !present[r.offset] {
+				m.excused[r.offset] = true
+			}
 		}
 	}
 }

@@ -57,8 +57,27 @@ var otherActions = map[string]action{
 	"delete records": {5, (*world).deleteRecords},
 	"retention":      {3, (*world).retain},
 	"power":          {4, (*world).losePower},
-	"clean":          {12, (*world).clean},
+	"clean":          {2, (*world).clean},
 	"recreate":       {1, (*world).recreate},
+}
+
+// actions of a run that is about compaction.
+var cleaningActions = map[string]action{
+	"settle":      {14, (*world).settleAll},
+	"clean often": {18, (*world).clean},
+	"later":       {3, (*world).passTime},
+}
+
+// newStory makes a variant and steps for it. One seed in two is about compaction: small segments, few keys, and all of it decided, replicated
+// and synced from time to time.
+func newStory(rng *rand.Rand, n int, cleaning bool) (variant, []step) {
+	v := randomVariant(rng)
+	if !cleaning {
+		return v, newSteps(rng, n, contentActions, otherActions)
+	}
+	v.segmentBytes = []int64{450, 700, 1200, 3000}[rng.IntN(4)]
+	v.compact, v.dirtyRatio = true, []float64{0, 0, 0, 0.3}[rng.IntN(4)]
+	return v, newSteps(rng, n, contentActions, otherActions, cleaningActions)
 }
 
 func newSteps(rng *rand.Rand, n int, kinds ...map[string]action) []step {
@@ -102,7 +121,7 @@ func (w *world) values(p *part, n int, seed uint64) []record.Record {
 			ts -= int64(seed % 60000)
 		}
 		size := seed % 40
-		if chance(seed, 12) {
+		if chance(seed, 12) && w.cfg.SegmentBytes > 2000 {
 			size = seed % 400
 		}
 		p.next++
@@ -340,6 +359,20 @@ func (w *world) assignEpoch(p *part, s step) {
 	p.leaderEpoch += 1 + int32(s.a%2)
 	w.must(p.log.AssignEpoch(p.leaderEpoch))
 }
+
+// settleAll ends all transactions, and replicates and syncs everything.
+func (w *world) settleAll(p *part, s step) {
+	for id := range int64(3) {
+		if known := p.producers[200+id]; known != nil && known.txnFirst >= 0 {
+			w.appendMarker(p, step{a: uint64(id), b: s.b>>id | 1<<34, c: s.c})
+		}
+	}
+	w.raiseHighWatermark(p, step{})
+	w.flush(p, step{})
+}
+
+// passTime lets tombstones come of age.
+func (w *world) passTime(_ *part, s step) { w.now = w.now.Add(ms(int64(s.a % 5000))) }
 
 func (w *world) flush(p *part, _ step) {
 	w.must(p.log.Flush())

@@ -126,8 +126,8 @@ func shrunk(steps []step, err error, run func([]step) error) error {
 func TestPropertyLogBehavesAsASlice(t *testing.T) {
 	overSeeds(t, func(seed uint64) error {
 		rng := rand.New(rand.NewPCG(seed, 4))
-		v, gaps := randomVariant(rng), rng.IntN(3) == 0
-		steps := newSteps(rng, stepsOfRun, contentActions, otherActions)
+		gaps := rng.IntN(3) == 0
+		v, steps := newStory(rng, stepsOfRun, seed%2 == 0)
 		run := func(steps []step) error { return newWorld(v, gaps).run(steps) }
 		if err := run(steps); err != nil {
 			return shrunk(steps, fmt.Errorf("%+v: %w", v, err), run)

@@ -165,14 +165,8 @@ func (w *world) run(steps []step) (err error) {
 	defer caught(&err)
 	for i, s := range steps {
 		at = i
-		p := w.parts[s.log]
-		a, ok := contentActions[s.kind]
-		if !ok {
-			a = otherActions[s.kind]
-		}
-		a.run(w, p, s)
+		w.take(s)
 		for _, p := range w.parts {
-			p.deleted, p.highest = max(p.deleted, p.start), max(p.highest, p.hw)
 			w.checkOffsets(p)
 		}
 		if i%16 == 15 || i == len(steps)-1 {
@@ -181,6 +175,27 @@ func (w *world) run(steps []step) (err error) {
 			}
 		}
 	}
+	return nil
+}
+
+// take executes one step.
+func (w *world) take(s step) {
+	var a action
+	for _, group := range []map[string]action{contentActions, otherActions, cleaningActions} {
+		if known, ok := group[s.kind]; ok {
+			a = known
+		}
+	}
+	a.run(w, w.parts[s.log], s)
+	for _, p := range w.parts {
+		p.deleted, p.highest = max(p.deleted, p.start), max(p.highest, p.hw)
+	}
+}
+
+// act executes one step and looks at nothing.
+func (w *world) act(s step) (err error) {
+	defer caught(&err)
+	w.take(s)
 	return nil
 }
 
