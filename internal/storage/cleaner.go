@@ -245,7 +245,7 @@ func (c *cleaner) failed(t *toClean, now time.Time, err error) {
 	if known {
 		u.Since, u.pause = before.Since, min(2*before.pause, lastPause)
 	}
-	if IsFull(err) {
+	if IsFull(err) || errors.Is(err, ErrNoRoom) {
 		u.pause = fullPause
 	}
 	u.retry = now.Add(u.pause)

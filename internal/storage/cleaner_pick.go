@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"errors"
 	"io"
+	"os"
 	"time"
 
 	"leat/internal/record"
@@ -87,12 +89,32 @@ func (t *toClean) holdYoung(list []segmentView, since int64) error {
 		if err := t.log.loadTime(v); err != nil {
 			return err
 		}
-		if v.timestamp > since {
+		young, err := t.log.young(v, since)
+		if err != nil {
+			return err
+		}
+		if young {
 			t.limit = v.seg.base
 			return nil
 		}
 	}
 	return nil
+}
+
+// young reports whether a segment has a record younger than a time in ms. Where the records have no timestamps, the time counts at which the file
+// was written last, as in Kafka.
+func (l *Log) young(v *segmentView, since int64) (bool, error) {
+	if v.timestamp >= 0 {
+		return v.timestamp > since, nil
+	}
+	info, err := l.fsys.Stat(v.seg.file.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return true, nil // retention took it just now: the next look tells
+	}
+	if err != nil {
+		return false, v.seg.corrupt(err)
+	}
+	return info.ModTime().UnixMilli() > since, nil
 }
 
 // measure moves the limit to the beginning of the segment that it lies in, and counts the bytes.

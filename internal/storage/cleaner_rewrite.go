@@ -65,6 +65,9 @@ func (c *cleaning) groupEnd(from, n int) int {
 
 // rewriteGroup makes one segment of those with indexes from to to. If what comes out is too large for one, it makes two.
 func (c *cleaning) rewriteGroup(f *compact.Filter, from, to int) error {
+	if err := c.roomFor(from, to); err != nil {
+		return err
+	}
 	before, stats := f.Transactions.Clone(), f.Stats
 	group := c.sources[from:to]
 	err := c.fill(f, from, to)

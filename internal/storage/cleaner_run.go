@@ -81,6 +81,7 @@ func (c *cleaning) use(w *cleanWorker) {
 	w.reader.read = func(n int64) error { return c.move(n) }
 	w.out.write = func(n int64) error {
 		c.run.BytesWritten += n
+		c.took(n)
 		c.cleaner.count(0, n)
 		return c.move(n)
 	}
@@ -110,6 +111,9 @@ func (c *cleaning) wanted() error {
 
 func (c *cleaning) do() error {
 	if err := c.survey(); err != nil {
+		return err
+	}
+	if err := c.roomFor(0, c.groupEnd(0, len(c.sources))); err != nil { // found out before all of it is read
 		return err
 	}
 	if err := c.buildMap(); err != nil {

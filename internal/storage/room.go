@@ -46,7 +46,7 @@ type RoomStatus struct {
 }
 
 // room guards the free space of one directory, so that there is always some left for what must go on: offset commits, the
-// metadata log, checkpoints, compaction, and deleting.
+// metadata log, checkpoints, and deleting.
 //
 // It goes back to a better grade only with a tenth more room than the mark, so that it does not swing.
 type room struct {
