@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,6 +33,7 @@ type options struct {
 	profiles   string
 	ballast    string
 	from       []string
+	counts     []int // of partitions; all if empty
 }
 
 func main() {
@@ -50,7 +52,7 @@ func main() {
 
 func parse(args []string) (options, error) {
 	var o options
-	var list, brokers, from string
+	var list, brokers, from, counts string
 	flags := flag.NewFlagSet("compare", flag.ExitOnError)
 	flags.StringVar(&o.binary, "binary", "leat", "leat's program")
 	flags.StringVar(&o.floor, "floor", "", "the program of bench/cmd/floor")
@@ -66,6 +68,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.profiles, "profiles", "", "directory for profiles of leat under each load; the loads themselves become slower by it")
 	flags.StringVar(&o.ballast, "ballast", "auto", "file of holes that keeps free memory warm (see bench/pages), off, or auto: if this machine needs it")
 	flags.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with blanks or commas between them")
+	flags.StringVar(&counts, "counts", "", "numbers of partitions that the part partitions runs with, all if empty; a run for each can be put together with -from")
 	_ = flags.Parse(args) // it ends the program itself
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("%q: everything is a flag", flags.Args())
@@ -81,6 +84,13 @@ func parse(args []string) (options, error) {
 		if !slices.Contains(partNames(), name) {
 			return o, fmt.Errorf("-parts: %q is none of %s", name, strings.Join(partNames(), " "))
 		}
+	}
+	for _, text := range split(counts) {
+		count, err := strconv.Atoi(text)
+		if err != nil || !slices.Contains(partitionCounts, count) {
+			return o, fmt.Errorf("-counts: %q is none of %v", text, partitionCounts)
+		}
+		o.counts = append(o.counts, count)
 	}
 	o.brokers = split(brokers)
 	for _, name := range o.brokers {

@@ -150,13 +150,14 @@ var quietGoals = map[string]goal{"p50": {ratioAtMost: 0.8}, "p99": {ratioAtMost:
 
 func partitionRows() []row {
 	goals := map[int]map[string]goal{
-		19_000:  {"led": {atMost: 2}, "memory": {atMost: 120}, "clean": {atMost: 1.5}, "killed": {atMost: 5}},
+		19_000:  {"led": {atMost: 2}, "memory": {atMost: 120}, "highest": {atMost: 120}, "clean": {atMost: 1.5}, "killed": {atMost: 5}},
 		100_000: {"clean": {atMost: 10}, "killed": {atMost: 30}},
 	}
 	var all []row
-	for _, count := range []int{1000, 10_000, 19_000, 50_000, 100_000} {
+	for _, count := range partitionCounts {
 		for _, what := range []struct{ id, label string }{
-			{"led", "creation until all are led, s"}, {"memory", "memory after a record in each, MB"},
+			{"led", "creation until all are led, s"}, {"written", "a first record in each, s"}, {"memory", "memory after a record in each, MB"},
+			{"highest", "memory at its highest in a start after kill -9, MB"},
 			{"clean", "start after a clean stop until all are led, s"}, {"killed", "start after kill -9 until all are led, s"},
 		} {
 			all = append(all, row{id: fmt.Sprintf("partitions/%d/%s", count, what.id), label: thousands(count) + " partitions: " + what.label,

@@ -147,8 +147,8 @@ start after the clean stop, ready                  0.20       0.10       20     
   all led                                          0.03       0.10       20       21       20
 write one record to each                           0.10       0.10       50       51       22
 kill -9                                            0.00
-start after kill -9, ready                         0.40       0.10       20       21       20
-  all led                                          0.05       0.10       20       21       20
+start after kill -9, ready                         0.40       0.10       20       60       20
+  all led                                          0.05       0.10       20       61       20
 clean stop, nothing written                        0.10
 start after the clean stop, ready                  9.00       0.10       20       21       20
   all led                                          9.00       0.10       20       21       20
@@ -157,7 +157,7 @@ start after the clean stop, ready                  9.00       0.10       20     
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (steps{created: 0.5, memory: 40, clean: 0.23, killed: 0.45}); !near(got, want) {
+	if want := (steps{created: 0.5, written: 0.1, memory: 40, highest: 61, clean: 0.23, killed: 0.45}); !near(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if _, err := parseSteps(out[:400]); err == nil {
@@ -166,7 +166,7 @@ start after the clean stop, ready                  9.00       0.10       20     
 }
 
 func near(a, b steps) bool {
-	for _, d := range []float64{a.created - b.created, a.memory - b.memory, a.clean - b.clean, a.killed - b.killed} {
+	for _, d := range []float64{a.created - b.created, a.written - b.written, a.memory - b.memory, a.highest - b.highest, a.clean - b.clean, a.killed - b.killed} {
 		if math.Abs(d) > 1e-9 {
 			return false
 		}
@@ -175,7 +175,7 @@ func near(a, b steps) bool {
 }
 
 func TestUnknownPartsAndBrokersAreRefused(t *testing.T) {
-	for _, args := range [][]string{{"-parts", "produce,speed"}, {"-brokers", "redpanda"}, {"-rounds", "0"}, {"produce"}} {
+	for _, args := range [][]string{{"-parts", "produce,speed"}, {"-brokers", "redpanda"}, {"-rounds", "0"}, {"produce"}, {"-counts", "20000"}} {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%v: passed", args)
 		}
