@@ -190,6 +190,8 @@ func (d *logDir) admit(size int64, client bool) (delay time.Duration, err error)
 	return delay, nil
 }
 
+func (d *logDir) roomLeft() Room { return Room(d.room.grade.Load()) }
+
 // slow tells how long whoever writes size bytes has to wait, so that all together write no faster than the room lasts. Call it with mu held.
 func (r *room) slow(size int64, now time.Time) time.Duration {
 	rate := max(1, (r.left()-r.hard)/int64(roomLasts/time.Second)) // bytes a second

@@ -100,6 +100,8 @@ func (h *soloHost) flushTimed()        {} // the caller's
 
 func (h *soloHost) admit(int64, bool) (time.Duration, error) { return 0, nil }
 
+func (h *soloHost) roomLeft() Room { return RoomEnough }
+
 func (h *soloHost) highWatermarkMoved() {} // not kept
 func (h *soloHost) unsynced(*Log) bool  { return false }
 func (h *soloHost) failed(err error)    { h.cause.CompareAndSwap(nil, &err) }
