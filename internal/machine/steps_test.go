@@ -1,10 +1,10 @@
 package machine_test
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,11 +16,21 @@ import (
 type climber struct {
 	*adder
 	steps int
+	mu    sync.Mutex // guards ticks: a test that looks at them between two of virtual time is not ordered before the second
 }
 
 func (c *climber) Tick(now time.Time) machine.Result[int] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.ticks = append(c.ticks, now)
 	return machine.Result[int]{Records: []int{1}}
+}
+
+// ticked is a copy of the times of its ticks so far.
+func (c *climber) ticked() []time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.ticks)
 }
 
 func (c *climber) Apply(e machine.Entry[int]) {
@@ -33,7 +43,7 @@ func (c *climber) Apply(e machine.Entry[int]) {
 func TestWorkInSeveralTicksGoesOnAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		c := &climber{&adder{due: began}, 5}
+		c := &climber{adder: &adder{due: began}, steps: 5}
 		r := machine.NewRunner(machine.RunnerConfig[add, int]{Name: "climber", Machine: c, Log: &memLog{atOnce: true}})
 		defer r.Close()
 		time.Sleep(time.Millisecond)
@@ -46,21 +56,21 @@ func TestWorkInSeveralTicksGoesOnAtOnce(t *testing.T) {
 
 func TestWorkThatTheLogRefusesGoesOnLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &climber{&adder{due: time.Now()}, 5}
+		c := &climber{adder: &adder{due: time.Now()}, steps: 5}
 		l := &memLog{atOnce: true, err: fmt.Errorf("no room: %w", machine.ErrRefused)}
 		r := machine.NewRunner(machine.RunnerConfig[add, int]{Name: "climber", Machine: c, Log: l})
 		defer r.Close()
 		time.Sleep(3*time.Second + time.Millisecond)
 		synctest.Wait()
-		if len(c.ticks) != 4 || !errors.Is(l.err, machine.ErrRefused) {
-			t.Fatalf("%d ticks in 3 s, want 4", len(c.ticks))
+		if n := len(c.ticked()); n != 4 {
+			t.Fatalf("%d ticks in 3 s, want 4", n)
 		}
 		l.mu.Lock()
 		l.err = nil
 		l.mu.Unlock()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if c.sum != 5 || !slices.IsSortedFunc(c.ticks, time.Time.Compare) {
+		if c.sum != 5 || !slices.IsSortedFunc(c.ticked(), time.Time.Compare) {
 			t.Fatalf("sum %d, want 5", c.sum)
 		}
 	})
@@ -69,7 +79,7 @@ func TestWorkThatTheLogRefusesGoesOnLater(t *testing.T) {
 // An event that comes while work goes on does not wait for its end: here there is none.
 func TestEventsComeBetweenTheStepsOfWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &climber{&adder{due: time.Now()}, math.MaxInt}
+		c := &climber{adder: &adder{due: time.Now()}, steps: math.MaxInt}
 		r := machine.NewRunner(machine.RunnerConfig[add, int]{Name: "climber", Machine: c, Log: &memLog{atOnce: true}})
 		defer r.Close()
 		answered := make(chan error, 1)
