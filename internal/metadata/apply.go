@@ -48,7 +48,7 @@ func (d *Delta) replay(r Record) error {
 	case *ConfigRecord:
 		d.setConfig(r)
 	case *FeatureLevelRecord:
-		d.setFeature(r.Name, r.FeatureLevel)
+		return d.setFeature(r.Name, r.FeatureLevel)
 	case *ClientQuotaRecord:
 		d.setQuota(r)
 	case *ProducerIdsRecord:
@@ -185,7 +185,11 @@ func (d *Delta) dropConfigs(t ResourceType, name string) {
 	}
 }
 
-func (d *Delta) setFeature(name string, level int16) {
+// setFeature refuses what this build does not understand: from such a record on it would misread the log.
+func (d *Delta) setFeature(name string, level int16) error {
+	if err := understood(name, level); err != nil {
+		return err
+	}
 	d.feature = true
 	if level != 0 {
 		d.im.features = setSorted(d.im.features, finalized{name, level},
@@ -193,6 +197,7 @@ func (d *Delta) setFeature(name string, level int16) {
 	} else if i, ok := d.im.featureAt(name); ok {
 		d.im.features = slices.Delete(slices.Clone(d.im.features), i, i+1)
 	}
+	return nil
 }
 
 func (d *Delta) setQuota(r *ClientQuotaRecord) {

@@ -1,5 +1,7 @@
 package metadata
 
+import "fmt"
+
 // Names of the features of Kafka 4.4 that are finalised in the metadata log.
 const (
 	FeatureMetadataVersion    = "metadata.version"
@@ -31,4 +33,35 @@ func SupportedFeatures() []SupportedFeature {
 		{FeatureStreamsVersion, FeatureRange{0, 1}, 1},
 		{FeatureTransactionVersion, FeatureRange{0, 2}, 2},
 	}
+}
+
+// understood tells whether this build understands a level of a feature; none is understood of any.
+func understood(name string, level int16) error {
+	if level == 0 {
+		return nil
+	}
+	for _, f := range SupportedFeatures() {
+		if f.Name == name && level <= f.Range.Max {
+			return nil
+		}
+		if f.Name == name {
+			return fmt.Errorf("%s is at level %d, known is up to %d: %s", name, level, f.Range.Max, useNewer)
+		}
+	}
+	return fmt.Errorf("feature %s, at level %d, is not known: %s", name, level, useNewer)
+}
+
+const useNewer = "it was written by a newer version, use that one or a later one"
+
+// changedLevels are the levels of metadata.version with records, or versions of records, that the level before does not have.
+var changedLevels = []int16{7, 8, 11, 13, 14, 15, 17, 23, 30, 32, 33}
+
+// MetadataChanged reports whether nodes at the lower of two levels of metadata.version could not read what is written at the other.
+func MetadataChanged(a, b int16) bool {
+	for _, level := range changedLevels {
+		if level > min(a, b) && level <= max(a, b) {
+			return true
+		}
+	}
+	return false
 }

@@ -28,15 +28,15 @@ func ParseRecord(value []byte) (Record, error) {
 		return nil, fmt.Errorf("%w: no frame in %d bytes", ErrMalformed, len(value))
 	}
 	if frame != frameVersion {
-		return nil, fmt.Errorf("%w: frame version %d, not %d", ErrMalformed, frame, frameVersion)
+		return nil, fmt.Errorf("%w: frame version %d, known is %d: %s", ErrMalformed, frame, frameVersion, useNewer)
 	}
 	make := newRecord(key)
 	if make == nil {
-		return nil, fmt.Errorf("%w: record type %d is not known", ErrMalformed, key)
+		return nil, fmt.Errorf("%w: record type %d is not known: %s", ErrMalformed, key, useNewer)
 	}
 	r := make()
 	if version > math.MaxInt16 || int16(version) > r.MaxVersion() {
-		return nil, fmt.Errorf("%w: %T version %d is above %d", ErrMalformed, r, version, r.MaxVersion())
+		return nil, fmt.Errorf("%w: %T version %d, known is up to %d: %s", ErrMalformed, r, version, r.MaxVersion(), useNewer)
 	}
 	if err := r.ReadFrom(c.src, int16(version)); err != nil {
 		return nil, err

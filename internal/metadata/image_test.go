@@ -106,7 +106,8 @@ func (g *drawn) next(t *rapid.T) Record {
 		}
 		return r
 	case 13:
-		return &FeatureLevelRecord{Name: "f." + name.Draw(t, "feature"), FeatureLevel: rapid.Int16Range(0, 2).Draw(t, "level")}
+		f := rapid.SampledFrom(SupportedFeatures()).Draw(t, "feature")
+		return &FeatureLevelRecord{Name: f.Name, FeatureLevel: rapid.Int16Range(0, f.Range.Max).Draw(t, "level")}
 	case 14:
 		user := name.Draw(t, "user")
 		return &ClientQuotaRecord{Entity: []QuotaEntityPart{{"user", &user}, {"client-id", nil}}, QuotaKey: name.Draw(t, "quota"),

@@ -43,6 +43,9 @@ func loadState(fsys fs.FS, dir string) (state, error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return s, fmt.Errorf("%s: %w: if the log beside it is whole, delete this file and its epoch is taken from there", name, err)
 	}
+	if s.DataVersion > 1 {
+		return s, fmt.Errorf("%s: data version %d, known is up to 1: it was written by a newer version, use that one or a later one", name, s.DataVersion)
+	}
 	if s.DataVersion < 0 || s.DataVersion > 1 || s.LeaderEpoch < 0 {
 		return s, fmt.Errorf("%s: data version %d, leader epoch %d: version 0 or 1 and an epoch from 0 on can be read", name, s.DataVersion, s.LeaderEpoch)
 	}

@@ -134,7 +134,7 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	seg.offsets = sparseIndex{width: indexEntrySize}
 	seg.times = sparseIndex{width: timeIndexEntrySize}
 	seg.segmentTail = emptyTail(seg.base)
-	walk := recoveryWalk{r: f, size: seg.size, base: seg.base, next: seg.base, verifyFrom: recoveryPoint, compacted: l.cfg.Load().Compact}
+	walk := recoveryWalk{r: f, size: seg.size, base: seg.base, next: seg.base, verifyFrom: recoveryPoint, compacted: l.cfg.Load().Compact, began: true}
 	if resume != nil && resume.seg == seg {
 		resume.begin(&walk)
 	}
@@ -221,12 +221,15 @@ type recoveryWalk struct {
 	base       int64 // of the segment
 	next       int64 // offset expected at least
 	verifyFrom int64
-	compacted  bool                     // gaps are to be expected
-	began      bool                     // a batch was read
-	misled     bool                     // the batch before was taken for good, and is not
-	gap        struct{ at, next int64 } // the last batch with offsets missing before it: its position, and the first of those
-	buf        []byte
-	from       int64 // position of buf[0]
+	compacted  bool     // gaps are to be expected
+	began      bool     // the next batch begins at next or behind a gap, and not before
+	misled     bool     // the batch before was taken for good, and is not
+	gap        struct { // the last batch with offsets missing before it: its position, and the first of those
+		seen     bool
+		at, next int64
+	}
+	buf  []byte
+	from int64 // position of buf[0]
 }
 
 // readAhead is how much recovery reads at once.
@@ -300,7 +303,7 @@ func (w *recoveryWalk) follows(h batchHeader) error {
 		first = h.baseOffset
 	}
 	if first < w.next {
-		if w.gap.at > 0 || w.gap.next > 0 {
+		if w.gap.seen {
 			w.position, w.next, w.misled = w.gap.at, w.gap.next, true
 			return fmt.Errorf("a batch jumps over offset %d, and the one behind it begins with %d: %w", w.gap.next, first, errBadHeader)
 		}
@@ -310,7 +313,7 @@ func (w *recoveryWalk) follows(h batchHeader) error {
 		if w.next < w.verifyFrom && first > w.verifyFrom && !w.compacted {
 			return fmt.Errorf("offset %d, expected %d: %w", first, w.next, errBadHeader)
 		}
-		w.gap.at, w.gap.next = w.position, w.next
+		w.gap.seen, w.gap.at, w.gap.next = true, w.position, w.next
 	}
 	w.began = true
 	return nil

@@ -103,7 +103,7 @@ func (l *Log) resume(spec loadSpec, ls listing) *resumption {
 // begin sets the segment and the walk through it to where the recovery goes on.
 func (r *resumption) begin(walk *recoveryWalk) {
 	r.seg.offsets.onDisk, r.seg.times.onDisk, r.seg.segmentTail = r.offsets, r.times, r.tail
-	walk.position, walk.next = r.size, r.offset
+	walk.position, walk.next, walk.began = r.size, r.offset, false // the offset may be the last of the batch there
 }
 
 // dropManifest removes what the last clean stop said of the logs, durably, before one of them is cut below that.

@@ -60,9 +60,6 @@ func checkSum(b []byte) error {
 // parseOffsets reads one of the files with an offset per partition.
 func parseOffsets(b []byte) (map[record.TopicPartition]int64, error) {
 	offsets := make(map[record.TopicPartition]int64)
-	if err := checkSum(b); err != nil {
-		return nil, err
-	}
 	err := parseCheckpoint(b, func(fields []string) error {
 		if len(fields) != 3 {
 			return errFields
@@ -80,6 +77,9 @@ func parseOffsets(b []byte) (map[record.TopicPartition]int64, error) {
 		}
 		return nil
 	})
+	if sumErr := checkSum(b); sumErr != nil && !errors.Is(err, ErrNewer) {
+		err = sumErr
+	}
 	return offsets, err
 }
 
