@@ -25,6 +25,8 @@ var codes = []struct {
 	{replication.ErrNotEnoughReplicas, kerr.NotEnoughReplicas},
 	{replication.ErrTimedOut, kerr.RequestTimedOut},
 	{replication.ErrOffsetNotAvailable, kerr.OffsetNotAvailable},
+	{replication.ErrNoSession, kerr.FetchSessionIDNotFound},
+	{replication.ErrSessionEpoch, kerr.InvalidFetchSessionEpoch},
 
 	{storage.ErrOffsetOutOfRange, kerr.OffsetOutOfRange},
 	{storage.ErrTooLarge, kerr.MessageTooLarge},

@@ -55,6 +55,9 @@ var fetchCalls = sync.Pool{New: func() any { return new(fetchCall) }}
 
 // fetch reads what is asked for, and waits if that is less than the client wants.
 func (h *Handlers) fetch(c *Call) {
+	if h.replicaFetch(c) {
+		return
+	}
 	f := fetchCalls.Get().(*fetchCall)
 	f.h, f.c, f.rq = h, c, c.Body.(*kmsg.FetchRequest)
 	if code := f.open(); code != 0 {

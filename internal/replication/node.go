@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -22,6 +23,8 @@ type Config struct {
 	// Leading is called, in order, when this node became leader of a partition at an epoch, or stopped being it (leading false), after the
 	// log is ready. It must not wait.
 	Leading func(tp record.TopicPartition, leaderEpoch int32, leading bool)
+	// Cluster is nil for a node that is alone.
+	Cluster *Cluster
 	Logger  *slog.Logger
 }
 
@@ -33,6 +36,11 @@ type Node struct {
 	publish   sync.Mutex                     // held over bringing partitions to an image, outside of all other locks
 	reopen    reopen                         // guarded by publish
 	image     atomic.Pointer[metadata.Image] // nil until the first Publish
+	replicas  replicaSessions
+	isr       isrKeeper
+	fetchers  fetchers
+	ctx       context.Context // ends with Close
+	cancel    context.CancelFunc
 
 	waitingFetches, waitingCommits atomic.Int64
 }
@@ -42,16 +50,34 @@ func New(cfg Config) *Node {
 	if cfg.Leading == nil {
 		cfg.Leading = func(record.TopicPartition, int32, bool) {}
 	}
-	return &Node{cfg: cfg, table: newTable()}
+	n := &Node{cfg: cfg, table: newTable()}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.isr.start(n)
+	n.fetchers.node = n
+	return n
 }
 
 // Close ends waiting requests with ErrNotLeader. It does not close the store.
 func (n *Node) Close() {
+	n.cancel()
+	n.isr.done.Wait()
+	n.fetchers.close()
+	for _, s := range n.replicas.all() {
+		n.replicas.remove(s.id)
+	}
 	for p := range n.table.all() {
 		p.stop(fmt.Errorf("%s: node %d is shutting down: %w", p.tp, n.cfg.NodeID, ErrNotLeader))
 	}
 	n.deadlines.close()
 	n.stopReopening()
+}
+
+// throttle is nil if nothing is throttled.
+func (n *Node) throttle() Throttle {
+	if n.cfg.Cluster == nil {
+		return nil
+	}
+	return n.cfg.Cluster.Throttle
 }
 
 // Leader returns the partition if this node leads it. currentEpoch is the caller's idea of the leader epoch, -1: none.

@@ -18,6 +18,7 @@ type Partition struct {
 	tp      record.TopicPartition
 	topicID record.UUID
 	log     *storage.Log // nil: it could not be opened, and failed says why
+	fetcher *fetcher     // that copies it, nil: none; guarded by node.fetchers.mu
 
 	// role is held for reading over an append and for writing over a change of leadership, so that no batch gets an epoch at which this node
 	// does not lead any more. It is the one lock that is held over writes to files: whoever wants to change the role has to wait for
@@ -30,11 +31,17 @@ type Partition struct {
 	grown    growth
 	commits  []*commitWait
 	fetches  []*waitEntry
+	watchers []*sessionPart // of followers
+
+	following following // what the fetchers were told
 }
+
+// following is a leader to be followed and its epoch; leader -1: none.
+type following struct{ leader, leaderEpoch int32 }
 
 // newPartition is a replica without a log yet.
 func newPartition(n *Node, tp record.TopicPartition, topicID record.UUID) *Partition {
-	return &Partition{node: n, tp: tp, topicID: topicID, progress: progress.New(n.cfg.NodeID)}
+	return &Partition{node: n, tp: tp, topicID: topicID, progress: progress.New(n.cfg.NodeID), following: following{-1, -1}}
 }
 
 // TopicPartition names the partition.
@@ -103,6 +110,11 @@ func (p *Partition) failure() error {
 func (p *Partition) checkLeads(currentEpoch int32) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.leadsAt(currentEpoch)
+}
+
+// leadsAt is checkLeads with mu held.
+func (p *Partition) leadsAt(currentEpoch int32) error {
 	if p.failed != nil {
 		return p.failed
 	}
@@ -159,6 +171,7 @@ func (p *Partition) append(batches []byte, leaderEpoch int32, requireISR bool, o
 	}
 	p.mu.Lock()
 	moved := false
+	p.beforeGrowth()
 	if info.SyncDue {
 		p.progress.AppendedUnsynced(info.LogEnd)
 	} else {
@@ -217,6 +230,7 @@ func (p *Partition) advanced(moved bool, ready *wakeups) {
 	}
 	p.grown.committed(p.progress.HighWatermark())
 	p.readable(ready)
+	p.tellFollowers(ready)
 	if invariant.Enabled {
 		if err := p.progress.Check(); err != nil {
 			invariant.Check(false, "%s: %v", p.tp, err)
@@ -235,6 +249,7 @@ func (p *Partition) assign(part *metadata.Partition, s topicSettings) {
 		p.fail(err)
 		return
 	}
+	p.followLeader()
 	if change.Ended {
 		p.node.cfg.Leading(p.tp, before, false)
 	}
@@ -243,6 +258,24 @@ func (p *Partition) assign(part *metadata.Partition, s topicSettings) {
 			p.log.SyncSoon(p)
 		}
 		p.node.cfg.Leading(p.tp, a.LeaderEpoch, true)
+	}
+}
+
+// followLeader has the partition copied from whoever leads it now, if that is another node.
+func (p *Partition) followLeader() {
+	if p.node.cfg.Cluster == nil {
+		return
+	}
+	p.mu.Lock()
+	source, epoch := p.progress.Leader(), p.progress.LeaderEpoch()
+	if p.progress.Leads() || p.failed != nil {
+		source = -1
+	}
+	same := p.following == following{source, epoch}
+	p.following = following{source, epoch}
+	p.mu.Unlock()
+	if !same {
+		p.node.fetchers.follow(p, source, epoch)
 	}
 }
 
@@ -269,6 +302,7 @@ func (p *Partition) changeRole(a progress.Assignment, s topicSettings, ready *wa
 	}
 	if p.progress.Leads() {
 		p.advanced(p.progress.HighWatermark() > o.HighWatermark, ready)
+		p.joiners()
 	}
 	return before, change, nil
 }
@@ -297,6 +331,7 @@ func (p *Partition) configure(s topicSettings) {
 
 // fail takes the partition out of service. If the node led it, its owner is told that it leads no more.
 func (p *Partition) fail(reason error) {
+	defer p.followLeader()
 	if epoch, led := p.stop(reason); led {
 		p.node.cfg.Leading(p.tp, epoch, false)
 	}

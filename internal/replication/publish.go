@@ -28,6 +28,9 @@ func (n *Node) Publish(image *metadata.Image, delta *metadata.Delta) error {
 		n.publishDelta(image, delta)
 	}
 	n.image.Store(image)
+	if n.cfg.Cluster != nil && (delta == nil || delta.BrokersChanged()) {
+		n.brokersChanged(image)
+	}
 	return nil
 }
 

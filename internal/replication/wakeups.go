@@ -4,6 +4,8 @@ package replication
 type wakeups struct {
 	commits []endedCommit
 	fetches []*Wait
+
+	sessions []*replicaSession
 }
 
 type endedCommit struct {
@@ -19,11 +21,15 @@ func (r *wakeups) run() {
 	for _, w := range r.fetches {
 		w.wake()
 	}
+	for _, s := range r.sessions {
+		s.wake()
+	}
 }
 
 // endWaits moves everybody who waits for the partition to ready: produce requests fail with the reason (nil, when this node goes on leading, leaves them
 // in the list), fetches look again and find out. Called with mu held.
 func (p *Partition) endWaits(reason error, ready *wakeups) {
+	p.lookAgain(true, ready)
 	for _, e := range p.fetches {
 		ready.fetches = append(ready.fetches, e.wait)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // TruncateTo drops everything at and above offset. Within a batch, the whole batch goes. The log then ends behind its last batch, also if
-// offset stands in a gap that compaction left.
+// offset stands in a gap that compaction left. At or beyond the end, only what was noted of leader epochs without records is forgotten.
 func (l *Log) TruncateTo(offset int64) error {
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
@@ -23,6 +23,10 @@ func (l *Log) TruncateTo(offset int64) error {
 	case offset < 0:
 		return fmt.Errorf("truncate %s to offset %d: not a valid offset: %w", l.tp, offset, ErrOffsetOutOfRange)
 	case offset >= l.logEnd:
+		// A leader epoch that began here and has no records is not part of another leader's history, whose records may follow under older epochs.
+		l.mu.Lock()
+		l.epochs.truncateEnd(l.logEnd)
+		l.mu.Unlock()
 		return nil
 	case offset < l.segments[0].base:
 		return l.lowering(l.restart, offset)

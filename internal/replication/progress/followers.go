@@ -86,6 +86,15 @@ func (r *Replica) FollowerEnd(id int32) (logEnd, brokerEpoch int64) {
 	return unknownEnd, unknownBroker
 }
 
+// Assigned reports whether a node other than this one is a replica.
+func (r *Replica) Assigned(id int32) bool { return r.find(id) != nil }
+
+// InISR reports whether a replica is in the committed ISR.
+func (r *Replica) InISR(id int32) bool { return slices.Contains(r.assignment.ISR, id) }
+
+// LogEnd is the leader's log end offset.
+func (r *Replica) LogEnd() int64 { return r.logEnd }
+
 // LowestStart is the lowest log start offset among this node's, which is given, and those of the replicas that have fetched: below it the
 // records are gone everywhere (DeleteRecords, KIP-107).
 func (r *Replica) LowestStart(own int64) int64 {
@@ -113,10 +122,12 @@ func (r *Replica) Tick(now time.Time, maxLag time.Duration) (moved bool) {
 	return r.advance()
 }
 
-// Excluded notes that a replica may not join the ISR any more, because its broker is fenced or registered anew.
-func (r *Replica) Excluded(id int32) (moved bool) {
-	if o := r.find(id); o != nil {
-		o.joining = false
+// Exclude notes which nodes may not join an ISR now, because they are fenced or not registered. It reports whether the high watermark moved.
+func (r *Replica) Exclude(excluded func(id int32) bool) (moved bool) {
+	for i := range r.others {
+		if o := &r.others[i]; o.joining && excluded(o.id) {
+			o.joining = false
+		}
 	}
 	return r.advance()
 }

@@ -124,6 +124,16 @@ func TestAReplicaAboutToJoinHoldsTheHighWatermarkForAWhile(t *testing.T) {
 	}
 }
 
+func TestAReplicaThatMayNotJoinHoldsNothing(t *testing.T) {
+	r := New(1)
+	r.Assign(lead(1, 1), Marks{LogEnd: 10, At: at(0)})
+	r.Fetched(fetch(2, 10))
+	r.Appended(12)
+	if r.Exclude(func(id int32) bool { return id == 3 }) || !r.Exclude(func(id int32) bool { return id == 2 }) || r.HighWatermark() != 12 {
+		t.Fatalf("high watermark %d", r.HighWatermark())
+	}
+}
+
 func TestAnswersToAProposal(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -1,0 +1,430 @@
+package replication
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"leat/internal/peer"
+	"leat/internal/record"
+	"leat/internal/wire"
+)
+
+// fetcher copies partitions from one broker: one request after the other, in a session (KIP-227), so that a round costs what changed in it and not
+// what there is. One goroutine does all of it; it ends when there is nothing left to copy.
+type fetcher struct {
+	node   *Node
+	key    fetcherKey
+	source Source
+	kick   chan struct{} // holds one: there are orders
+
+	mu     sync.Mutex
+	orders []order // guarded by mu
+
+	// What follows belongs to the goroutine.
+	parts   map[partKey]*followed
+	changed []*followed // to be named in the next request
+	gone    []partKey   // in the session, to be forgotten by it
+	resting []*followed // left alone for a while
+	begin   []*followed // named in the request under way
+	rq      wire.ReplicaFetch
+	session int32
+	epoch   int32 // of the next request: fullFetch begins a session
+	failed  int   // rounds in a row
+}
+
+// order is a partition to be copied from now on, or no more.
+type order struct {
+	partition   *Partition
+	follow      bool
+	leaderEpoch int32
+}
+
+// partKey names a partition as answers do.
+type partKey struct {
+	topicID   record.UUID
+	partition int32
+}
+
+// followed is a partition that a fetcher copies.
+type followed struct {
+	partition   *Partition
+	leaderEpoch int32
+	position    position
+	known       bool // position is
+	inSession   bool
+	listed      bool      // in changed
+	named       bool      // in begin
+	rests       time.Time // until then it is left alone; zero: it is not
+	complained  bool      // that it cannot be copied was logged
+}
+
+// position is how far a follower is.
+type position struct {
+	offset    int64 // log end
+	lastEpoch int32 // of the last record, -1: none
+	logStart  int64
+}
+
+func newFetcher(n *Node, key fetcherKey) *fetcher {
+	return &fetcher{node: n, key: key, source: n.cfg.Cluster.Connect(key.source), kick: make(chan struct{}, 1), parts: map[partKey]*followed{}}
+}
+
+// order tells the fetcher something. It does not wait.
+func (f *fetcher) order(o order) {
+	f.mu.Lock()
+	f.orders = append(f.orders, o)
+	f.mu.Unlock()
+	select {
+	case f.kick <- struct{}{}:
+	default:
+	}
+}
+
+// run makes rounds until the node stops or nothing is left to copy.
+func (f *fetcher) run() {
+	defer f.source.Close()
+	for f.node.ctx.Err() == nil {
+		f.obey()
+		f.wakeRested(time.Now())
+		if len(f.parts) == 0 {
+			if f.node.fetchers.leave(f) {
+				return
+			}
+			continue
+		}
+		if len(f.resting) == len(f.parts) {
+			f.sleep(time.Until(f.nextRested()))
+			continue
+		}
+		if err := f.round(f.node.ctx); err != nil {
+			f.failedRound(err)
+		} else if f.failed > 0 {
+			f.failed = 0
+			f.node.cfg.Logger.Info("leader of followed partitions reached again", "node", f.node.cfg.NodeID, "source", f.key.source)
+		}
+	}
+}
+
+// sleep waits for some time, an order, or the end.
+func (f *fetcher) sleep(d time.Duration) {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-f.kick:
+	case <-f.node.ctx.Done():
+	}
+}
+
+// failedRound begins a new session, after a pause that grows.
+func (f *fetcher) failedRound(err error) {
+	if f.node.ctx.Err() != nil {
+		return
+	}
+	f.failed++
+	if f.failed == 1 {
+		f.node.cfg.Logger.Warn("leader of followed partitions not reached, trying on", "node", f.node.cfg.NodeID, "source", f.key.source,
+			"partitions", len(f.parts), "err", err)
+	}
+	f.reset()
+	f.sleep(min(askAgain<<min(f.failed-1, 10), max(f.node.cfg.Cluster.Settings().FetchBackoff, askAgain)))
+}
+
+// reset ends the session: the next request names everything.
+func (f *fetcher) reset() {
+	f.session, f.epoch = 0, fullFetch
+	f.gone = f.gone[:0]
+	for _, fd := range f.parts {
+		fd.inSession, fd.named = false, false
+		f.change(fd)
+	}
+}
+
+// obey takes up the orders that came.
+func (f *fetcher) obey() {
+	f.mu.Lock()
+	orders := f.orders
+	f.orders = nil
+	f.mu.Unlock()
+	for _, o := range orders {
+		key := partKey{o.partition.topicID, o.partition.tp.Partition}
+		fd := f.parts[key]
+		if fd != nil && (!o.follow || fd.partition != o.partition) {
+			if fd.partition != o.partition && !o.follow {
+				continue // about an earlier replica of the same name
+			}
+			f.drop(key, fd)
+			fd = nil
+		}
+		if !o.follow {
+			continue
+		}
+		if fd == nil {
+			fd = &followed{partition: o.partition}
+			f.parts[key] = fd
+		}
+		fd.leaderEpoch, fd.known, fd.complained = o.leaderEpoch, false, false
+		f.change(fd)
+		if !fd.rests.IsZero() { // the new leader may be better
+			fd.rests = time.Time{}
+			f.resting = slices.DeleteFunc(f.resting, func(r *followed) bool { return r == fd })
+		}
+	}
+}
+
+// drop stops copying a partition.
+func (f *fetcher) drop(key partKey, fd *followed) {
+	delete(f.parts, key)
+	if fd.inSession {
+		f.gone = append(f.gone, key)
+		fd.inSession = false
+	}
+	if !fd.rests.IsZero() {
+		f.resting = slices.DeleteFunc(f.resting, func(r *followed) bool { return r == fd })
+	}
+}
+
+// change has a partition named in the next request.
+func (f *fetcher) change(fd *followed) {
+	if !fd.listed {
+		fd.listed = true
+		f.changed = append(f.changed, fd)
+	}
+}
+
+// rest leaves a partition alone for a while.
+func (f *fetcher) rest(fd *followed, pause time.Duration) {
+	if fd.inSession {
+		f.gone = append(f.gone, fd.key())
+		fd.inSession = false
+	}
+	if fd.rests.IsZero() {
+		f.resting = append(f.resting, fd)
+	}
+	fd.rests = time.Now().Add(pause)
+	fd.known = false
+}
+
+func (fd *followed) key() partKey { return partKey{fd.partition.topicID, fd.partition.tp.Partition} }
+
+// wakeRested goes on with the partitions that were left alone long enough.
+func (f *fetcher) wakeRested(now time.Time) {
+	if len(f.resting) == 0 {
+		return
+	}
+	kept := f.resting[:0]
+	for _, fd := range f.resting {
+		if fd.rests.After(now) {
+			kept = append(kept, fd)
+			continue
+		}
+		fd.rests = time.Time{}
+		f.change(fd)
+	}
+	clear(f.resting[len(kept):])
+	f.resting = kept
+}
+
+func (f *fetcher) nextRested() time.Time {
+	first := f.resting[0].rests
+	for _, fd := range f.resting {
+		if fd.rests.Before(first) {
+			first = fd.rests
+		}
+	}
+	return first
+}
+
+// round asks the source once and takes what it answers.
+func (f *fetcher) round(ctx context.Context) error {
+	s := f.node.cfg.Cluster.Settings()
+	f.request(s)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.SocketTimeout, 30*time.Second))
+	defer cancel()
+	resp, err := f.source.Exchange(ctx, &f.rq)
+	if err != nil {
+		return err
+	}
+	defer resp.Release()
+	answer, err := wire.ParseFetch(f.rq.Version, resp.Body)
+	if err != nil {
+		return err
+	}
+	if answer.ErrorCode != 0 {
+		return f.refused(answer.ErrorCode)
+	}
+	f.accepted(answer.SessionID)
+	return f.take(ctx, &answer, s)
+}
+
+// refused deals with an error for the whole request. A session that the source does not know is begun anew without a pause the first time.
+func (f *fetcher) refused(code int16) error {
+	err := kerr.ErrorForCode(code)
+	session := errors.Is(err, kerr.FetchSessionIDNotFound) || errors.Is(err, kerr.InvalidFetchSessionEpoch) || errors.Is(err, kerr.FetchSessionTopicIDError)
+	if session && f.epoch != fullFetch {
+		f.reset()
+		return nil
+	}
+	return err
+}
+
+// accepted notes that the source has taken up what the request said.
+func (f *fetcher) accepted(session int32) {
+	f.gone = f.gone[:0]
+	f.session = session
+	if session == 0 { // it keeps no session for us: everything is named each time
+		f.epoch = fullFetch
+		for _, fd := range f.begin {
+			f.change(fd)
+		}
+	} else {
+		f.epoch = nextEpoch(f.epoch)
+	}
+	for _, fd := range f.begin {
+		fd.inSession, fd.named = session != 0 && fd.rests.IsZero(), false
+	}
+	clear(f.begin)
+	f.begin = f.begin[:0]
+}
+
+// request writes down what changed since the last request.
+func (f *fetcher) request(s Settings) {
+	f.rq.ReplicaID, f.rq.BrokerEpoch = f.node.cfg.NodeID, f.node.cfg.Cluster.BrokerEpoch()
+	f.rq.MaxWaitMillis, f.rq.MinBytes, f.rq.MaxBytes = int32(s.FetchWaitMax.Milliseconds()), int32(s.FetchMinBytes), int32(s.ResponseMaxBytes)
+	f.rq.SessionID, f.rq.SessionEpoch = f.session, f.epoch
+	f.rq.Topics, f.rq.Forgotten = f.rq.Topics[:0], f.rq.Forgotten[:0]
+	f.begin = f.begin[:0]
+	for _, fd := range f.changed {
+		fd.listed = false
+		if f.parts[fd.key()] != fd || !fd.rests.IsZero() || !f.locate(fd) {
+			continue
+		}
+		fd.named = true
+		f.begin = append(f.begin, fd)
+	}
+	clear(f.changed)
+	f.changed = f.changed[:0]
+	if f.epoch == fullFetch {
+		slices.SortFunc(f.begin, func(a, b *followed) int {
+			x, y := a.key(), b.key()
+			return cmp.Or(slices.Compare(x.topicID[:], y.topicID[:]), cmp.Compare(x.partition, y.partition))
+		})
+	}
+	for _, fd := range f.begin {
+		f.rq.Topics = name(f.rq.Topics, fd.partition.topicID, wire.ReplicaFetchPartition{
+			Partition: fd.partition.tp.Partition, CurrentLeaderEpoch: fd.leaderEpoch, FetchOffset: fd.position.offset,
+			LastFetchedEpoch: fd.position.lastEpoch, LogStartOffset: fd.position.logStart, MaxBytes: int32(s.FetchMaxBytes),
+		})
+	}
+	for _, key := range f.gone {
+		if fd := f.parts[key]; fd == nil || !fd.named { // else it is wanted again after all
+			f.rq.Forgotten = name(f.rq.Forgotten, key.topicID, wire.ReplicaFetchPartition{Partition: key.partition})
+		}
+	}
+}
+
+// name adds a partition to a list of topics; neighbours of one topic are grouped.
+func name(topics []wire.ReplicaFetchTopic, id record.UUID, p wire.ReplicaFetchPartition) []wire.ReplicaFetchTopic {
+	n := len(topics)
+	if n == 0 || topics[n-1].TopicID != id {
+		if n < cap(topics) { // reuse the slice that lies there
+			topics = topics[:n+1]
+			topics[n].Partitions = topics[n].Partitions[:0]
+		} else {
+			topics = append(topics, wire.ReplicaFetchTopic{})
+		}
+		topics[n].TopicID = id
+		n++
+	}
+	topics[n-1].Partitions = append(topics[n-1].Partitions, p)
+	return topics
+}
+
+// locate finds out from where on a partition is to be copied, and reports whether it is.
+func (f *fetcher) locate(fd *followed) bool {
+	if fd.known {
+		return true
+	}
+	at, err := fd.partition.beginFollowing(fd.leaderEpoch)
+	if err != nil {
+		f.stopped(fd, err)
+		return false
+	}
+	fd.position, fd.known = at, true
+	return true
+}
+
+// stopped deals with a partition that cannot be copied now.
+func (f *fetcher) stopped(fd *followed, err error) {
+	if errors.Is(err, errNotFollower) { // an order says so, too, or will
+		f.drop(fd.key(), fd)
+		return
+	}
+	f.complain(fd, err)
+	f.rest(fd, f.node.cfg.Cluster.Settings().FetchBackoff)
+}
+
+// complain logs once per time that a partition is not copied.
+func (f *fetcher) complain(fd *followed, err error) {
+	if !fd.complained {
+		fd.complained = true
+		f.node.cfg.Logger.Warn("partition not followed for now", "topic", fd.partition.tp.Topic, "partition", fd.partition.tp.Partition,
+			"leader_epoch", fd.leaderEpoch, "source", f.key.source, "err", err)
+	}
+}
+
+// take takes the answer, partition by partition.
+func (f *fetcher) take(ctx context.Context, answer *wire.Fetched, s Settings) error {
+	var lost []*followed
+	for part := range answer.Partitions {
+		fd := f.parts[partKey{part.TopicID, part.Partition}]
+		if fd == nil || !fd.rests.IsZero() {
+			continue
+		}
+		if part.ErrorCode == kerr.OffsetOutOfRange.Code {
+			lost = append(lost, fd)
+			continue
+		}
+		if err := f.takePart(fd, &part); err != nil {
+			f.stopped(fd, err)
+		}
+	}
+	if len(lost) > 0 {
+		return f.startOver(ctx, lost, s)
+	}
+	return nil
+}
+
+// takePart takes the answer for one partition.
+func (f *fetcher) takePart(fd *followed, part *wire.FetchedPartition) error {
+	if part.ErrorCode != 0 {
+		return kerr.ErrorForCode(part.ErrorCode)
+	}
+	at, err := fd.partition.takeFetched(fd.leaderEpoch, fd.position, part)
+	if err != nil {
+		return err
+	}
+	if at != fd.position {
+		fd.position = at
+		f.change(fd)
+	}
+	if fd.complained {
+		fd.complained = false
+		f.node.cfg.Logger.Info("partition followed again", "topic", fd.partition.tp.Topic, "partition", fd.partition.tp.Partition,
+			"leader_epoch", fd.leaderEpoch, "source", f.key.source)
+	}
+	if t := f.node.throttle(); t != nil && len(part.Records) > 0 {
+		if pause := t.Fetched(fd.partition.tp, len(part.Records)); pause > 0 {
+			f.rest(fd, pause)
+		}
+	}
+	return nil
+}
+
+var _ Source = (*peer.Peer)(nil)
