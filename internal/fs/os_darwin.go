@@ -2,9 +2,7 @@ package fs
 
 import (
 	"errors"
-	iofs "io/fs"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,19 +20,7 @@ func lockFile(f *os.File) error {
 func dataSync(f *os.File) error { return f.Sync() }
 
 // syncBelow syncs file by file: sync(2) of this system does not wait.
-func syncBelow(name string) error {
-	return filepath.WalkDir(name, func(path string, entry iofs.DirEntry, err error) error {
-		if err != nil || !entry.IsDir() && !entry.Type().IsRegular() {
-			return err
-		}
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		err = f.Sync()
-		return errors.Join(err, f.Close())
-	})
-}
+func syncBelow(name string) error { return syncEach(name) }
 
 // reserve asks for what is missing behind the file's end.
 func reserve(f *os.File, size int64) error {

@@ -38,20 +38,6 @@ func diskUsage(name string) (total, available int64, err error) {
 	return int64(st.Blocks) * st.Bsize, int64(st.Bavail) * st.Bsize, err
 }
 
-// syncBelow syncs the whole file system that holds name. An error of writing back is reported since Linux 5.8, and then once per
-// open descriptor: one that nobody has been told of yet is told to a descriptor opened after it happened.
-func syncBelow(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	err = control(f, unix.Syncfs)
-	if err != nil {
-		err = &os.PathError{Op: "syncfs", Path: name, Err: err}
-	}
-	return errors.Join(err, f.Close())
-}
-
 // control runs call on the descriptor, again when a signal interrupted it.
 func control(f *os.File, call func(fd int) error) error {
 	conn, err := f.SyscallConn()
