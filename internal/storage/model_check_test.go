@@ -291,6 +291,9 @@ func (w *world) takeOver(p *part) {
 	} else {
 		p.born = o.LogEnd
 	}
+	if p.unsure && len(left) == 0 && len(p.log.Producers()) > 0 { // of records below its start
+		p.batches = slices.DeleteFunc(slices.Clone(p.earlier), func(b *modelBatch) bool { return b.last >= o.LogEnd })
+	}
 	if (p.unsure || p.synced <= o.LogStart) && o.LogStart == o.LogEnd && len(p.log.Producers()) == 0 { // nothing is left, nor of them
 		p.batches, p.born = nil, o.LogEnd
 	}

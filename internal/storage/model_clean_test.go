@@ -112,6 +112,8 @@ func (m *modelLog) lastOf(b *modelBatch) bool {
 
 // onDisk is all batches of a log in its files, also those below its start.
 func (w *world) onDisk(p *part) (list []record.Batch) {
+	w.looks = true
+	defer func() { w.looks = false }()
 	for _, seg := range p.log.segments {
 		f, err := seg.file.acquire()
 		w.must(err)

@@ -28,7 +28,7 @@ func (m *modelLog) copied() *modelLog {
 // afterwards is a world that finds what is left of another one in mem, with models that promise what held both before and after the step
 // during which it was lost. unsure is a log of which nothing is promised.
 func (w *world) afterwards(mem *fs.Mem, before []*modelLog, unsure int) *world {
-	again := &world{mem: mem, now: w.now, cfg: w.cfg, set: w.set, gaps: w.gaps, made: w.made, offsets: w.offsets}
+	again := &world{mem: mem, dirs: w.dirs, now: w.now, cfg: w.cfg, set: w.set, gaps: w.gaps, made: w.made, offsets: w.offsets}
 	for i, p := range w.parts {
 		m := p.copied()
 		m.synced, m.kept, m.durable = min(m.synced, before[i].synced), min(m.kept, before[i].kept), m.durable && before[i].durable
@@ -36,6 +36,7 @@ func (w *world) afterwards(mem *fs.Mem, before []*modelLog, unsure int) *world {
 		m.point, m.midway = max(m.point, before[i].point), true
 		m.maybe = append(m.maybe, before[i].formsBefore(m))
 		if i == unsure {
+			m.earlier = before[i].batches
 			m.synced, m.kept, m.durable, m.unsure = 0, 0, false, true
 		}
 		again.parts = append(again.parts, &part{modelLog: m, tp: p.tp, id: p.id})
@@ -160,7 +161,7 @@ func failAt(v variant, steps []step, n int, cause error) (done bool, err error) 
 	w := newWorld(v, false)
 	count, what := 0, ""
 	inject := func(op fs.Op, name string) error {
-		if op == fs.OpUsage && cause == syscall.ENOSPC {
+		if w.looks || op == fs.OpUsage && cause == syscall.ENOSPC {
 			return nil // nobody says so
 		}
 		if count++; count != n {

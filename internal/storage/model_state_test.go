@@ -74,15 +74,16 @@ type modelLog struct {
 	producers      map[int64]*modelProducer
 	txns           []modelTxn
 
-	born    int64 // where it began, or was emptied
-	synced  int64 // everything below it was promised to survive the loss of power
-	durable bool  // and so was the log itself
-	unsure  bool  // it was being truncated or emptied
-	made    bool  // it has files: one that was never written to has none
-	kept    int64 // start offset that was promised to survive
-	deleted int64 // highest start offset so far
-	highest int64 // highest high watermark so far: a checkpoint of it may be older than a truncation, as in Kafka
-	reread  bool  // producers were read back from disk: only their last batches are remembered for certain
+	born    int64         // where it began, or was emptied
+	synced  int64         // everything below it was promised to survive the loss of power
+	durable bool          // and so was the log itself
+	unsure  bool          // it was being truncated or emptied
+	earlier []*modelBatch // that it had before
+	made    bool          // it has files: one that was never written to has none
+	kept    int64         // start offset that was promised to survive
+	deleted int64         // highest start offset so far
+	highest int64         // highest high watermark so far: a checkpoint of it may be older than a truncation, as in Kafka
+	reread  bool          // producers were read back from disk: only their last batches are remembered for certain
 	// ever is all batches that were appended at some time, by their bytes, with the batches that each was appended behind.
 	ever map[string][]*modelBatch
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leat/internal/fs"
+	"leat/internal/fs/sealed"
 	"leat/internal/record"
 	"leat/internal/storage/compact"
 )
@@ -17,13 +18,16 @@ import (
 // the same every time.
 type world struct {
 	mem   *fs.Mem
+	real  fs.FS // in place of mem
+	dirs  []string
 	cfg   LogConfig
 	set   Settings
 	gaps  bool // batches from a leader may leave offsets out
 	store *Store
 	parts []*part
 	now   time.Time
-	made  int // logs
+	made  int  // logs
+	looks bool // the files are read by the model, not by the log
 
 	worker  *cleanWorker
 	offsets *compact.OffsetMap
@@ -93,21 +97,30 @@ func (v variant) config() LogConfig {
 
 // newWorld makes the store and its logs. It throws a modelFailure if that fails.
 func newWorld(v variant, gaps bool) *world {
+	w := newEmptyWorld(v, gaps)
+	w.begin()
+	return w
+}
+
+func newEmptyWorld(v variant, gaps bool) *world {
 	w := &world{
-		mem: fs.NewMem(), now: day0, cfg: v.config(), gaps: gaps,
+		mem: fs.NewMem(), dirs: []string{"/data"}, now: day0, cfg: v.config(), gaps: gaps,
 		set: Settings{MaxOpenFiles: v.openFiles, ProducerIDExpiration: 1 << 62, RecoveryThreadsPerDir: 1},
 	}
 	w.offsets = compact.NewOffsetMap(1<<16, 0.9)
 	if v.tightMap {
 		w.offsets = compact.NewOffsetMap(0, 0.1)
 	}
+	return w
+}
+
+func (w *world) begin() {
 	w.openStore()
 	for i := range int32(2) {
 		p := &part{modelLog: newModelLog(0), tp: record.TopicPartition{Topic: "orders", Partition: i}}
 		w.parts = append(w.parts, p)
 		w.make(p)
 	}
-	return w
 }
 
 func (w *world) make(p *part) {
@@ -118,11 +131,28 @@ func (w *world) make(p *part) {
 	w.must(err)
 }
 
+func (w *world) fileSystem() (fs.FS, error) {
+	if w.real != nil {
+		return w.real, nil
+	}
+	if fsys, err := sealedOver(w.mem); w.dirs[0] == "/data" || err != nil {
+		return fsys, err
+	}
+	keys, err := sealed.FileKeys(w.mem, "/keys")
+	w.must(err)
+	for _, dir := range w.dirs {
+		w.must(makeDir(w.mem, dir))
+	}
+	fsys, err := sealed.Open(context.Background(), sealed.Config{FS: w.mem, Dirs: w.dirs, Keys: keys})
+	w.must(err)
+	return fsys, fsys.Refresh(context.Background())
+}
+
 func (w *world) openStore() {
-	fsys, err := sealedOver(w.mem)
+	fsys, err := w.fileSystem()
 	w.must(err)
 	s, err := open(context.Background(), StoreConfig{
-		FS: fsys, Dirs: []string{"/data"}, NodeID: 1, ClusterID: "Some-Cluster_Id",
+		FS: fsys, Dirs: w.dirs, NodeID: 1, ClusterID: "Some-Cluster_Id",
 		Settings: func() Settings { return w.set }, LogConfig: func(string) LogConfig { return w.cfg },
 	})
 	w.must(err)
@@ -212,18 +242,21 @@ func (w *world) background(p *part, s step) {
 }
 
 func (w *world) checkpoint(_ *part, s step) {
-	d := w.store.dirs[0]
-	if s.a%4 != 0 {
-		d.checkpoint(d.writeRecoveryPoints)
-	}
-	if s.a%4 != 1 {
-		d.checkpoint(d.writeLogStarts)
-		for _, p := range w.parts {
-			p.keep()
+	for _, d := range w.store.dirs {
+		if s.a%4 != 0 {
+			d.checkpoint(d.writeRecoveryPoints)
+		}
+		if s.a%4 != 1 {
+			d.checkpoint(d.writeLogStarts)
+		}
+		if s.a%4 != 2 {
+			d.checkpoint(d.writeHighWatermarks)
 		}
 	}
-	if s.a%4 != 2 {
-		d.checkpoint(d.writeHighWatermarks)
+	for _, p := range w.parts {
+		if s.a%4 != 1 {
+			p.keep()
+		}
 	}
 }
 
