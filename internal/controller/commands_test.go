@@ -13,8 +13,14 @@ import (
 // The commands. Items of a request that has several are separated by "|"; "null" is null; "validate" at the end validates only.
 //
 //	register 1 [incarnation=N] [previous=N] [cluster=ID] [rack=R] [dirs=N,N] [metadata.version=LO-HI]
-//	beat 1 [offset=N] [epoch=N] [fence] [shutdown]
+//	controller N [NAME=LO-HI]...
+//	beat 1 [offset=N] [epoch=N] [fence] [shutdown] [offline=N,N] [cordoned=N,N|none]
 //	unregister 1
+//	unregister-controller 1
+//	alter 1 [epoch=N] TOPIC PARTITION isr=1,2:EPOCH [leader-epoch=N] [partition-epoch=N] [recovering] [v2] | TOPIC...
+//	reassign TOPIC PARTITION 1,2|cancel | ... [same-factor]
+//	reassignments all | TOPIC PARTITION...
+//	assign 1 [epoch=N] DIR TOPIC PARTITION | DIR...
 //	create NAME [partitions=N] [factor=N] [assign=0:1,2/1:2,3] [KEY=VALUE]... | ...
 //	delete NAME | id:NAME | none | both:NAME
 //	grow NAME COUNT [assign=1,2/2,1] | ...
@@ -23,6 +29,7 @@ import (
 //	ids 1 [epoch=N]
 //	features NAME LEVEL [kind=N] | ...
 //	elect preferred|unclean|KIND all | TOPIC PARTITION... | ...
+//	limit N (records that a step decides about)
 //	wait DURATION
 //	in-sync TOPIC PARTITION ID... (the log says so)
 //	reload (another controller takes over)
@@ -41,6 +48,20 @@ func (s *story) request(words []string) kmsg.Request {
 		r := kmsg.NewPtrUnregisterBrokerRequest()
 		r.BrokerID = number(words[1])
 		return r
+	case "unregister-controller":
+		r := kmsg.NewPtrUnregisterControllerRequest()
+		r.ControllerID = number(words[1])
+		return r
+	case "controller":
+		return controllerRequest(items[0])
+	case "alter":
+		return s.alterRequest(items)
+	case "reassign":
+		return reassignRequest(items)
+	case "reassignments":
+		return reassignmentsRequest(items)
+	case "assign":
+		return s.assignRequest(items)
 	case "create":
 		return createRequest(items, validate)
 	case "delete":
@@ -153,6 +174,12 @@ func (s *story) beatRequest(words []string) kmsg.Request {
 	r.BrokerEpoch = s.epoch(r.BrokerID, o)
 	if v, ok := o["offset"]; ok {
 		r.CurrentMetadataOffset = int64(number(v))
+	}
+	for _, d := range dirs(o["offline"]) {
+		r.OfflineLogDirs = append(r.OfflineLogDirs, d)
+	}
+	if v, ok := o["cordoned"]; ok {
+		r.CordonedLogDirs = dirs(v)
 	}
 	_, r.WantFence = o["fence"]
 	_, r.WantShutdown = o["shutdown"]

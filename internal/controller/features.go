@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -19,8 +20,15 @@ const (
 func (m *Machine) updateFeatures(r *kmsg.UpdateFeaturesRequest) answer {
 	resp := r.ResponseKind().(*kmsg.UpdateFeaturesResponse)
 	var records, safety []Record
+	proposed := map[string]int16{}
+	for name, level := range m.image().Features() {
+		proposed[name] = level
+	}
 	for _, u := range r.FeatureUpdates {
-		record, problem := m.updateFeature(r.Version, u)
+		proposed[u.Feature] = u.MaxVersionLevel
+	}
+	for _, u := range r.FeatureUpdates {
+		record, problem := m.updateFeature(r.Version, u, proposed)
 		if problem != nil {
 			return answer{response: failFeatures(resp, problem)}
 		}
@@ -67,8 +75,9 @@ func failFeatures(resp *kmsg.UpdateFeaturesResponse, problem *refusal) *kmsg.Upd
 	return resp
 }
 
-// updateFeature returns the record that finalises a level, nil if it is already so.
-func (m *Machine) updateFeature(version int16, u kmsg.UpdateFeaturesRequestFeatureUpdate) (Record, *refusal) {
+// updateFeature returns the record that finalises a level, nil if it is already so. Proposed is what the whole request leads to: a feature may
+// be raised together with what it depends on.
+func (m *Machine) updateFeature(version int16, u kmsg.UpdateFeaturesRequestFeatureUpdate, proposed map[string]int16) (Record, *refusal) {
 	kind, level := u.UpgradeType, u.MaxVersionLevel
 	if version == 0 {
 		kind = upgrade
@@ -100,15 +109,25 @@ func (m *Machine) updateFeature(version int16, u kmsg.UpdateFeaturesRequestFeatu
 		return nil, nil
 	case u.Feature == metadata.FeatureKRaftVersion: // it is the quorum's own control record, not the image's
 		return nil, invalid("This controller cannot change the version of its quorum.")
-	case level < current && u.Feature == metadata.FeatureMetadataVersion:
-		// Below the current level, records that are in the log already could not be read by the nodes that the downgrade is for.
-		why := "Refusing to perform the requested downgrade because it might delete metadata information."
-		if kind == unsafeDowngrade {
-			why = "Unsafe metadata downgrade is not supported in this version."
-		}
-		return nil, refuse(kerr.InvalidUpdateVersion, "Unsupported metadata.version downgrade from %d to %d. %s", current, level, why)
+	case u.Feature == metadata.FeatureMetadataVersion && level < current && metadata.MetadataChanged(current, level):
+		return nil, refuseDowngrade(current, level, kind)
+	case u.Feature == metadata.FeatureELRVersion && level >= 1 && proposed[metadata.FeatureMetadataVersion] < levelELR:
+		return nil, invalid(fmt.Sprintf("%s could not be set to %d because it depends on %s level %d",
+			u.Feature, level, metadata.FeatureMetadataVersion, levelELR))
 	}
 	return &metadata.FeatureLevelRecord{Name: u.Feature, FeatureLevel: level}, nil
+}
+
+// levelELR is the level of metadata.version from which partitions can say who is eligible to lead (4.0-IV1).
+const levelELR = 23
+
+// refuseDowngrade refuses a level below which records that are in the log already could not be read by the nodes that the downgrade is for.
+func refuseDowngrade(current, level int16, kind int8) *refusal {
+	why := "Refusing to perform the requested downgrade because it might delete metadata information."
+	if kind == unsafeDowngrade {
+		why = "Unsafe metadata downgrade is not supported in this version."
+	}
+	return refuse(kerr.InvalidUpdateVersion, "Unsupported metadata.version downgrade from %d to %d. %s", current, level, why)
 }
 
 // unsupported says who does not understand a level, "" if everybody does.
@@ -136,6 +155,18 @@ func (m *Machine) unsupported(name string, level int16) string {
 	for _, b := range m.image().Brokers() {
 		has, ok := b.Features[name]
 		if why := supports(fmt.Sprintf("Broker %d", b.ID), has, ok); why != "" {
+			return why
+		}
+	}
+	for _, c := range m.image().Controllers() {
+		if c.ControllerID == m.cfg.NodeID {
+			continue
+		}
+		i := slices.IndexFunc(c.Features, func(f metadata.RecordFeature) bool { return f.Name == name })
+		if i >= 0 {
+			own = metadata.FeatureRange{Min: c.Features[i].MinSupportedVersion, Max: c.Features[i].MaxSupportedVersion}
+		}
+		if why := supports(fmt.Sprintf("Controller %d", c.ControllerID), own, i >= 0); why != "" {
 			return why
 		}
 	}

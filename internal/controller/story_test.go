@@ -131,6 +131,8 @@ func (s *story) command(out *strings.Builder, line string) {
 	switch words[0] {
 	case "reload":
 		s.driver.Reload()
+	case "limit":
+		s.driver.Machine.(*Machine).limits.records = int(number(words[1]))
 	case "in-sync":
 		topic, _ := s.driver.Machine.(*Machine).image().Topic(words[1])
 		change := metadata.NewPartitionChange(topic.ID, number(words[2]))
@@ -233,6 +235,9 @@ func (s *story) reply(response any) []string {
 		return []string{problem(r.ErrorCode, r.ErrorMessage)}
 	case *kmsg.AllocateProducerIDsResponse:
 		return []string{fmt.Sprintf("%s first=%d count=%d", problem(r.ErrorCode, nil), r.ProducerIDStart, r.ProducerIDLen)}
+	}
+	if lines := s.clusterReply(response); lines != nil {
+		return lines
 	}
 	var lines []string
 	add := func(name string, code int16, message *string, more string) {
