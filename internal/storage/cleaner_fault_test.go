@@ -77,6 +77,7 @@ func checkCompacted(t *testing.T, cfg StoreConfig, image *fs.Mem, want map[strin
 
 // The power fails before every operation of the cleaner: all that was not synced is lost, or by chance some of it is not.
 func TestAPowerLossAtEveryStepOfACompactionLosesNothing(t *testing.T) {
+	t.Parallel() // it has files and a store of its own
 	for seed := range uint64(2) {
 		for n := 1; ; n += stride() {
 			mem := fs.NewMem()
@@ -120,6 +121,7 @@ func TestAPowerLossAtEveryStepOfACompactionLosesNothing(t *testing.T) {
 
 // The n-th operation of the cleaner fails and the process lives on.
 func TestEveryFaultOfACompactionLosesNothing(t *testing.T) {
+	t.Parallel() // it has files and a store of its own
 	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
 		for n := 1; ; n += stride() {
 			mem := fs.NewMem()
