@@ -315,7 +315,7 @@ func (f *flips) judgeLog(want, got *flipView, path string, bit int64) error {
 
 // bits are those of a file that are turned over: a few, but with -long all of a small file and many of a larger one.
 func (f *flips) bits(n, seed int64) (list []int64) {
-	stride := n/3 + 1
+	stride := n/2 + 1
 	if *long {
 		stride = 1 + 28*min(1, n/4000)
 	}
@@ -335,6 +335,9 @@ type flipFailure struct {
 func TestAFlippedBitIsToldOrHealed(t *testing.T) {
 	for _, encrypt := range []bool{false, true} {
 		for _, end := range []string{"stopped", "no manifest", "killed", "power lost"} {
+			if encrypt && !*long && (end == "no manifest" || end == "power lost") {
+				continue
+			}
 			name := end
 			if encrypt {
 				name += ", encrypted"
