@@ -139,6 +139,9 @@ func (w *world) takeForms(p *part, from, limit int64) {
 		if b.base >= limit {
 			break
 		}
+		for at < len(disk) && disk[at].LastOffset() < min(b.base, p.start) { // left from before the start, and forgotten with it
+			at++
+		}
 		if at < len(disk) && disk[at].LastOffset() < b.base {
 			w.failf("%s: batch %d to %d was never appended, or was gone already", p.tp, disk[at].BaseOffset(), disk[at].LastOffset())
 		}

@@ -206,7 +206,14 @@ func (m *modelLog) believe(got []ProducerState) {
 				delete(m.producers, id)
 				break
 			}
-			if p != nil && i >= 0 && p.state(id) == got[i] {
+			if p == nil || i < 0 {
+				continue
+			}
+			// A snapshot may be as of an earlier compaction, which had left another record of the batch as the newest.
+			if got[i].LastTimestamp < p.lastTime {
+				p.lastTime = got[i].LastTimestamp
+			}
+			if p.state(id) == got[i] {
 				m.producers[id] = p
 				break
 			}

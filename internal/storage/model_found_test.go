@@ -78,3 +78,30 @@ func TestLookupsByTimeDoNotFindARecordThatCompactionTook(t *testing.T) {
 		t.Errorf("time behind all records: %+v, %v", got, err)
 	}
 }
+
+// A topic was compacted and is not any more. What compaction left out over the last recovery point is no damage.
+func TestALogThatWasOnceCompactedIsRecovered(t *testing.T) {
+	mem := fs.NewMem()
+	cfg := faultConfig(t, mem)
+	s, l := compactedLog(t, cfg, testCompaction)
+	for i := range 24 {
+		mustAppend(t, l, keyed(t, day0.UnixMilli(), record.Uncompressed, "same=1"))
+		if i == 2 {
+			settleLog(t, l)
+			s.dirs[0].checkpoint(s.dirs[0].writeRecoveryPoints)
+		}
+	}
+	settleLog(t, l)
+	if cleanNow(s, day0) == 0 {
+		t.Fatal("not compacted")
+	}
+	cfg.FS = mem.Kill()
+	_ = s.Close()
+	deleting := testCompaction
+	deleting.Compact, deleting.Delete = false, true
+	s, l = compactedLog(t, cfg, deleting)
+	defer s.Close()
+	if end := l.Offsets().LogEnd; end != 24 {
+		t.Errorf("the log ends at %d, expected 24", end)
+	}
+}

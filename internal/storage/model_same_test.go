@@ -15,7 +15,7 @@ import (
 // files, encryption, compaction switched on, one log directory or three, a file system in memory or the real one (where short reads and writes take their
 // quick paths if there is one directory), clean stops or kills. All answers must be the same, byte for byte.
 func TestSameReadsUnderOtherSettings(t *testing.T) {
-	overSeedsUpTo(t, 30, 1500, func(seed uint64) error {
+	overSeedsUpTo(t, 25, 1000, func(seed uint64) error {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		steps := newSteps(rng, 60, contentActions)
 		for i := range steps {

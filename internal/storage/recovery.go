@@ -56,6 +56,19 @@ func (l *Log) checkContinues(i int, recoveryPoint int64) error {
 	return nil
 }
 
+// wasCompacted reports whether compaction may have left gaps in the log: it is compacted, or was before its topic was changed.
+func (l *Log) wasCompacted() bool {
+	if l.cfg.Load().Compact {
+		return true
+	}
+	d, ok := l.host.(*logDir)
+	if !ok {
+		return false
+	}
+	_, known := d.cleaned.of(l.tp)
+	return known
+}
+
 // holeIsMeant reports whether compaction may have left the hole before the segment with index i: that of another broker, or of the leader if it is
 // so wide that a follower began a segment for it. The compaction of this log has left none above the point that is noted.
 func (l *Log) holeIsMeant(i int) bool {
@@ -134,7 +147,7 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	seg.offsets = sparseIndex{width: indexEntrySize}
 	seg.times = sparseIndex{width: timeIndexEntrySize}
 	seg.segmentTail = emptyTail(seg.base)
-	walk := recoveryWalk{r: f, size: seg.size, base: seg.base, next: seg.base, verifyFrom: recoveryPoint, compacted: l.cfg.Load().Compact, began: true}
+	walk := recoveryWalk{r: f, size: seg.size, base: seg.base, next: seg.base, verifyFrom: recoveryPoint, compacted: l.wasCompacted(), began: true}
 	if resume != nil && resume.seg == seg {
 		resume.begin(&walk)
 	}
