@@ -314,7 +314,7 @@ func (w *world) recognise(p *part, batch record.Batch, behind []*modelBatch) *mo
 		ever = append(ever, p.written(batch.BaseOffset())...)
 	}
 	appended := false
-	for _, b := range ever {
+	for _, b := range slices.Backward(ever) { // the same bytes may have been appended again after a truncation
 		if b.base != batch.BaseOffset() {
 			continue
 		}
