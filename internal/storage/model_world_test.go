@@ -283,6 +283,9 @@ func (w *world) truncate(p *part, s step) {
 	if chance(s.b, 4) {
 		offset = between(s.a, p.start, p.end)
 	}
+	if len(p.forms) > 0 { // with nothing left before it, the log ends where its first segment begins
+		p.born = min(p.born, p.log.segments[0].base)
+	}
 	w.must(p.log.TruncateTo(offset))
 	p.modelLog.truncate(offset)
 	p.believe(p.log.Producers())
