@@ -22,6 +22,8 @@ var (
 	ErrVoterNotFound = errors.New("not a voter")
 	// ErrLastVoter refuses to remove the only voter.
 	ErrLastVoter = errors.New("the last voter cannot be removed")
+	// ErrTooFewLeft refuses to remove a voter without which those who answer are no majority.
+	ErrTooFewLeft = errors.New("too few of the voters that would be left answer: remove those that are gone first")
 	// ErrNotCaughtUp ends an addition whose voter did not get the log in time. It is no member.
 	ErrNotCaughtUp = errors.New("the new voter did not catch up in time")
 )
@@ -47,9 +49,10 @@ type Change struct {
 // changing is the change under way. A voter is added in two steps: as a learner first, so that it does not count before it has the log.
 type changing struct {
 	Change
-	index  uint64 // of the entry whose application ends this step; 0: the learner is catching up
-	last   bool   // the step is the last
-	reason error  // why it failed, while it is being undone
+	index   uint64 // of the entry whose application ends this step; 0: the learner is catching up
+	last    bool   // the step is the last
+	applied bool   // the last step is committed here, but that is not on disk yet
+	reason  error  // why it failed, while it is being undone
 }
 
 // Change begins a change. An error means that nothing was done; otherwise a Changed event comes.
@@ -61,6 +64,10 @@ func (n *Node) Change(now time.Time, c Change) (err error) {
 	n.now = now
 	if err := n.refusal(c); err != nil {
 		return fmt.Errorf("voter %s: %w", c.Voter.Replica, err)
+	}
+	if c.Action == RemoveVoter && c.Voter.Replica == n.cfg.Self {
+		// Gone from its own epoch, a leader would vote for nobody whose log is shorter than what it could not commit. Another one removes it.
+		return errors.Join(fmt.Errorf("voter %s hands the leadership over first: %w", c.Voter.Replica, ErrNotLeader), n.Transfer())
 	}
 	n.change = &changing{Change: c}
 	known, isMember := n.members.find(c.Voter.Replica)
@@ -105,8 +112,22 @@ func (n *Node) refusal(c Change) error {
 		return ErrVoterNotFound
 	case c.Action == RemoveVoter && !known.Learner && len(n.members.Voters()) == 1:
 		return ErrLastVoter
+	case c.Action == RemoveVoter && !known.Learner && !n.enoughWithout(c.Voter.Replica):
+		return ErrTooFewLeft
 	}
 	return nil
+}
+
+// enoughWithout tells whether a majority of the voters that would be left answers.
+func (n *Node) enoughWithout(r Replica) bool {
+	left := n.members.without(r).Voters()
+	answer := 0
+	for _, v := range left {
+		if c, ok := n.contacts[v.number()]; v.Replica == n.cfg.Self || ok && n.ticks-c.tick <= n.cfg.ElectionTicks {
+			answer++
+		}
+	}
+	return answer > len(left)/2
 }
 
 // proposeChange appends one step of the change under way.
@@ -131,16 +152,36 @@ func (n *Node) applyChange(p *pb.Entry) error {
 		return err
 	}
 	n.members = n.members.apply(c)
+	n.store.current = n.members
 	n.versions = append(n.versions, membersVersionAt{p.GetIndex(), n.members})
 	n.raw.ApplyConfChange(cc)
 	n.tell(MembersChanged{n.members})
 	if x := n.change; x != nil && x.index == p.GetIndex() {
-		x.index = 0
-		if x.last {
-			n.endChange(x.reason)
+		if x.applied = x.last; x.applied {
+			n.concludeChange()
+		} else {
+			x.index = 0
 		}
 	}
 	return nil
+}
+
+// concludeChange tells that the change under way is done, once a restart cannot bring back the members from before: they may be gone by
+// then, and a removed one would be waited for.
+func (n *Node) concludeChange() {
+	if x := n.change; x != nil && x.applied && n.durable >= x.index {
+		n.endChange(x.reason)
+	}
+}
+
+// changesCommitted tells whether a change of the members is committed of which the disk does not know that it is.
+func (n *Node) changesCommitted() bool {
+	for _, index := range n.unsure {
+		if index <= n.hard.Commit {
+			return true
+		}
+	}
+	return false
 }
 
 // advanceChange makes a learner a voter once it has the log, or gives up.

@@ -12,6 +12,7 @@ import (
 type contact struct {
 	fetched  time.Time
 	caughtUp time.Time
+	tick     int // of the node, when it was fetched
 }
 
 // Follower is a member as the leader sees it, in Kafka's words.
@@ -35,7 +36,7 @@ func (n *Node) Followers(now time.Time) []Follower {
 		}
 		c := n.contacts[p.number]
 		if m.Replica == n.cfg.Self {
-			c = contact{now, now}
+			c = contact{fetched: now, caughtUp: now}
 		}
 		f := Follower{m, -1, c.fetched, c.caughtUp}
 		if p.match >= n.bottom().Index && p.match <= n.lastIndex() {
@@ -54,7 +55,7 @@ func (n *Node) heard(m *pb.Message) {
 	for _, p := range n.progress() {
 		if p.number == m.GetFrom() {
 			c := n.contacts[p.number]
-			c.fetched = n.now
+			c.fetched, c.tick = n.now, n.ticks
 			if p.match >= n.lastIndex() {
 				c.caughtUp = n.now
 			}

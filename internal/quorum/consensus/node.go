@@ -77,6 +77,8 @@ type Node struct {
 	writing  []row     // handed out in Writes that are not Written
 	begins   *snapshot // the same, of a snapshot: what is below it no longer counts
 	hard     Ballot
+	durable  uint64   // the highest commit that is on disk
+	unsure   []uint64 // indexes of changes of the members above the commit in the last Write
 	applied  uint64
 	retained int // bytes of applied entries in memory
 	now      time.Time
@@ -92,6 +94,7 @@ type Node struct {
 	routes     map[uint64]Replica // of replicas that are no members, or not known to be
 	offer      *offer
 	asked      bool // a WantCheckpoint event was told
+	ticks      int  // so far
 	rush       int  // ticks until an early election; 0: none
 	events     []Event
 }
@@ -115,7 +118,7 @@ type membersVersionAt struct {
 func New(cfg Config, s State, now time.Time) (n *Node, err error) {
 	cfg = cfg.withDefaults()
 	n = &Node{cfg: cfg, now: now, members: s.Members, contacts: map[uint64]contact{}, routes: map[uint64]Replica{}}
-	n.store.base, n.store.members, n.applied = s.Base, s.Members, s.Base.Index
+	n.store.base, n.store.members, n.store.current, n.applied = s.Base, s.Members, s.Members, s.Base.Index
 	n.versions = []membersVersionAt{{s.Base.Index, s.Members}}
 	commit := max(s.Ballot.Commit, s.Base.Index)
 	for _, e := range s.Entries {
@@ -130,14 +133,16 @@ func New(cfg Config, s State, now time.Time) (n *Node, err error) {
 		if n.store.end(last) < s.LogEnd {
 			commit = max(commit, e.Index)
 		}
-		n.store.rows = append(n.store.rows, row{e.raft(), end})
+		if n.store.rows = append(n.store.rows, row{e.raft(), end}); e.Kind == MembersChange {
+			n.unsure = append(n.unsure, e.Index)
+		}
 	}
 	if last := n.store.last(); n.store.end(last) < s.LogEnd || commit > last {
 		return nil, fmt.Errorf("metadata log ends at offset %d and entry %d is committed, but the journal ends at entry %d, offset %d: %w",
 			s.LogEnd, commit, last, n.store.end(last), ErrLost)
 	}
 	s.Ballot.Epoch, s.Ballot.Commit = max(s.Ballot.Epoch, s.Base.Epoch), commit
-	n.store.ballot, n.hard = s.Ballot, s.Ballot
+	n.store.ballot, n.hard, n.durable = s.Ballot, s.Ballot, commit
 	defer n.catch(&err)
 	n.raw, err = raft.NewRawNode(&raft.Config{
 		ID: cfg.Self.number(), ElectionTick: cfg.ElectionTicks, HeartbeatTick: cfg.HeartbeatTicks, Storage: &n.store,
@@ -163,6 +168,7 @@ func (n *Node) Tick(now time.Time) (err error) {
 	}
 	defer n.catch(&err)
 	n.now = now
+	n.ticks++
 	n.raw.Tick()
 	n.retrySnapshots()
 	n.advanceChange()

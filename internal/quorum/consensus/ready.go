@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -171,12 +172,15 @@ func (n *Node) write(m *pb.Message) (*Write, error) {
 			return nil, err
 		}
 		w.Entries, w.rows = append(w.Entries, e), append(w.rows, row{p, end})
-		n.follow(row{p, end})
+		if n.follow(row{p, end}); e.Kind == MembersChange {
+			n.unsure = append(n.unsure, e.Index)
+		}
 	}
 	persisted := n.store.ballot
-	if n.hard.Epoch != persisted.Epoch || n.hard.Vote != persisted.Vote || len(w.Entries) > 0 || w.Snapshot != nil {
+	if n.hard.Epoch != persisted.Epoch || n.hard.Vote != persisted.Vote || len(w.Entries) > 0 || w.Snapshot != nil || n.changesCommitted() {
 		b := n.hard
 		w.Ballot, w.Durable, n.store.ballot = &b, true, b
+		n.unsure = slices.DeleteFunc(n.unsure, func(index uint64) bool { return index <= b.Commit })
 	}
 	return w, nil
 }
@@ -203,6 +207,10 @@ func (n *Node) Written(w *Write) (frames []Frame, err error) {
 		n.installed(s)
 	}
 	n.store.append(w.rows)
+	if w.Ballot != nil {
+		n.durable = max(n.durable, w.Ballot.Commit)
+		n.concludeChange()
+	}
 	for _, r := range w.rows {
 		if len(n.writing) > 0 && n.writing[0].entry == r.entry {
 			n.writing = n.writing[1:]
@@ -228,7 +236,7 @@ func (n *Node) Written(w *Write) (frames []Frame, err error) {
 
 // installed makes a snapshot the beginning.
 func (n *Node) installed(s *snapshot) {
-	n.store.base, n.store.rows, n.store.snapshot = s.at, nil, *s
+	n.store.base, n.store.rows, n.store.snapshot, n.store.current = s.at, nil, *s, s.members
 	n.applied, n.members, n.retained = s.at.Index, s.members, 0
 	n.versions = []membersVersionAt{{s.at.Index, s.members}}
 	if n.begins != nil && n.begins.at == s.at {

@@ -46,12 +46,14 @@ func readSnapshot(p *pb.Snapshot) (snapshot, error) {
 func (n *Node) Checkpointed(c Checkpoint) {
 	s := &n.store
 	at := s.base
-	if at.Offset != c.Offset {
-		i := slices.IndexFunc(s.rows, func(r row) bool { return r.end >= c.Offset })
-		if i < 0 || s.rows[i].end != c.Offset || s.rows[i].entry.GetIndex() > n.applied {
-			return
+	for _, r := range s.rows { // the last of those that end there: the later, the more members it knows
+		if r.entry.GetIndex() > n.applied || r.end > c.Offset {
+			break
 		}
-		at = Position{s.rows[i].entry.GetIndex(), int32(s.rows[i].entry.GetTerm()), c.Offset}
+		at = Position{r.entry.GetIndex(), int32(r.entry.GetTerm()), r.end}
+	}
+	if at.Offset != c.Offset {
+		return
 	}
 	if at.Index == 0 {
 		return

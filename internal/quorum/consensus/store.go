@@ -16,6 +16,7 @@ type store struct {
 	rows     []row
 	ballot   Ballot
 	members  Members // as of base, when the node began
+	current  Members // as of now
 	snapshot snapshot
 	wanted   bool // somebody needs a snapshot that is not there
 }
@@ -119,9 +120,15 @@ func (s *store) LastIndex() (uint64, error) { return s.last(), nil }
 // FirstIndex implements raft.Storage.
 func (s *store) FirstIndex() (uint64, error) { return s.base.Index + 1, nil }
 
-// Snapshot implements raft.Storage. What is sent is the name of the checkpoint; the receiver fetches the bytes.
+// Snapshot implements raft.Storage. What is sent is the name of the checkpoint; the receiver fetches the bytes. Who is not among its members
+// would not take it, so it has to be younger than the youngest member.
 func (s *store) Snapshot() (*pb.Snapshot, error) {
-	if s.snapshot.at.Index < s.base.Index || s.snapshot.at.Index == 0 {
+	usable := s.snapshot.at.Index >= s.base.Index && s.snapshot.at.Index > 0
+	for _, m := range s.current.List {
+		_, known := s.snapshot.members.find(m.Replica)
+		usable = usable && known
+	}
+	if !usable {
 		s.wanted = true
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}

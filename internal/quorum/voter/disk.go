@@ -124,6 +124,15 @@ func (d *disk) checkpoints() ([]consensus.Checkpoint, error) {
 	return out, nil
 }
 
+// offerAll tells the node which checkpoints can be sent.
+func (d *disk) offerAll(n *consensus.Node) error {
+	all, err := d.checkpoints()
+	for _, c := range all {
+		n.Checkpointed(c)
+	}
+	return err
+}
+
 func (d *disk) newest() (consensus.Checkpoint, error) {
 	all, err := d.checkpoints()
 	if err != nil || len(all) == 0 {

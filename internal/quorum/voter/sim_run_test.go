@@ -10,65 +10,110 @@ import (
 	"leat/internal/record"
 )
 
+// weights say how often what happens, out of their sum.
+type weights struct {
+	deliver, tick, persist, apply, propose, crash, cut, heal, checkpoint, fetch, campaign, change int
+}
+
+var (
+	calm   = weights{deliver: 600, tick: 25, persist: 200, apply: 100, propose: 120, crash: 3, cut: 2, heal: 6, checkpoint: 8, fetch: 10}
+	stormy = weights{deliver: 400, tick: 250, persist: 80, apply: 60, propose: 60, crash: 25, cut: 4, heal: 6, checkpoint: 4, fetch: 10, campaign: 30}
+)
+
 // step lets one thing happen.
 func (w *world) step() {
 	w.steps++
 	p := w.peers[w.rng.Intn(len(w.peers))]
-	chance := w.rng.Intn(1000)
 	if p.node == nil {
-		if chance < 100 {
+		if w.rng.Intn(10) == 0 {
 			w.log("%s starts", p.self)
 			p.start()
 		}
 		return
 	}
-	switch {
-	case chance < 400:
-		if n := len(w.net); n > 0 {
-			i := w.rng.Intn(min(n, 8)) // mostly in order
-			if w.rng.Intn(50) == 0 {
-				i = w.rng.Intn(n)
-			}
-			if w.rng.Intn(30) == 0 {
-				w.net = append(w.net[:i:i], w.net[i+1:]...)
-			} else {
-				w.deliver(i, w.rng.Intn(40) == 0)
-			}
-		}
-	case chance < 500:
-		w.now = w.now.Add(10 * time.Millisecond)
-		p.tick()
-	case chance < 680:
-		if p.self.ID%2 == 1 || w.rng.Intn(3) == 0 { // some disks are slower
-			if len(p.writes) > 0 {
+	g := w.weights
+	for _, x := range []struct {
+		weight int
+		do     func()
+	}{
+		{g.deliver, w.someDelivery},
+		{g.tick, func() { w.now = w.now.Add(10 * time.Millisecond); p.tick() }},
+		{g.persist, func() {
+			if len(p.writes) > 0 && (p.self.ID%2 == 1 || w.rng.Intn(3) == 0) { // some disks are slower
 				p.persist(1 + w.rng.Intn(4))
 			}
+		}},
+		{g.apply, p.apply},
+		{g.propose, p.propose},
+		{g.crash, func() { w.log("%s crashes", p.self); p.crash(w.rng.Intn(4) > 0) }},
+		{g.cut, func() { w.someCut(p) }},
+		{g.heal, func() { clear(w.cut) }},
+		{g.checkpoint, p.checkpoint},
+		{g.fetch, p.fetch},
+		{g.campaign, func() { _ = p.node.Campaign(); p.collect() }},
+		{g.change, func() { w.someChange(p) }},
+	} {
+		w.total += x.weight
+		w.choices = append(w.choices, choice{x.weight, x.do})
+	}
+	pick := w.rng.Intn(w.total)
+	for _, c := range w.choices {
+		if pick -= c.weight; pick < 0 {
+			c.do()
+			break
 		}
-	case chance < 800:
-		p.apply()
-	case chance < 960:
-		p.propose()
-	case chance < 965:
-		w.log("%s crashes", p.self)
-		p.crash(w.rng.Intn(4) > 0)
-	case chance < 970:
-		other := w.peers[w.rng.Intn(len(w.peers))]
-		w.cut[[2]int32{p.self.ID, other.self.ID}] = true
-		if w.rng.Intn(2) == 0 {
-			w.cut[[2]int32{other.self.ID, p.self.ID}] = true
-		}
-	case chance < 976:
-		clear(w.cut)
-	case chance < 984:
-		p.checkpoint()
-	case chance < 994:
-		p.fetch()
-	default:
+	}
+	w.total, w.choices = 0, w.choices[:0]
+	if p.node != nil {
 		w.answerEarly(p)
 	}
-	if w.answerFirst != nil && p.node != nil {
-		w.answerEarly(p)
+}
+
+type choice struct {
+	weight int
+	do     func()
+}
+
+// someDelivery delivers a packet, mostly in order, or loses it, or delivers it and keeps it for another time.
+func (w *world) someDelivery() {
+	n := len(w.net)
+	if n == 0 {
+		return
 	}
+	i := w.rng.Intn(min(n, 8))
+	if w.rng.Intn(50) == 0 {
+		i = w.rng.Intn(n)
+	}
+	if w.rng.Intn(30) == 0 {
+		w.net = append(w.net[:i:i], w.net[i+1:]...)
+	} else {
+		w.deliver(i, w.rng.Intn(40) == 0)
+	}
+}
+
+func (w *world) someCut(p *peer) {
+	other := w.peers[w.rng.Intn(len(w.peers))]
+	w.cut[[2]int32{p.self.ID, other.self.ID}] = true
+	if w.rng.Intn(2) == 0 {
+		w.cut[[2]int32{other.self.ID, p.self.ID}] = true
+	}
+}
+
+// someChange adds a replica that is no voter, or removes one that is, and whose disk may be gone then.
+func (w *world) someChange(p *peer) {
+	if p.leading < 0 {
+		return
+	}
+	action, of := consensus.Action(w.rng.Intn(3)), w.peers[w.rng.Intn(len(w.peers))].self
+	if list := p.node.Members().List; action == consensus.RemoveVoter && len(list) > 0 {
+		of = list[w.rng.Intn(len(list))].Replica
+	}
+	c := consensus.Change{Action: action, Voter: consensus.Member{Replica: of, MaxKRaft: 1,
+		Endpoints: []consensus.Endpoint{{Name: "CONTROLLER", Host: fmt.Sprint("host", w.steps), Port: 9093}}},
+		Deadline: w.now.Add(20 * time.Second), Ticket: uint64(w.steps)}
+	err := p.node.Change(w.now, c)
+	w.log("%s: change %d of %s: %v", p.self, c.Action, of, err)
+	p.collect()
 }
 
 // answerEarly is the mutation: it answers for writes that are not on disk.
@@ -166,6 +211,10 @@ func (w *world) describe() string {
 // simulate runs a world; the error is the invariant that broke.
 func simulate(t *testing.T, seed int64, steps int, build func(*world), each func(*world)) (w *world, err error) {
 	w = newWorld(t, seed)
+	w.weights = calm
+	if seed%2 == 1 {
+		w.weights = stormy
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			b, ok := p.(broken)
@@ -183,6 +232,9 @@ func simulate(t *testing.T, seed int64, steps int, build func(*world), each func
 		}
 	}
 	w.settle()
+	if testing.Verbose() && *only >= 0 {
+		t.Log(strings.Join(w.trace, "\n"))
+	}
 	return w, nil
 }
 
@@ -203,12 +255,12 @@ func dirID(n int) record.UUID { return record.UUID{14: byte(n >> 8), 15: byte(n)
 
 // seeds runs a test once per seed.
 func seeds(t *testing.T, few int, run func(t *testing.T, seed int64)) {
-	if *seed >= 0 {
-		run(t, *seed)
+	if *only >= 0 {
+		run(t, *only)
 		return
 	}
 	if *long {
-		few = 2000
+		few = 400
 	}
 	for s := range few {
 		t.Run(fmt.Sprint("seed ", s), func(t *testing.T) { run(t, int64(s)) })
@@ -220,13 +272,34 @@ func TestSimVotersAgree(t *testing.T) {
 		t.Run(fmt.Sprint(n, " voters"), func(t *testing.T) {
 			total, elections := int64(0), 0
 			seeds(t, 12, func(t *testing.T, seed int64) {
-				w, err := simulate(t, seed, 4000, static(n), nil)
+				w, err := simulate(t, seed, int(3000+2000*n), static(n), nil)
 				if err != nil {
 					t.Fatalf("-seed %d: %v\n%s", seed, err, strings.Join(w.trace, "\n"))
 				}
 				total, elections = total+w.end, elections+len(w.leaders)
 			})
 			t.Logf("%d records, %d epochs with a leader", total, elections)
+		})
+	}
+}
+
+// mutations are bugs put in by hand, which the simulation has to find.
+var mutations = map[string]func(*consensus.Write) bool{
+	"a vote is told before it is on disk":    func(w *consensus.Write) bool { return w.Ballot != nil && len(w.Entries) == 0 },
+	"entries are acknowledged before a sync": func(w *consensus.Write) bool { return len(w.Entries) > 0 },
+}
+
+func TestSimFindsMutations(t *testing.T) {
+	for name, answerFirst := range mutations {
+		t.Run(name, func(t *testing.T) {
+			for s := range int64(200) {
+				_, err := simulate(t, s, 4000, func(w *world) { static(3)(w); w.answerFirst, w.weights = answerFirst, stormy }, nil)
+				if err != nil {
+					t.Logf("found with seed %d: %v", s, err)
+					return
+				}
+			}
+			t.Error("not found in 200 seeds")
 		})
 	}
 }

@@ -131,6 +131,9 @@ func Open(ctx context.Context, cfg Config) (*Voter, error) {
 	if err == nil {
 		v.node, err = consensus.New(v.nodeConfig(), s, time.Now())
 	}
+	if err == nil {
+		err = v.disk.offerAll(v.node)
+	}
 	if err != nil {
 		if v.disk.journal != nil {
 			_ = v.disk.journal.Close() // the first error says more

@@ -1,0 +1,4 @@
+package voter
+
+// CheckpointFile is a file that counts as a checkpoint.
+var CheckpointFile = checkpointFile
