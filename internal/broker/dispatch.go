@@ -16,7 +16,7 @@ const (
 // routes holds the handler of every key that is answered, from the families' lists.
 var routes = func() map[int16]route {
 	all := make(map[int16]route)
-	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes} {
+	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, controllerRoutes} {
 		for _, r := range family {
 			if _, twice := all[r.key]; twice {
 				panic(fmt.Sprintf("two handlers for API key %d", r.key))

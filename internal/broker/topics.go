@@ -170,6 +170,9 @@ func refuseAll(body kmsg.Request, code int16, message string) kmsg.Response {
 		resp.ErrorCode, resp.ErrorMessage = code, &message
 		return resp
 	}
+	if resp := refuseHandedOn(body, code, message); resp != nil {
+		return resp
+	}
 	return body.ResponseKind()
 }
 

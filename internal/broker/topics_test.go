@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,14 @@ func farewellTo(broker int32) *kmsg.UnregisterBrokerRequest {
 	return rq
 }
 
+func reassignmentOf(name string) *kmsg.AlterPartitionAssignmentsRequest {
+	rq := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	t := kmsg.NewAlterPartitionAssignmentsRequestTopic()
+	t.Topic, t.Partitions = name, []kmsg.AlterPartitionAssignmentsRequestTopicPartition{{Partition: 0}, {Partition: 1, Replicas: []int32{2}}}
+	rq.Topics = append(rq.Topics, t)
+	return rq
+}
+
 // outcomes lists the errors of an answer.
 func outcomes(resp kmsg.Response) string {
 	var out []string
@@ -83,6 +92,19 @@ func outcomes(resp kmsg.Response) string {
 		add("all", r.ErrorCode)
 	case *kmsg.UnregisterBrokerResponse:
 		add("all", r.ErrorCode)
+	case *kmsg.AlterPartitionAssignmentsResponse:
+		add("all", r.ErrorCode)
+		for _, t := range r.Topics {
+			for _, p := range t.Partitions {
+				add(fmt.Sprintf("%s-%d", t.Topic, p.Partition), p.ErrorCode)
+			}
+		}
+	case *kmsg.ListPartitionReassignmentsResponse:
+		add("all", r.ErrorCode)
+	case *kmsg.UnregisterControllerResponse:
+		add("all", r.ErrorCode)
+	default:
+		add("all", reflect.ValueOf(resp).Elem().FieldByName("ErrorCode").Interface().(int16))
 	}
 	return strings.Join(out, ", ")
 }
@@ -109,6 +131,8 @@ func TestChangesAreAnsweredWhenThisNodeShowsThem(t *testing.T) {
 			&metadata.PartitionRecord{PartitionID: 1, TopicID: topicID("old"), Replicas: []int32{2}, ISR: []int32{2}, Leader: 2}, "old"},
 		"a feature's level": {levelOf("share.version", 2), &kmsg.UpdateFeaturesResponse{},
 			&metadata.FeatureLevelRecord{Name: "share.version", FeatureLevel: 2}, "all"},
+		"a controller less": {&kmsg.UnregisterControllerRequest{ControllerID: 5}, &kmsg.UnregisterControllerResponse{},
+			&metadata.UnregisterControllerRecord{ControllerID: 5}, "all"},
 		"a broker less": {farewellTo(2), &kmsg.UnregisterBrokerResponse{}, &metadata.UnregisterBrokerRecord{BrokerID: 2, BrokerEpoch: 78}, "all"},
 	}
 	for name, test := range tests {
@@ -116,6 +140,7 @@ func TestChangesAreAnsweredWhenThisNodeShowsThem(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, shown %v", name, shown), func(t *testing.T) {
 				withAdmin(t, nil, func(t *testing.T, n *adminNode, c, _ *client) {
 					n.makeTopicOn("old", 1, []int32{2})
+					n.publish(&metadata.RegisterControllerRecord{ControllerID: 5})
 					n.answer = func(kmsg.Request) (kmsg.Response, error) { return test.answer, nil }
 					published := make(chan struct{})
 					if shown {
@@ -197,14 +222,17 @@ func TestAControllerThatIsGoneIsToldForEveryPart(t *testing.T) {
 		version int16
 		want    string // % stands for the error
 	}{
-		"create":           {createOf("a", "b"), 7, "a %, b %"},
-		"delete by name":   {deleteOf("a"), 5, "a %"},
-		"delete by either": {deleteOf("a"), 6, "a %, id 97 %"},
-		"grow":             {growTo("a", 2), 3, "a %"},
-		"elect":            {electionOf("a"), 2, "all %, a-0 %, a-1 %"},
-		"elect, oldest":    {electionOf("a"), 0, "all, a-0 %, a-1 %"},
-		"features":         {levelOf("share.version", 2), 2, "all %"},
-		"unregister":       {farewellTo(2), 0, "all %"},
+		"create":            {createOf("a", "b"), 7, "a %, b %"},
+		"delete by name":    {deleteOf("a"), 5, "a %"},
+		"delete by either":  {deleteOf("a"), 6, "a %, id 97 %"},
+		"grow":              {growTo("a", 2), 3, "a %"},
+		"elect":             {electionOf("a"), 2, "all %, a-0 %, a-1 %"},
+		"elect, oldest":     {electionOf("a"), 0, "all, a-0 %, a-1 %"},
+		"features":          {levelOf("share.version", 2), 2, "all %"},
+		"unregister":        {farewellTo(2), 0, "all %"},
+		"reassign":          {reassignmentOf("a"), 1, "all %, a-0 %, a-1 %"},
+		"reassignments":     {kmsg.NewPtrListPartitionReassignmentsRequest(), 0, "all %"},
+		"a controller less": {kmsg.NewPtrUnregisterControllerRequest(), 0, "all %"},
 	}
 	reasons := map[string]error{
 		"NOT_CONTROLLER":       errors.New("no active controller"),

@@ -74,7 +74,7 @@ func goal(p *metadata.Partition) []int32 { return without(p.Replicas, p.Removing
 
 func (m *Machine) cancelReassignment(d *decision, name string, at place, p *metadata.Partition) *refusal {
 	if !reassigning(p) {
-		return refuse(kerr.NoReassignmentInProgress, "%s", kerr.NoReassignmentInProgress.Description)
+		return refuse(kerr.NoReassignmentInProgress, "") // Kafka leaves out what the code says already
 	}
 	c := d.begin(at)
 	unclean, possible := c.cancel()

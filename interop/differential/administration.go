@@ -30,6 +30,7 @@ func administration(s *side) {
 		ask{"everything", elect(0)},
 	)
 	s.updateFeatures()
+	s.reassignments()
 	unregister := func(id int32) func() kmsg.Request {
 		return func() kmsg.Request {
 			req := kmsg.NewPtrUnregisterBrokerRequest()
@@ -41,7 +42,57 @@ func administration(s *side) {
 		ask{"unknown broker", unregister(7)},
 		ask{"negative broker", unregister(-1)},
 	)
+	s.askAll(kmsg.UnregisterController, ask{"unknown controller", func() kmsg.Request {
+		req := kmsg.NewPtrUnregisterControllerRequest()
+		req.ControllerID = 7
+		return req
+	}})
 	s.transactions()
+}
+
+// reassignments asks for replicas where there is only one broker to have them.
+func (s *side) reassignments() {
+	s.topic("reassigned-1", 2)
+	type partition struct {
+		number   int32
+		replicas []int32
+	}
+	reassign := func(name string, factor bool, partitions ...partition) func() kmsg.Request {
+		return func() kmsg.Request {
+			req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+			req.TimeoutMillis, req.AllowReplicationFactorChange = 5000, factor
+			t := kmsg.NewAlterPartitionAssignmentsRequestTopic()
+			t.Topic = name
+			for _, p := range partitions {
+				t.Partitions = append(t.Partitions, kmsg.AlterPartitionAssignmentsRequestTopicPartition{Partition: p.number, Replicas: p.replicas})
+			}
+			req.Topics = append(req.Topics, t)
+			return req
+		}
+	}
+	s.askAll(kmsg.AlterPartitionAssignments,
+		ask{"to where it is", reassign("reassigned-1", true, partition{0, []int32{1}})},
+		ask{"to a broker that is not there", reassign("reassigned-1", true, partition{0, []int32{1, 9}})},
+		ask{"to the same broker twice", reassign("reassigned-1", true, partition{0, []int32{1, 1}})},
+		ask{"to nobody", reassign("reassigned-1", true, partition{0, []int32{}})},
+		ask{"back, where nothing is on its way", reassign("reassigned-1", true, partition{0, nil}, partition{1, nil})},
+		ask{"unknown partition", reassign("reassigned-1", true, partition{9, []int32{1}})},
+		ask{"unknown topic", reassign("reassigned-none", true, partition{0, []int32{1}})},
+		ask{"the same factor", reassign("reassigned-1", false, partition{0, []int32{1}}, partition{1, []int32{9}})},
+		ask{"nothing", reassign("reassigned-1", true)},
+	)
+	list := func(topics ...kmsg.ListPartitionReassignmentsRequestTopic) func() kmsg.Request {
+		return func() kmsg.Request {
+			req := kmsg.NewPtrListPartitionReassignmentsRequest()
+			req.TimeoutMillis, req.Topics = 5000, topics
+			return req
+		}
+	}
+	s.askAll(kmsg.ListPartitionReassignments,
+		ask{"all", list()},
+		ask{"some", list(kmsg.ListPartitionReassignmentsRequestTopic{Topic: "reassigned-1", Partitions: []int32{0, 1, 9}})},
+		ask{"unknown topic", list(kmsg.ListPartitionReassignmentsRequestTopic{Topic: "reassigned-none", Partitions: []int32{0}})},
+	)
 }
 
 func (s *side) updateFeatures() {
