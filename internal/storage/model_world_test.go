@@ -308,7 +308,9 @@ func (w *world) find(powerLost bool) {
 			if p.durable || !powerLost && p.made || w.store.Broken(p.tp) != nil {
 				w.failf("%s is gone: %v", p.tp, w.store.Broken(p.tp))
 			}
-			p.modelLog = newModelLog(0)
+			fresh := newModelLog(0)
+			fresh.leaderEpoch, fresh.next = p.leaderEpoch, p.next // the story goes on the same, whether there were files or not
+			p.modelLog = fresh
 			w.make(p)
 		}
 		p.reread = true
