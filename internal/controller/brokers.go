@@ -20,6 +20,9 @@ func (m *Machine) registerBroker(now time.Time, r *kmsg.BrokerRegistrationReques
 		return answer{response: resp}
 	}
 	reg := registration(r)
+	if m.image().Feature(metadata.FeatureMetadataVersion) < levelDirs {
+		reg.LogDirs = nil
+	}
 	m.sessions.touch(r.BrokerID, now)
 	old, again := m.image().Broker(r.BrokerID)
 	if again && old.Incarnation == r.IncarnationID {
@@ -27,7 +30,7 @@ func (m *Machine) registerBroker(now time.Time, r *kmsg.BrokerRegistrationReques
 		reg.BrokerEpoch, reg.Fenced, reg.InControlledShutdown = old.Epoch, old.Fenced, old.InControlledShutdown
 		reg.CordonedLogDirs = among(old.CordonedDirs, reg.LogDirs)
 		resp.BrokerEpoch = reg.BrokerEpoch
-		if bytes.Equal(metadata.AppendRecord(nil, reg), metadata.AppendRecord(nil, old.Record())) {
+		if same(reg, old.Record()) {
 			return answer{response: resp}
 		}
 		return answer{response: resp, records: []Record{reg}}
@@ -92,6 +95,9 @@ func (m *Machine) checkRegistration(now time.Time, r *kmsg.BrokerRegistrationReq
 
 // checkRegisteredDirs refuses ids that say nothing or belong to another broker: a disk that moved would serve two of them.
 func (m *Machine) checkRegisteredDirs(r *kmsg.BrokerRegistrationRequest) *refusal {
+	if m.image().Feature(metadata.FeatureMetadataVersion) < levelDirs {
+		return nil
+	}
 	if len(r.LogDirs) == 0 {
 		return refuse(kerr.InvalidRegistration, "No directories specified in request")
 	}
@@ -264,42 +270,7 @@ func (m *Machine) unregisterBroker(now time.Time, r *kmsg.UnregisterBrokerReques
 	return m.run(now, t)
 }
 
-func (m *Machine) registerController(r *kmsg.ControllerRegistrationRequest) answer {
-	resp := r.ResponseKind().(*kmsg.ControllerRegistrationResponse)
-	reg := &metadata.RegisterControllerRecord{ControllerID: r.ControllerID, IncarnationID: r.IncarnationID, ZkMigrationReady: r.ZkMigrationReady}
-	for _, l := range r.Listeners {
-		reg.EndPoints = append(reg.EndPoints, metadata.RecordEndpoint{Name: l.Name, Host: l.Host, Port: l.Port, SecurityProtocol: l.SecurityProtocol})
-	}
-	for _, f := range r.Features {
-		reg.Features = append(reg.Features, metadata.RecordFeature{
-			Name: f.Name, MinSupportedVersion: f.MinSupportedVersion, MaxSupportedVersion: f.MaxSupportedVersion})
-	}
-	return answer{response: resp, records: []Record{reg}}
-}
-
-func (m *Machine) unregisterController(r *kmsg.UnregisterControllerRequest) answer {
-	resp := r.ResponseKind().(*kmsg.UnregisterControllerResponse)
-	if problem := m.checkUnregisterController(r.ControllerID); problem != nil {
-		resp.ErrorCode, resp.ErrorMessage = problem.Code(), problem.Message()
-		return answer{response: resp}
-	}
-	return answer{response: resp, records: []Record{&metadata.UnregisterControllerRecord{ControllerID: r.ControllerID}}}
-}
-
-// levelUnregisterController is the level of metadata.version from which nodes can read that a controller was unregistered.
-const levelUnregisterController = 33
-
-func (m *Machine) checkUnregisterController(id int32) *refusal {
-	if id == m.cfg.NodeID {
-		return refuse(kerr.InvalidRequest, "Controller cannot unregister itself while it is active.")
-	}
-	if m.image().Feature(metadata.FeatureMetadataVersion) < levelUnregisterController {
-		return refuse(kerr.UnsupportedVersion, "The current MetadataVersion is too old to support controller unregistration.")
-	}
-	for _, c := range m.image().Controllers() {
-		if c.ControllerID == id {
-			return nil
-		}
-	}
-	return refuse(kerr.ControllerIDNotRegistered, "Controller ID %d is not currently registered.", id)
+// same reports whether two records say the same.
+func same(a, b Record) bool {
+	return a.Key() == b.Key() && bytes.Equal(metadata.AppendRecord(nil, a), metadata.AppendRecord(nil, b))
 }

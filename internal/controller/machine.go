@@ -3,9 +3,17 @@
 //
 // It is not the log, the quorum or the way a request gets here (package quorum), and it never looks at a file or a socket.
 //
-// Hard state is the image that replaying the log gives, running ahead of the committed one. Soft state is when each broker was last
-// heard of: it starts empty when a controller becomes active. Invariants: a broker leads only while it is neither fenced nor in controlled
-// shutdown; a leader is always in the in-sync set; a replica set names each broker once.
+// Hard state is the image that replaying the log gives, running ahead of the committed one, and an index of partitions by broker that follows
+// from it. Soft state is when each broker was last heard of, when leaders are balanced next, and what is under way: it starts empty when a
+// controller becomes active.
+//
+// Terms. A decision is the records that one event leads to. A task is a decision about so many partitions that it is made in steps, one
+// with each tick; what it has not come to yet is as it was. A change is what becomes of one partition: replicas, in-sync set, leader.
+//
+// Invariants. A broker leads only while it is neither fenced nor in controlled shutdown; one that is on its way out may still lead while the
+// task that takes its partitions lasts. A leader is always in the in-sync set. A replica set names each broker once and is never empty; the
+// in-sync set and the eligible replicas are of it, and have no broker in common. Epochs never go back, and no record changes nothing.
+// A leader that was not in sync or eligible before is told to recover. TestPropertyInvariants checks all of this.
 package controller
 
 import (
