@@ -4,10 +4,11 @@ import (
 	"time"
 
 	"leat/internal/metadata"
+	"leat/internal/metalog"
 )
 
 // FormatCheckpoint lets tests write what formatting a directory leaves.
-var FormatCheckpoint = formatCheckpoint
+var FormatCheckpoint = metalog.FormatCheckpoint
 
 // AppendRaw writes records past the machine, as a leader that stopped in the middle would have left them.
 func (q *Quorum) AppendRaw(records ...metadata.Record) error {

@@ -23,7 +23,7 @@ func (r roomy) Append(now time.Time, records []metadata.Record, producer *machin
 	end := r.log.Offsets().LogEnd
 	baseOffset, nextOffset, err = r.writer.Append(now, records, producer)
 	if err != nil && fs.IsFull(err) && r.log.Offsets().LogEnd == end {
-		r.q.cfg.Logger.Error("metadata log has no room, the change is refused", "dir", r.q.path, "err", err)
+		r.q.cfg.Logger.Error("metadata log has no room, the change is refused", "dir", r.q.log.Path(), "err", err)
 		err = fmt.Errorf("%w: %w: %w", machine.ErrRefused, kerr.KafkaStorageError, err)
 	}
 	return baseOffset, nextOffset, err

@@ -18,7 +18,7 @@ func (q *Quorum) active() Leader {
 // startLeader starts the machine on the newest image, which must show everything that the log holds.
 func (q *Quorum) startLeader(now time.Time) {
 	leader := q.cfg.Lead(Leadership{
-		Image: q.feed.newest(), Epoch: q.epoch, NextOffset: q.log.Offsets().LogEnd, Now: now, Log: roomy{q.writer, q}, Failed: q.lost})
+		Image: q.feed.Newest(), Epoch: q.epoch, NextOffset: q.log.Offsets().LogEnd, Now: now, Log: roomy{q.writer, q}, Failed: q.lost})
 	q.mu.Lock()
 	closed := q.closed
 	if !closed {
@@ -70,7 +70,7 @@ func (q *Quorum) restart() {
 		}
 		go func() {
 			defer q.background.Done()
-			q.feed.await(context.Background(), end)
+			q.feed.Await(context.Background(), end)
 			q.startLeader(time.Now())
 		}()
 	})

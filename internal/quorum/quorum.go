@@ -13,7 +13,6 @@
 package quorum
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,16 +26,17 @@ import (
 	"leat/internal/fs"
 	"leat/internal/machine"
 	"leat/internal/metadata"
+	"leat/internal/metalog"
 	"leat/internal/record"
 	"leat/internal/security"
 	"leat/internal/storage"
 )
 
 // Partition is the metadata log.
-var Partition = record.TopicPartition{Topic: "__cluster_metadata"}
+var Partition = metalog.Partition
 
 // TopicID is the topic id of the metadata log.
-var TopicID = record.UUID{15: 1}
+var TopicID = metalog.TopicID
 
 // Config is what Open needs.
 type Config struct {
@@ -56,24 +56,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// LogSettings are the sizes and times of the metadata log; a zero is Kafka's default.
-type LogSettings struct {
-	SegmentBytes     int64         // metadata.log.segment.bytes
-	SegmentMs        time.Duration // metadata.log.segment.ms
-	RetentionBytes   int64         // metadata.max.retention.bytes
-	RetentionMs      time.Duration // metadata.max.retention.ms
-	SnapshotBytes    int64         // metadata.log.max.record.bytes.between.snapshots
-	SnapshotInterval time.Duration // metadata.log.max.snapshot.interval.ms; 0: by size only
-}
-
-func (s LogSettings) withDefaults() LogSettings {
-	s.SegmentBytes = cmp.Or(s.SegmentBytes, 1<<30)
-	s.SegmentMs = cmp.Or(s.SegmentMs, 7*24*time.Hour)
-	s.RetentionBytes = cmp.Or(s.RetentionBytes, 100<<20)
-	s.RetentionMs = cmp.Or(s.RetentionMs, 7*24*time.Hour)
-	s.SnapshotBytes = cmp.Or(s.SnapshotBytes, 20<<20)
-	return s
-}
+// LogSettings are the sizes and times of the metadata log.
+type LogSettings = metalog.Settings
 
 // Leadership is what a leader starts from.
 type Leadership struct {
@@ -96,17 +80,16 @@ type Leader interface {
 // Quorum is this node's part of the controller quorum.
 type Quorum struct {
 	cfg    Config
-	path   string // of the partition's directory
-	log    *storage.Log
+	log    *metalog.Log
 	epoch  int32
 	writer *writer
-	feed   *feed
+	feed   *metalog.Feed
 
 	mu     sync.Mutex
 	leader Leader // changes when the machine is lost
 	closed bool
 
-	background sync.WaitGroup // checkpoints being written, a machine being started
+	background sync.WaitGroup // a machine being started
 	failOnce   sync.Once
 	closeOnce  sync.Once
 	closeErr   error
@@ -118,13 +101,14 @@ func Open(ctx context.Context, cfg Config) (*Quorum, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	cfg.Log = cfg.Log.withDefaults()
-	q := &Quorum{cfg: cfg, path: dirOf(cfg.Dir)}
-	state, err := q.openLog(ctx)
+	q := &Quorum{cfg: cfg}
+	var found *metalog.Found
+	var err error
+	q.log, found, err = metalog.Open(ctx, metalog.Config{FS: cfg.FS, Dir: cfg.Dir, Settings: cfg.Log, Logger: cfg.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("open metadata log: %w", err)
 	}
-	if err := q.lead(state); err != nil {
+	if err := q.lead(ctx, found); err != nil {
 		_ = q.log.Close() // the first error says more
 		return nil, fmt.Errorf("open metadata log: %w", err)
 	}
@@ -132,23 +116,37 @@ func Open(ctx context.Context, cfg Config) (*Quorum, error) {
 }
 
 // lead makes this node the leader: epoch, leader change, first records, machine.
-func (q *Quorum) lead(s loaded) error {
-	q.epoch = s.epoch + 1
-	if err := s.state.save(q.cfg.FS, q.path, q.cfg.NodeID, q.epoch); err != nil {
+//
+// With one voter, everything that the log holds is committed. If it ends inside a metadata transaction, the first record to be written aborts it, or
+// what follows would become part of it.
+func (q *Quorum) lead(ctx context.Context, s *metalog.Found) error {
+	end := q.log.Offsets().LogEnd
+	q.log.SetHighWatermark(end)
+	if err := q.log.Replay(ctx, s, end); err != nil {
+		return err
+	}
+	open := s.Open
+	if open {
+		if err := s.AbortOpen(); err != nil {
+			return err
+		}
+	}
+	q.epoch = s.Epoch + 1
+	if err := s.State.Save(q.cfg.FS, q.log.Path(), q.cfg.NodeID, q.epoch); err != nil {
 		return err
 	}
 	now := time.Now()
-	q.writer = newWriter(q.log, q.epoch, s.image.Feature(metadata.FeatureMetadataVersion))
+	q.writer = newWriter(q.log, q.epoch, s.Image.Feature(metadata.FeatureMetadataVersion))
 	if err := q.writer.leaderChange(now, q.cfg.NodeID); err != nil {
 		return err
 	}
-	if s.open {
+	if open {
 		if err := q.writer.abort(now); err != nil {
 			return err
 		}
 	}
-	if s.image.Feature(metadata.FeatureMetadataVersion) == 0 {
-		formatted, err := readBootstrap(q.cfg.FS, q.cfg.Dir)
+	if s.Image.Feature(metadata.FeatureMetadataVersion) == 0 {
+		formatted, err := metalog.ReadBootstrap(q.cfg.FS, q.cfg.Dir)
 		if err != nil {
 			return err
 		}
@@ -159,12 +157,12 @@ func (q *Quorum) lead(s loaded) error {
 	if err := q.writer.sync(); err != nil {
 		return err
 	}
-	q.feed = newFeed(s, q.epoch, q.cfg.Log, q.takeSnapshot)
-	if err := q.feed.takeFirst(q.writer.takeCommitted()); err != nil {
+	q.feed = metalog.NewFeed(s, q.cfg.Log, q.log.Snapshot)
+	if err := q.feed.TakeFirst(q.writer.takeCommitted()); err != nil {
 		return err
 	}
-	q.writer.start(q.feed.add, q.fail)
-	q.feed.start(q.fail)
+	q.writer.start(q.feed.Add, q.fail)
+	q.feed.Start(q.fail)
 	q.startLeader(now)
 	if q.cfg.Register != nil {
 		q.active().Submit(security.Anonymous, q.cfg.Register, q.registered)
@@ -182,7 +180,7 @@ func (q *Quorum) registered(_ any, err error) {
 // fail reports, once, that the log cannot go on.
 func (q *Quorum) fail(err error) {
 	q.failOnce.Do(func() {
-		q.cfg.Logger.Error("metadata log failed, this controller stops", "dir", q.path, "err", err)
+		q.cfg.Logger.Error("metadata log failed, this controller stops", "dir", q.log.Path(), "err", err)
 		if q.cfg.Failed != nil {
 			go q.cfg.Failed(err) // not from here: it may close the quorum, which waits for its goroutines
 		}
@@ -216,27 +214,27 @@ func (q *Quorum) Do(ctx context.Context, principal security.Principal, request k
 		return nil, fmt.Errorf("controller refused request %T: %v", request, o.response)
 	}
 	if _, heartbeat := request.(*kmsg.BrokerHeartbeatRequest); !heartbeat {
-		q.feed.await(ctx, q.writer.committedOffset())
+		q.feed.Await(ctx, q.writer.committedOffset())
 	}
 	return response, nil
 }
 
 // Subscribe calls fn with the newest image and a nil delta, then with every image after it and the delta that led there. fn is called from
 // one goroutine for all subscribers, in the order of their subscriptions; while it runs, no newer image is published.
-func (q *Quorum) Subscribe(fn func(*metadata.Image, *metadata.Delta)) { q.feed.subscribe(fn) }
+func (q *Quorum) Subscribe(fn func(*metadata.Image, *metadata.Delta)) { q.feed.Subscribe(fn) }
 
 // Image returns the newest published image.
-func (q *Quorum) Image() *metadata.Image { return q.feed.newest() }
+func (q *Quorum) Image() *metadata.Image { return q.feed.Newest() }
 
 // Log is the metadata log, for Fetch on the controller listener. Its high watermark is the committed offset.
-func (q *Quorum) Log() *storage.Log { return q.log }
+func (q *Quorum) Log() *storage.Log { return q.log.Log }
 
 // Close stops the machine, publishes what is committed, and closes the log cleanly.
 func (q *Quorum) Close() error {
 	q.closeOnce.Do(func() {
 		q.stopLeader()
 		q.writer.close()
-		q.feed.close()
+		q.feed.Close()
 		q.background.Wait()
 		q.closeErr = q.log.Close()
 	})

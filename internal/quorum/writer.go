@@ -6,35 +6,27 @@ import (
 
 	"leat/internal/machine"
 	"leat/internal/metadata"
+	"leat/internal/metalog"
 	"leat/internal/record"
-	"leat/internal/storage"
 )
-
-// written is one batch on its way to subscribers.
-type written struct {
-	records    []metadata.Record
-	lastOffset int64
-	timestamp  int64
-	bytes      int
-}
 
 // writer is the machine.Log of the active controller. One goroutine syncs the log; whatever was appended while it did is synced together the
 // next time, so that many decisions share one sync.
 type writer struct {
-	log   *storage.Log
+	log   *metalog.Log
 	epoch int32
 	wake  chan struct{} // of the syncing goroutine; holds one
 	quit  chan struct{}
 	done  sync.WaitGroup
-	feed  func([]written) // takes what became committed, in order
+	feed  func([]metalog.Batch) // takes what became committed, in order
 	fail  func(error)
 
 	// What follows belongs to whoever appends: Open, then the machine's runner.
-	enc encoder
+	enc metalog.Encoder
 	buf []byte
 
 	mu        sync.Mutex
-	pending   []written // appended, not committed
+	pending   []metalog.Batch // appended, not committed
 	waiters   []waiter
 	committed int64
 	failure   error
@@ -45,56 +37,60 @@ type waiter struct {
 	fn   func(error)
 }
 
-func newWriter(log *storage.Log, epoch int32, level int16) *writer {
-	return &writer{log: log, epoch: epoch, wake: make(chan struct{}, 1), quit: make(chan struct{}), enc: encoder{level: level}}
+func newWriter(log *metalog.Log, epoch int32, level int16) *writer {
+	return &writer{log: log, epoch: epoch, wake: make(chan struct{}, 1), quit: make(chan struct{}), enc: metalog.Encoder{Level: level}}
 }
 
 // leaderChange writes the control record that begins an epoch.
 func (w *writer) leaderChange(now time.Time, nodeID int32) error {
-	at := stamp{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
-	batch, err := appendControl(w.buf[:0], at, record.ControlLeaderChange, leaderChange(nodeID, []int32{nodeID}))
+	at := metalog.Stamp{Offset: w.log.Offsets().LogEnd, Epoch: w.epoch, Timestamp: now.UnixMilli()}
+	batch, err := metalog.AppendControl(w.buf[:0], at, record.ControlLeaderChange, metalog.LeaderChange(nodeID, []int32{nodeID}))
 	if err != nil {
 		return err
 	}
 	_, err = w.log.AppendFetched(batch)
 	if err == nil {
-		w.note(written{lastOffset: at.offset, timestamp: at.timestamp, bytes: len(batch)})
+		w.note(w.batch(nil, at.Offset, at, len(batch)))
 	}
 	return err
 }
 
 // abort ends the metadata transaction that an earlier leader left open. The image does not know of it any more.
 func (w *writer) abort(now time.Time) error {
-	at := stamp{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
-	batch, err := w.enc.batches(w.buf[:0], at, []metadata.Record{&metadata.AbortTransactionRecord{Reason: new("leader changed")}})
+	at := metalog.Stamp{Offset: w.log.Offsets().LogEnd, Epoch: w.epoch, Timestamp: now.UnixMilli()}
+	batch, err := w.enc.Batches(w.buf[:0], at, []metadata.Record{&metadata.AbortTransactionRecord{Reason: new("leader changed")}})
 	if err != nil {
 		return err
 	}
 	if _, err = w.log.AppendFetched(batch); err == nil {
-		w.note(written{lastOffset: at.offset, timestamp: at.timestamp, bytes: len(batch)})
+		w.note(w.batch(nil, at.Offset, at, len(batch)))
 	}
 	return err
 }
 
 // Append implements machine.Log. The records become one batch unless they are more than a batch may hold. They not be modified afterwards; the slice may be.
 func (w *writer) Append(now time.Time, records []metadata.Record, _ *machine.Producer) (baseOffset, nextOffset int64, err error) {
-	at := stamp{w.log.Offsets().LogEnd, w.epoch, now.UnixMilli()}
-	if w.buf, err = w.enc.batches(w.buf[:0], at, records); err != nil {
+	at := metalog.Stamp{Offset: w.log.Offsets().LogEnd, Epoch: w.epoch, Timestamp: now.UnixMilli()}
+	if w.buf, err = w.enc.Batches(w.buf[:0], at, records); err != nil {
 		return 0, 0, err
 	}
 	info, err := w.log.AppendFetched(w.buf)
 	if err != nil {
 		return 0, 0, err
 	}
-	w.note(written{append([]metadata.Record(nil), records...), info.LastOffset, at.timestamp, len(w.buf)})
-	w.enc.shrink()
+	w.note(w.batch(append([]metadata.Record(nil), records...), info.LastOffset, at, len(w.buf)))
+	w.enc.Shrink()
 	if cap(w.buf) > 1<<20 {
 		w.buf = nil
 	}
 	return info.BaseOffset, info.LastOffset + 1, nil
 }
 
-func (w *writer) note(b written) {
+func (w *writer) batch(records []metadata.Record, lastOffset int64, at metalog.Stamp, bytes int) metalog.Batch {
+	return metalog.Batch{Records: records, LastOffset: lastOffset, Epoch: w.epoch, Timestamp: at.Timestamp, Bytes: bytes}
+}
+
+func (w *writer) note(b metalog.Batch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pending = append(w.pending, b)
@@ -127,7 +123,7 @@ func (w *writer) committedOffset() int64 {
 }
 
 // start begins syncing in the background.
-func (w *writer) start(feed func([]written), fail func(error)) {
+func (w *writer) start(feed func([]metalog.Batch), fail func(error)) {
 	w.feed, w.fail = feed, fail
 	w.done.Go(func() {
 		for {
@@ -179,15 +175,15 @@ func (w *writer) sync() error {
 }
 
 // takeCommitted returns the batches that became committed since the last call.
-func (w *writer) takeCommitted() []written {
+func (w *writer) takeCommitted() []metalog.Batch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := 0
-	for n < len(w.pending) && w.pending[n].lastOffset < w.committed {
+	for n < len(w.pending) && w.pending[n].LastOffset < w.committed {
 		n++
 	}
-	out := append([]written(nil), w.pending[:n]...)
-	w.pending = append([]written(nil), w.pending[n:]...)
+	out := append([]metalog.Batch(nil), w.pending[:n]...)
+	w.pending = append([]metalog.Batch(nil), w.pending[n:]...)
 	return out
 }
 

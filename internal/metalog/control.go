@@ -1,4 +1,4 @@
-package quorum
+package metalog
 
 import (
 	"encoding/binary"
@@ -11,9 +11,9 @@ func controlKey(t record.ControlType) []byte {
 	return binary.BigEndian.AppendUint16([]byte{0, 0}, uint16(t))
 }
 
-// leaderChange is the value of a leader change record, version 0: the leader, the voters, and who voted for it. Structs and arrays are
+// LeaderChange is the value of a leader change record, version 0: the leader, the voters, and who voted for it. Structs and arrays are
 // flexible, so lengths count one more and each struct ends with a zero for its tagged fields.
-func leaderChange(leader int32, voters []int32) []byte {
+func LeaderChange(leader int32, voters []int32) []byte {
 	v := binary.BigEndian.AppendUint32([]byte{0, 0}, uint32(leader))
 	for range 2 { // voters, then granting voters
 		v = binary.AppendUvarint(v, uint64(len(voters)+1))
@@ -32,16 +32,16 @@ func snapshotHeader(lastTimestamp int64) []byte {
 // snapshotFooter is the value of the last record of a checkpoint; without it the file is not whole.
 var snapshotFooter = []byte{0, 0, 0}
 
-// appendControl appends a batch with one control record.
-func appendControl(dst []byte, at stamp, t record.ControlType, value []byte) ([]byte, error) {
+// AppendControl appends a batch with one control record.
+func AppendControl(dst []byte, at Stamp, t record.ControlType, value []byte) ([]byte, error) {
 	spec := record.NewSpec()
-	spec.BaseOffset, spec.LeaderEpoch, spec.Control = at.offset, at.epoch, true
-	return record.AppendBatch(dst, spec, []record.Record{{Offset: at.offset, Timestamp: at.timestamp, Key: controlKey(t), Value: value}})
+	spec.BaseOffset, spec.LeaderEpoch, spec.Control = at.Offset, at.Epoch, true
+	return record.AppendBatch(dst, spec, []record.Record{{Offset: at.Offset, Timestamp: at.Timestamp, Key: controlKey(t), Value: value}})
 }
 
-// stamp is what a batch is written with: the offset of its first record, the leader epoch, and the time of its records.
-type stamp struct {
-	offset    int64
-	epoch     int32
-	timestamp int64 // ms
+// Stamp is what a batch is written with: the offset of its first record, the leader epoch, and the time of its records.
+type Stamp struct {
+	Offset    int64
+	Epoch     int32
+	Timestamp int64 // ms
 }

@@ -1,4 +1,4 @@
-package quorum
+package metalog
 
 import (
 	"encoding/json"
@@ -12,9 +12,9 @@ import (
 
 const stateFile = "quorum-state"
 
-// state is the file quorum-state, in which Kafka's raft keeps its epoch and vote. Version 0 names the voters; version 1 is written when the
+// State is the file quorum-state, in which Kafka's raft keeps its epoch and vote. Version 0 names the voters; version 1 is written when the
 // voters stand in the log (kraft.version 1), and names the directory that was voted for instead.
-type state struct {
+type State struct {
 	ClusterID        *string  `json:"clusterId,omitempty"`
 	LeaderID         int32    `json:"leaderId"`
 	LeaderEpoch      int32    `json:"leaderEpoch"`
@@ -30,8 +30,8 @@ type voter struct {
 }
 
 // loadState reads the file; without one the epoch is 0.
-func loadState(fsys fs.FS, dir string) (state, error) {
-	s := state{LeaderID: -1, VotedID: -1}
+func loadState(fsys fs.FS, dir string) (State, error) {
+	s := State{LeaderID: -1, VotedID: -1}
 	name := filepath.Join(dir, stateFile)
 	data, err := fs.ReadFile(fsys, name)
 	if errors.Is(err, os.ErrNotExist) {
@@ -52,11 +52,11 @@ func loadState(fsys fs.FS, dir string) (state, error) {
 	return s, nil
 }
 
-// save writes that nodeID leads at an epoch, in the version that the file had.
-func (s state) save(fsys fs.FS, dir string, nodeID, epoch int32) error {
-	next := state{LeaderID: nodeID, LeaderEpoch: epoch, VotedID: -1, DataVersion: s.DataVersion}
+// Save writes who leads at an epoch (-1: nobody knows), in the version that the file had.
+func (s State) Save(fsys fs.FS, dir string, leaderID, epoch int32) error {
+	next := State{LeaderID: leaderID, LeaderEpoch: epoch, VotedID: -1, DataVersion: s.DataVersion}
 	if s.DataVersion == 0 {
-		next.ClusterID, next.AppliedOffset, next.CurrentVoters = new(""), new(int64), &[]voter{{nodeID}}
+		next.ClusterID, next.AppliedOffset, next.CurrentVoters = new(""), new(int64), voters(leaderID)
 	} else {
 		next.VotedDirectoryID = new("AAAAAAAAAAAAAAAAAAAAAA")
 	}
@@ -65,4 +65,11 @@ func (s state) save(fsys fs.FS, dir string, nodeID, epoch int32) error {
 		return err
 	}
 	return fs.WriteFile(fsys, filepath.Join(dir, stateFile), data, 0o644)
+}
+
+func voters(leaderID int32) *[]voter {
+	if leaderID < 0 {
+		return &[]voter{}
+	}
+	return &[]voter{{leaderID}}
 }

@@ -1,4 +1,4 @@
-package quorum
+package metalog
 
 import (
 	"errors"
@@ -24,39 +24,39 @@ const (
 	snapshotBatch = 1024
 )
 
-// checkpoint names a checkpoint file: everything below end is in it, and epoch is that of the last record.
-type checkpoint struct {
-	end   int64
-	epoch int32
+// Checkpoint names a checkpoint file: everything below End is in it, and Epoch is that of the last record.
+type Checkpoint struct {
+	End   int64
+	Epoch int32
 	size  int64
 	mtime time.Time
 }
 
-func (c checkpoint) name() string {
-	return fmt.Sprintf("%020d-%010d%s", c.end, c.epoch, checkpointSuffix)
+func (c Checkpoint) name() string {
+	return fmt.Sprintf("%020d-%010d%s", c.End, c.Epoch, checkpointSuffix)
 }
 
 // parseCheckpoint reads a file name; ok is false for other files.
-func parseCheckpoint(name string) (checkpoint, bool) {
+func parseCheckpoint(name string) (Checkpoint, bool) {
 	base, ok := strings.CutSuffix(name, checkpointSuffix)
 	if !ok || len(base) != 31 || base[20] != '-' {
-		return checkpoint{}, false
+		return Checkpoint{}, false
 	}
 	end, err1 := strconv.ParseInt(base[:20], 10, 64)
 	epoch, err2 := strconv.ParseInt(base[21:], 10, 32)
-	return checkpoint{end: end, epoch: int32(epoch)}, err1 == nil && err2 == nil && end >= 0 && epoch >= 0
+	return Checkpoint{End: end, Epoch: int32(epoch)}, err1 == nil && err2 == nil && end >= 0 && epoch >= 0
 }
 
 // checkpoints lists the checkpoints of a directory, the oldest first. The one at offset 0 is what formatting left, and no snapshot.
-func checkpoints(fsys fs.FS, dir string) ([]checkpoint, error) {
+func checkpoints(fsys fs.FS, dir string) ([]Checkpoint, error) {
 	entries, err := fsys.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	var out []checkpoint
+	var out []Checkpoint
 	for _, e := range entries {
 		c, ok := parseCheckpoint(e.Name())
-		if !ok || c.end == 0 {
+		if !ok || c.End == 0 {
 			continue
 		}
 		info, err := e.Info()
@@ -68,15 +68,15 @@ func checkpoints(fsys fs.FS, dir string) ([]checkpoint, error) {
 		c.size, c.mtime = info.Size(), info.ModTime()
 		out = append(out, c)
 	}
-	slices.SortFunc(out, func(a, b checkpoint) int { return strings.Compare(a.name(), b.name()) })
+	slices.SortFunc(out, func(a, b Checkpoint) int { return strings.Compare(a.name(), b.name()) })
 	return out, nil
 }
 
 // newestCheckpoint loads the newest checkpoint; without one the image is empty and ends at offset 0.
-func newestCheckpoint(fsys fs.FS, dir string) (*metadata.Image, checkpoint, error) {
+func newestCheckpoint(fsys fs.FS, dir string) (*metadata.Image, Checkpoint, error) {
 	all, err := checkpoints(fsys, dir)
 	if err != nil || len(all) == 0 {
-		return metadata.Empty, checkpoint{}, err
+		return metadata.Empty, Checkpoint{}, err
 	}
 	c := all[len(all)-1]
 	records, timestamp, err := readCheckpoint(fsys, filepath.Join(dir, c.name()))
@@ -89,12 +89,12 @@ func newestCheckpoint(fsys fs.FS, dir string) (*metadata.Image, checkpoint, erro
 			return nil, c, fmt.Errorf("%s: %w", filepath.Join(dir, c.name()), err)
 		}
 	}
-	return d.Image(c.end-1, c.epoch, timestamp), c, nil
+	return d.Image(c.End-1, c.Epoch, timestamp), c, nil
 }
 
-// readBootstrap returns the records that formatting the directory left, nil if there are none.
-func readBootstrap(fsys fs.FS, logDir string) ([]metadata.Record, error) {
-	for _, name := range []string{filepath.Join(dirOf(logDir), checkpoint{}.name()), filepath.Join(logDir, bootstrapFile)} {
+// ReadBootstrap returns the records that formatting the directory left, nil if there are none.
+func ReadBootstrap(fsys fs.FS, logDir string) ([]metadata.Record, error) {
+	for _, name := range []string{filepath.Join(dirOf(logDir), Checkpoint{}.name()), filepath.Join(logDir, bootstrapFile)} {
 		records, _, err := readCheckpoint(fsys, name)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
@@ -173,22 +173,22 @@ func (c *checkpointReader) control(b record.Batch) error {
 	return nil
 }
 
-// formatCheckpoint is the content of the checkpoint of an image.
-func formatCheckpoint(image *metadata.Image, now time.Time) ([]byte, error) {
-	at := stamp{0, image.Epoch, now.UnixMilli()}
-	data, err := appendControl(nil, at, record.ControlSnapshotHeader, snapshotHeader(image.Timestamp))
+// FormatCheckpoint is the content of the checkpoint of an image.
+func FormatCheckpoint(image *metadata.Image, now time.Time) ([]byte, error) {
+	at := Stamp{0, image.Epoch, now.UnixMilli()}
+	data, err := AppendControl(nil, at, record.ControlSnapshotHeader, snapshotHeader(image.Timestamp))
 	if err != nil {
 		return nil, err
 	}
-	at.offset++
-	var enc encoder
+	at.Offset++
+	var enc Encoder
 	var group []metadata.Record
 	flush := func() error {
 		if len(group) == 0 {
 			return nil
 		}
-		data, err = enc.batches(data, at, group)
-		at.offset += int64(len(group))
+		data, err = enc.Batches(data, at, group)
+		at.Offset += int64(len(group))
 		group = group[:0]
 		return err
 	}
@@ -202,58 +202,58 @@ func formatCheckpoint(image *metadata.Image, now time.Time) ([]byte, error) {
 	if err := flush(); err != nil {
 		return nil, err
 	}
-	return appendControl(data, at, record.ControlSnapshotFooter, snapshotFooter)
+	return AppendControl(data, at, record.ControlSnapshotFooter, snapshotFooter)
 }
 
-// takeSnapshot writes a checkpoint in the background, and then drops what it makes superfluous.
-func (q *Quorum) takeSnapshot(image *metadata.Image) {
-	q.background.Go(func() {
-		if err := q.writeCheckpoint(image); err != nil {
-			q.cfg.Logger.Error("metadata checkpoint not written, the log is kept instead", "dir", q.path, "offset", image.Offset+1, "err", err)
+// Snapshot writes a checkpoint in the background, and then drops what it makes superfluous.
+func (l *Log) Snapshot(image *metadata.Image) {
+	l.background.Go(func() {
+		if err := l.writeCheckpoint(image); err != nil {
+			l.cfg.Logger.Error("metadata checkpoint not written, the log is kept instead", "dir", l.path, "offset", image.Offset+1, "err", err)
 		}
 	})
 }
 
-func (q *Quorum) writeCheckpoint(image *metadata.Image) error {
-	data, err := formatCheckpoint(image, time.Now())
+func (l *Log) writeCheckpoint(image *metadata.Image) error {
+	data, err := FormatCheckpoint(image, time.Now())
 	if err != nil {
 		return err
 	}
-	c := checkpoint{end: image.Offset + 1, epoch: image.Epoch}
-	if err := fs.WriteFile(q.cfg.FS, filepath.Join(q.path, c.name()), data, 0o644); err != nil {
+	c := Checkpoint{End: image.Offset + 1, Epoch: image.Epoch}
+	if err := fs.WriteFile(l.cfg.FS, filepath.Join(l.path, c.name()), data, 0o644); err != nil {
 		return err
 	}
-	q.cfg.Logger.Info("metadata checkpoint written", "offset", c.end, "leader_epoch", c.epoch, "bytes", len(data))
-	return q.retain(time.Now())
+	l.cfg.Logger.Info("metadata checkpoint written", "offset", c.End, "leader_epoch", c.Epoch, "bytes", len(data))
+	return l.retain(time.Now())
 }
 
 // retain removes the oldest checkpoints while there are too many bytes of them and of the log, or they are too old, and then the log before
 // the oldest that stays. The newest always stays.
-func (q *Quorum) retain(now time.Time) error {
-	all, err := checkpoints(q.cfg.FS, q.path)
+func (l *Log) retain(now time.Time) error {
+	all, err := checkpoints(l.cfg.FS, l.path)
 	if err != nil || len(all) == 0 {
 		return err
 	}
-	total := q.log.Size()
+	total := l.Size()
 	for _, c := range all {
 		total += c.size
 	}
 	for len(all) > 1 {
-		s := q.cfg.Log
+		s := l.cfg.Settings
 		tooMany := s.RetentionBytes >= 0 && total > s.RetentionBytes
 		tooOld := s.RetentionMs >= 0 && now.Sub(all[0].mtime) > s.RetentionMs
 		if !tooMany && !tooOld {
 			break
 		}
-		if err := q.cfg.FS.Remove(filepath.Join(q.path, all[0].name())); err != nil {
+		if err := l.cfg.FS.Remove(filepath.Join(l.path, all[0].name())); err != nil {
 			return err
 		}
 		total -= all[0].size
 		all = all[1:]
 	}
-	if err := q.log.AdvanceLogStart(min(all[0].end, q.log.Offsets().HighWatermark)); err != nil {
+	if err := l.AdvanceLogStart(min(all[0].End, l.Offsets().HighWatermark)); err != nil {
 		return err
 	}
-	_, err = q.log.Retain(now)
+	_, err = l.Retain(now)
 	return err
 }

@@ -1,4 +1,4 @@
-package quorum
+package metalog
 
 import (
 	"context"
@@ -10,11 +10,19 @@ import (
 	"leat/internal/metadata"
 )
 
-// feed turns committed batches into images and hands them to the subscribers. Batches that became committed while subscribers worked are
+// Batch is a committed batch of the log on its way to subscribers. A control batch has no records.
+type Batch struct {
+	Records    []metadata.Record
+	LastOffset int64
+	Epoch      int32
+	Timestamp  int64
+	Bytes      int
+}
+
+// Feed turns committed batches into images and hands them to the subscribers. Batches that became committed while subscribers worked are
 // taken together: one image for all of them.
-type feed struct {
-	epoch    int32
-	settings LogSettings
+type Feed struct {
+	settings Settings
 	snapshot func(*metadata.Image) // begins to write a checkpoint
 	image    atomic.Pointer[metadata.Image]
 	wake     chan struct{} // holds one
@@ -28,24 +36,29 @@ type feed struct {
 	since       time.Time
 
 	mu        sync.Mutex
-	queue     []written
+	queue     []Batch
 	joining   []func(*metadata.Image, *metadata.Delta)
 	published int64 // the offset behind the newest image
 	changed   chan struct{}
 }
 
-func newFeed(from loaded, epoch int32, settings LogSettings, snapshot func(*metadata.Image)) *feed {
-	f := &feed{epoch: epoch, settings: settings, snapshot: snapshot, since: from.snapshotAt, sinceBytes: from.sinceBytes,
-		published: from.image.Offset + 1,
+// NewFeed returns a feed that goes on from what was found. snapshot is called when it is time for a checkpoint.
+func NewFeed(from *Found, settings Settings, snapshot func(*metadata.Image)) *Feed {
+	f := &Feed{settings: settings.WithDefaults(), snapshot: snapshot, since: from.SnapshotAt, sinceBytes: from.SinceBytes,
+		published: from.Image.Offset + 1,
 		wake:      make(chan struct{}, 1), quit: make(chan struct{}), changed: make(chan struct{})}
-	f.image.Store(from.image)
+	f.image.Store(from.Image)
+	if from.Open {
+		f.delta = from.pending.delta
+	}
 	return f
 }
 
-func (f *feed) newest() *metadata.Image { return f.image.Load() }
+// Newest is the newest image.
+func (f *Feed) Newest() *metadata.Image { return f.image.Load() }
 
-// takeFirst takes in what Open wrote, before anybody subscribed.
-func (f *feed) takeFirst(batches []written) error {
+// TakeFirst takes in what Open wrote, before anybody subscribed.
+func (f *Feed) TakeFirst(batches []Batch) error {
 	f.queue = batches
 	image, _, err := f.next()
 	if err == nil {
@@ -54,29 +67,31 @@ func (f *feed) takeFirst(batches []written) error {
 	return err
 }
 
-// add queues committed batches.
-func (f *feed) add(batches []written) {
+// Add queues committed batches.
+func (f *Feed) Add(batches []Batch) {
 	f.mu.Lock()
 	f.queue = append(f.queue, batches...)
 	f.mu.Unlock()
 	f.poke()
 }
 
-func (f *feed) subscribe(fn func(*metadata.Image, *metadata.Delta)) {
+// Subscribe calls fn with the newest image and a nil delta, and then with what follows.
+func (f *Feed) Subscribe(fn func(*metadata.Image, *metadata.Delta)) {
 	f.mu.Lock()
 	f.joining = append(f.joining, fn)
 	f.mu.Unlock()
 	f.poke()
 }
 
-func (f *feed) poke() {
+func (f *Feed) poke() {
 	select {
 	case f.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (f *feed) start(fail func(error)) {
+// Start begins to publish. fail is told, once, when a record could not be applied.
+func (f *Feed) Start(fail func(error)) {
 	f.done.Go(func() {
 		for {
 			select {
@@ -96,13 +111,13 @@ func (f *feed) start(fail func(error)) {
 }
 
 // publish hands out what there is: the newest image to new subscribers, then the next image to all.
-func (f *feed) publish() error {
+func (f *Feed) publish() error {
 	f.mu.Lock()
 	joining := f.joining
 	f.joining = nil
 	f.mu.Unlock()
 	for _, fn := range joining {
-		fn(f.newest(), nil)
+		fn(f.Newest(), nil)
 	}
 	f.subscribers = append(f.subscribers, joining...)
 	image, delta, err := f.next()
@@ -120,39 +135,39 @@ func (f *feed) publish() error {
 }
 
 // next builds the next image from what is queued; the delta is nil if there is none, and the image then the one before.
-func (f *feed) next() (*metadata.Image, *metadata.Delta, error) {
+func (f *Feed) next() (*metadata.Image, *metadata.Delta, error) {
 	f.mu.Lock()
 	batches := f.queue
 	f.queue = nil
 	f.mu.Unlock()
 	if len(batches) == 0 {
-		return f.newest(), nil, nil
+		return f.Newest(), nil, nil
 	}
 	d := f.delta
 	if d == nil {
-		d = metadata.NewDelta(f.newest())
+		d = metadata.NewDelta(f.Newest())
 	}
 	for _, b := range batches {
-		f.sinceBytes += int64(b.bytes)
-		for _, r := range b.records {
+		f.sinceBytes += int64(b.Bytes)
+		for _, r := range b.Records {
 			if err := d.Replay(r); err != nil {
-				return nil, nil, fmt.Errorf("metadata record before offset %d: %w", b.lastOffset+1, err)
+				return nil, nil, fmt.Errorf("metadata record before offset %d: %w", b.LastOffset+1, err)
 			}
 		}
 	}
 	if d.InTransaction() {
 		f.delta = d
-		return f.newest(), nil, nil
+		return f.Newest(), nil, nil
 	}
 	f.delta = nil
 	last := batches[len(batches)-1]
-	image := d.Image(last.lastOffset, f.epoch, last.timestamp)
+	image := d.Image(last.LastOffset, last.Epoch, last.Timestamp)
 	f.image.Store(image)
 	return image, d, nil
 }
 
 // announce wakes those who wait for an image.
-func (f *feed) announce(published int64) {
+func (f *Feed) announce(published int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.published = published
@@ -160,8 +175,8 @@ func (f *feed) announce(published int64) {
 	f.changed = make(chan struct{})
 }
 
-// await waits until everything below the offset was published, the feed ends or ctx does.
-func (f *feed) await(ctx context.Context, offset int64) {
+// Await waits until everything below the offset was published, the feed ends or ctx does.
+func (f *Feed) Await(ctx context.Context, offset int64) {
 	for {
 		f.mu.Lock()
 		published, changed := f.published, f.changed
@@ -180,7 +195,7 @@ func (f *feed) await(ctx context.Context, offset int64) {
 }
 
 // maybeSnapshot begins a checkpoint when enough was written since the last, or it is old and anything was.
-func (f *feed) maybeSnapshot(image *metadata.Image) {
+func (f *Feed) maybeSnapshot(image *metadata.Image) {
 	s := f.settings
 	old := s.SnapshotInterval > 0 && time.Since(f.since) >= s.SnapshotInterval
 	if f.delta != nil || f.sinceBytes == 0 || f.sinceBytes < s.SnapshotBytes && !old {
@@ -190,7 +205,8 @@ func (f *feed) maybeSnapshot(image *metadata.Image) {
 	f.snapshot(image)
 }
 
-func (f *feed) close() {
+// Close publishes what is queued and ends.
+func (f *Feed) Close() {
 	close(f.quit)
 	f.done.Wait()
 }
