@@ -57,8 +57,10 @@ type reader struct {
 }
 
 func (r *reader) take(n int) []byte {
-	if r.err != nil || n < 0 || n > len(r.b) {
+	if r.err == nil && (n < 0 || n > len(r.b)) {
 		r.err = ErrMalformed
+	}
+	if r.err != nil {
 		return make([]byte, min(max(n, 0), 16))
 	}
 	out := r.b[:n:n]
@@ -74,8 +76,10 @@ func (r *reader) u64() uint64 { return binary.BigEndian.Uint64(r.take(8)) }
 // count reads a number that must not be above a bound.
 func (r *reader) count(most int) int {
 	v, n := binary.Uvarint(r.b)
-	if r.err != nil || n <= 0 || v > uint64(most) {
+	if r.err == nil && (n <= 0 || v > uint64(most)) {
 		r.err = ErrMalformed
+	}
+	if r.err != nil {
 		return 0
 	}
 	r.b = r.b[n:]

@@ -75,8 +75,16 @@ func held(t *testing.T, round int, run func()) {
 	run()
 }
 
+// stride is how many operations are left out between two that fail.
+func stride() int {
+	if *long {
+		return 1
+	}
+	return 5
+}
+
 func TestEveryFaultEndsTheVoterAndLosesNothing(t *testing.T) {
-	for n := 1; ; n++ {
+	for n := 1; ; n += stride() {
 		w := newWorld(t, 1)
 		w.saboteur = true
 		fsys, ops, failed := fs.NewMem(), 0, false
@@ -108,7 +116,7 @@ func TestEveryFaultEndsTheVoterAndLosesNothing(t *testing.T) {
 }
 
 func TestPowerLossAtEveryStepLosesNothing(t *testing.T) {
-	for n := 1; ; n++ {
+	for n := 1; ; n += stride() {
 		w := newWorld(t, 1)
 		fsys, ops, acked := fs.NewMem(), 0, int64(0)
 		var left *fs.Mem

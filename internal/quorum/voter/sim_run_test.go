@@ -271,7 +271,7 @@ func TestSimVotersAgree(t *testing.T) {
 	for _, n := range []int32{1, 3, 5} {
 		t.Run(fmt.Sprint(n, " voters"), func(t *testing.T) {
 			total, elections := int64(0), 0
-			seeds(t, 12, func(t *testing.T, seed int64) {
+			seeds(t, 8, func(t *testing.T, seed int64) {
 				w, err := simulate(t, seed, int(3000+2000*n), static(n), nil)
 				if err != nil {
 					t.Fatalf("-seed %d: %v\n%s", seed, err, strings.Join(w.trace, "\n"))
