@@ -24,6 +24,8 @@ type world struct {
 	node  *Node
 	image *metadata.Image
 	led   []string // what Leading was told
+
+	settings func() storage.Settings // nil: testSettings
 }
 
 func newWorld(t testing.TB) *world {
@@ -34,9 +36,12 @@ func newWorld(t testing.TB) *world {
 
 // start opens the store and a node without partitions.
 func (w *world) start() {
+	if w.settings == nil {
+		w.settings = testSettings
+	}
 	store, err := storage.Open(context.Background(), storage.StoreConfig{
 		FS: w.fs, Dirs: []string{"/data"}, NodeID: self, ClusterID: "test-cluster-000000000",
-		Settings:  testSettings,
+		Settings:  w.settings,
 		LogConfig: func(string) storage.LogConfig { return testLogConfig(nil) },
 		DirFailed: func(dir string, err error) { w.node.FailDir(dir, err) },
 		Logger:    slog.New(slog.DiscardHandler),

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -61,7 +62,7 @@ type followed struct {
 	listed      bool      // in changed
 	named       bool      // in begin
 	rests       time.Time // until then it is left alone; zero: it is not
-	complained  bool      // that it cannot be copied was logged
+	tries       int       // in a row that failed
 }
 
 // position is how far a follower is.
@@ -169,7 +170,7 @@ func (f *fetcher) obey() {
 			fd = &followed{partition: o.partition}
 			f.parts[key] = fd
 		}
-		fd.leaderEpoch, fd.known, fd.complained = o.leaderEpoch, false, false
+		fd.leaderEpoch, fd.known, fd.tries = o.leaderEpoch, false, 0
 		f.change(fd)
 		if !fd.rests.IsZero() { // the new leader may be better
 			fd.rests = time.Time{}
@@ -360,23 +361,26 @@ func (f *fetcher) locate(fd *followed) bool {
 	return true
 }
 
-// stopped deals with a partition that cannot be copied now.
+// triesInSilence is how often in a row a partition may not be copied before that is logged: after a change of leaders the nodes hear of it one
+// after the other, and until all have, some refuse.
+const triesInSilence = 4
+
+// stopped deals with a partition that cannot be copied now. The first pauses are short.
 func (f *fetcher) stopped(fd *followed, err error) {
 	if errors.Is(err, errNotFollower) { // an order says so, too, or will
 		f.drop(fd.key(), fd)
 		return
 	}
-	f.complain(fd, err)
-	f.rest(fd, f.node.cfg.Cluster.Settings().FetchBackoff)
+	fd.tries++
+	if fd.tries == triesInSilence {
+		f.logger(fd).Warn("partition not followed for now", "err", err)
+	}
+	f.rest(fd, min(askAgain<<min(fd.tries-1, 10), max(f.node.cfg.Cluster.Settings().FetchBackoff, askAgain)))
 }
 
-// complain logs once per time that a partition is not copied.
-func (f *fetcher) complain(fd *followed, err error) {
-	if !fd.complained {
-		fd.complained = true
-		f.node.cfg.Logger.Warn("partition not followed for now", "topic", fd.partition.tp.Topic, "partition", fd.partition.tp.Partition,
-			"leader_epoch", fd.leaderEpoch, "source", f.key.source, "err", err)
-	}
+func (f *fetcher) logger(fd *followed) *slog.Logger {
+	return f.node.cfg.Logger.With("topic", fd.partition.tp.Topic, "partition", fd.partition.tp.Partition,
+		"leader_epoch", fd.leaderEpoch, "source", f.key.source)
 }
 
 // take takes the answer, partition by partition.
@@ -414,11 +418,10 @@ func (f *fetcher) takePart(fd *followed, part *wire.FetchedPartition) error {
 		fd.position = at
 		f.change(fd)
 	}
-	if fd.complained {
-		fd.complained = false
-		f.node.cfg.Logger.Info("partition followed again", "topic", fd.partition.tp.Topic, "partition", fd.partition.tp.Partition,
-			"leader_epoch", fd.leaderEpoch, "source", f.key.source)
+	if fd.tries >= triesInSilence {
+		f.logger(fd).Info("partition followed again")
 	}
+	fd.tries = 0
 	if t := f.node.throttle(); t != nil && len(part.Records) > 0 {
 		if pause := t.Fetched(fd.partition.tp, len(part.Records)); pause > 0 {
 			f.rest(fd, pause)

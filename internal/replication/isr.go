@@ -210,11 +210,21 @@ func (k *isrKeeper) answered(batch []proposed, resp *kmsg.AlterPartitionResponse
 		}
 	}
 	var again []proposed
+	outcomes := map[progress.Outcome]int{}
 	for _, q := range batch {
 		answer, ok := answers[place{q.partition.topicID, q.partition.tp.Partition}]
-		if !ok || q.partition.answered(q.proposal, answer) == progress.Again {
+		outcome := progress.Again
+		if ok {
+			outcome = q.partition.answered(q.proposal, answer)
+		}
+		if outcome == progress.Again {
 			again = append(again, q)
 		}
+		outcomes[outcome]++
+	}
+	if len(again) < len(batch) { // one line, for there may be thousands; each has one of its own at debug
+		k.node.cfg.Logger.Info("in-sync replicas changed", "first", batch[0].partition.tp.String(), "partitions", len(batch),
+			"taken", outcomes[progress.Taken], "refused", outcomes[progress.Withdrawn]+outcomes[progress.Awaited], "again", len(again))
 	}
 	k.mu.Lock()
 	k.queue = append(k.queue, again...)
@@ -238,9 +248,9 @@ func (p *Partition) answered(proposal *progress.Proposal, answer progress.Answer
 	logger := p.node.cfg.Logger.With("topic", p.tp.Topic, "partition", p.tp.Partition, "leader_epoch", proposal.LeaderEpoch)
 	switch outcome {
 	case progress.Taken:
-		logger.Info("in-sync replicas changed", "in_sync", answer.ISR)
+		logger.Debug("in-sync replicas changed", "in_sync", answer.ISR)
 	case progress.Withdrawn, progress.Awaited:
-		logger.Info("change of in-sync replicas refused", "proposed", proposal.String(), "err", kerr.ErrorForCode(answer.Code))
+		logger.Debug("change of in-sync replicas refused", "proposed", proposal.String(), "err", kerr.ErrorForCode(answer.Code))
 	}
 	return outcome
 }
