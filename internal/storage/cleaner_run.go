@@ -119,12 +119,25 @@ func (c *cleaning) do() error {
 	if err := c.buildMap(); err != nil {
 		return err
 	}
+	if err := c.announce(); err != nil {
+		return err
+	}
 	end := c.offsets.End()
 	if err := c.rewrite(end); err != nil {
 		return err
 	}
 	c.run.NextDirty = end
 	return nil
+}
+
+// announce notes before the first segment is replaced that the log is being compacted. After a kill the gaps that this leaves would look like
+// damage otherwise.
+func (c *cleaning) announce() error {
+	points := &c.log.host.(*logDir).cleaned
+	if _, known := points.of(c.log.tp); known {
+		return nil
+	}
+	return points.advance(c.log, c.firstDirty, c.truncates)
 }
 
 // survey takes note of the segments below the limit, and of all aborted transactions that may reach into them.

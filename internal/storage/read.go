@@ -198,6 +198,9 @@ func (l *Log) readSegment(p *readPlan, maxBytes int, minOne bool) (Slice, error)
 // findStart finds the position of the batch that contains the offset or is the first behind it.
 func (l *Log) findStart(p *readPlan, f fs.File) error {
 	if p.exact {
+		if p.start == p.size && !p.last {
+			return io.EOF
+		}
 		return nil
 	}
 	from, err := p.seg.resolve(l.fsys, p.startView, p.offset-p.seg.base, keyRelativeOffset)

@@ -70,13 +70,14 @@ func (l *Log) wasCompacted() bool {
 }
 
 // holeIsMeant reports whether compaction may have left the hole before the segment with index i: that of another broker, or of the leader if it is
-// so wide that a follower began a segment for it. The compaction of this log has left none above the point that is noted.
+// so wide that a follower began a segment for it. The compaction of this log has left none above the point that is noted. The config is not
+// asked: that of a topic is not known yet when the logs of a broker are opened.
 func (l *Log) holeIsMeant(i int) bool {
-	if !l.cfg.Load().Compact {
-		return false
-	}
 	d, ok := l.host.(*logDir)
-	if !ok || l.segments[i].base-l.segments[i-1].base > 1<<31-1 {
+	if !ok {
+		return l.cfg.Load().Compact
+	}
+	if l.segments[i].base-l.segments[i-1].base > 1<<31-1 {
 		return true
 	}
 	point, known := d.cleaned.of(l.tp)
@@ -237,9 +238,9 @@ type recoveryWalk struct {
 	compacted  bool     // gaps are to be expected
 	began      bool     // the next batch begins at next or behind a gap, and not before
 	misled     bool     // the batch before was taken for good, and is not
-	gap        struct { // the last batch with offsets missing before it: its position, and the first of those
-		seen     bool
-		at, next int64
+	gap        struct { // the batch before, if offsets are missing before it: its position, the first of those, and where it would end without the gap
+		seen          bool
+		at, next, end int64
 	}
 	buf  []byte
 	from int64 // position of buf[0]
@@ -309,14 +310,15 @@ func (w *recoveryWalk) batch() (batchHeader, int64, error) {
 }
 
 // follows looks at how a batch follows the one before. The CRC does not cover the base offset: one that was damaged upwards leaves a gap, as
-// compaction does, but the batch after it, or what was synced, then shows that there was none.
+// compaction does, but the batch after it, or what was synced, then shows that there was none. An offset lower than that batch could have is one
+// of a torn header.
 func (w *recoveryWalk) follows(h batchHeader) error {
 	first := h.lastOffset
 	if h.magic == 2 && w.began {
 		first = h.baseOffset
 	}
 	if first < w.next {
-		if w.gap.seen {
+		if w.gap.seen && first >= w.gap.end {
 			w.position, w.next, w.misled = w.gap.at, w.gap.next, true
 			return fmt.Errorf("a batch jumps over offset %d, and the one behind it begins with %d: %w", w.gap.next, first, errBadHeader)
 		}
@@ -326,7 +328,9 @@ func (w *recoveryWalk) follows(h batchHeader) error {
 		if w.next < w.verifyFrom && first > w.verifyFrom && !w.compacted {
 			return fmt.Errorf("offset %d, expected %d: %w", first, w.next, errBadHeader)
 		}
-		w.gap.seen, w.gap.at, w.gap.next = true, w.position, w.next
+		w.gap.seen, w.gap.at, w.gap.next, w.gap.end = true, w.position, w.next, w.next+h.lastOffset-h.baseOffset+1
+	} else {
+		w.gap.seen = false
 	}
 	w.began = true
 	return nil
