@@ -13,6 +13,7 @@ import (
 
 	"leat/internal/peer"
 	"leat/internal/record"
+	"leat/internal/storage"
 	"leat/internal/wire"
 )
 
@@ -385,6 +386,9 @@ func (f *fetcher) logger(fd *followed) *slog.Logger {
 
 // take takes the answer, partition by partition.
 func (f *fetcher) take(ctx context.Context, answer *wire.Fetched, s Settings) error {
+	if answer.Diverging > 1 {
+		f.prepareCuts(answer)
+	}
 	var lost []*followed
 	for part := range answer.Partitions {
 		fd := f.parts[partKey{part.TopicID, part.Partition}]
@@ -403,6 +407,18 @@ func (f *fetcher) take(ctx context.Context, answer *wire.Fetched, s Settings) er
 		return f.startOver(ctx, lost, s)
 	}
 	return nil
+}
+
+// prepareCuts has written down once for all what each truncation would write by itself. If that fails, so will they.
+func (f *fetcher) prepareCuts(answer *wire.Fetched) {
+	cuts := make([]storage.Cut, 0, answer.Diverging)
+	for part := range answer.Partitions {
+		fd := f.parts[partKey{part.TopicID, part.Partition}]
+		if fd != nil && part.DivergingEpoch >= 0 && fd.partition.followsAt(fd.leaderEpoch) == nil {
+			cuts = append(cuts, storage.Cut{Log: fd.partition.log, Offset: fd.partition.cutAt(diverging(&part))})
+		}
+	}
+	_ = f.node.cfg.Store.PrepareCuts(cuts) //nolint:errcheck // each truncation tries it again, and tells
 }
 
 // takePart takes the answer for one partition.

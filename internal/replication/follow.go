@@ -60,7 +60,7 @@ func (p *Partition) takeFetched(leaderEpoch int32, at position, part *wire.Fetch
 		return at, err
 	}
 	if part.DivergingEpoch >= 0 {
-		if err := p.truncate(progress.EpochEnd{Epoch: part.DivergingEpoch, End: part.DivergingEndOffset}); err != nil {
+		if err := p.truncate(diverging(part)); err != nil {
 			return at, err
 		}
 		return p.ends(), nil
@@ -99,11 +99,21 @@ func (p *Partition) room() error {
 		p.tp, storage.ErrNoRoom)
 }
 
+// diverging is what an answer says of where the logs part.
+func diverging(part *wire.FetchedPartition) progress.EpochEnd {
+	return progress.EpochEnd{Epoch: part.DivergingEpoch, End: part.DivergingEndOffset}
+}
+
+// cutAt is where the log has to be truncated.
+func (p *Partition) cutAt(diverging progress.EpochEnd) int64 {
+	epoch, end := p.log.EndOffsetForEpoch(diverging.Epoch)
+	return progress.TruncateTo(diverging, progress.EpochEnd{Epoch: epoch, End: end}, p.log.Offsets().LogEnd)
+}
+
 // truncate cuts off what the leader does not have. Called with role held.
 func (p *Partition) truncate(diverging progress.EpochEnd) error {
-	epoch, end := p.log.EndOffsetForEpoch(diverging.Epoch)
 	o := p.log.Offsets()
-	to := progress.TruncateTo(diverging, progress.EpochEnd{Epoch: epoch, End: end}, o.LogEnd)
+	to := p.cutAt(diverging)
 	if to >= o.LogEnd {
 		return fmt.Errorf("%s: leader's log diverges from this one in epoch %d, which ends there at offset %d, but nothing here is behind that: %w",
 			p.tp, diverging.Epoch, diverging.End, storage.ErrCorrupt)

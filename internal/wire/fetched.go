@@ -12,6 +12,7 @@ type Fetched struct {
 	ErrorCode      int16
 	SessionID      int32
 	Len            int // partitions over all topics
+	Diverging      int // of those, with a diverging epoch
 
 	version    int16
 	topics     []byte // the array of topics without its count
@@ -55,6 +56,9 @@ func ParseFetch(version int16, body []byte) (Fetched, error) {
 		for ; count > 0 && !r.bad; count-- {
 			part.read(&r)
 			f.Len++
+			if part.DivergingEpoch >= 0 {
+				f.Diverging++
+			}
 		}
 		r.skipTags()
 	}
