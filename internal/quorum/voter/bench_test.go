@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"leat/internal/fs"
 	"leat/internal/quorum/consensus"
@@ -41,10 +40,8 @@ func startSolo(b *testing.B) (v *voter.Voter, epoch int32) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	began := time.Now()
 	v.Start()
 	epoch = <-s.leading
-	b.Logf("leads %v after its start", time.Since(began))
 	b.Cleanup(func() {
 		if err := v.Close(); err != nil {
 			b.Error(err)

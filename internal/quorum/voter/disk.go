@@ -146,20 +146,23 @@ func (d *disk) file(c consensus.Checkpoint) string { return filepath.Join(d.path
 // persist writes several Writes at once, none of which installs a snapshot.
 func (d *disk) persist(writes []*consensus.Write) error {
 	var ballot *consensus.Ballot
-	var entries []consensus.Entry
-	durable := false
+	durable, count := false, 0
 	for _, w := range writes {
 		if w.Ballot != nil {
 			ballot = w.Ballot
 		}
-		if durable = durable || w.Durable; entries == nil {
-			entries = w.Entries
-		} else {
-			entries = append(slices.Clip(entries), w.Entries...)
-		}
+		durable = durable || w.Durable
+		count += len(w.Entries)
 	}
 	if !durable {
 		return nil
+	}
+	if len(writes) == 1 {
+		return d.journal.Write(ballot, writes[0].Entries)
+	}
+	entries := make([]consensus.Entry, 0, count)
+	for _, w := range writes {
+		entries = append(entries, w.Entries...)
 	}
 	return d.journal.Write(ballot, entries)
 }
@@ -247,8 +250,15 @@ func (d *disk) apply(entries []consensus.Committed) error {
 		return err
 	}
 	buf := fresh[0].Batches
-	for _, e := range fresh[1:] {
-		buf = append(slices.Clip(buf), e.Batches...)
+	if len(fresh) > 1 {
+		size := 0
+		for _, e := range fresh {
+			size += len(e.Batches)
+		}
+		buf = make([]byte, 0, size)
+		for _, e := range fresh {
+			buf = append(buf, e.Batches...)
+		}
 	}
 	if base := record.Batch(buf).BaseOffset(); base != end {
 		return fmt.Errorf("committed batch begins at offset %d, the metadata log ends at %d", base, end)
