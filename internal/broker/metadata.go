@@ -228,13 +228,7 @@ func (h *Handlers) endpoint(c *Call, b *metadata.Broker) (metadata.Endpoint, boo
 }
 
 // isInternal reports whether a topic is the platform's own: clients may read but not write it.
-func isInternal(topic string) bool {
-	switch topic {
-	case "__consumer_offsets", "__transaction_state", "__share_group_state":
-		return true
-	}
-	return false
-}
+func isInternal(topic string) bool { return metadata.InternalTopic(topic) }
 
 func textOrNil(s string) *string {
 	if s == "" {

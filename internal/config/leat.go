@@ -28,6 +28,8 @@ var leatKeys = []Key{
 		Doc: "Age of unsynced records at which their log is synced in the background; 0 and -1: never. It bounds what is read after a crash."},
 	{Name: "leat.metrics.topics.max", Type: Int, Default: "10000", Valid: atLeast(0), Importance: "LOW", Built: true,
 		Doc: "How many topics get series of their own in /metrics; what the others do counts in the totals only."},
+	{Name: "leat.topic.limits", Type: List, Default: "", Valid: topicLimits, Importance: "MEDIUM", Built: true,
+		Doc: "What topics may be like: partitions<=100, replication.factor>=3, or a topic config with <=, >= or =; whoever breaks one gets POLICY_VIOLATION."},
 }
 
 // brokerThrottleKeys are set by kafka-reassign-partitions on brokers, and only while partitions move.

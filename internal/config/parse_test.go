@@ -36,6 +36,8 @@ func TestErrorsSayWhatWouldBeRight(t *testing.T) {
 		{Broker, "delete.topic.enable", "yes", "delete.topic.enable=yes: neither true nor false"},
 		{Broker, "ssl.client.auth", "maybe", "ssl.client.auth=maybe: not one of required, requested, none"},
 		{Broker, "leat.http.listener", "9644", `leat.http.listener=9644: "9644" has no port: write host:port, or nothing to turn it off`},
+		{Broker, "leat.topic.limits", "partitions<=many", `leat.topic.limits=partitions<=many: "partitions<=many": "many" is not a number`},
+		{Broker, "leat.topic.limits", "few", `leat.topic.limits=few: "few" is no limit: write for instance partitions<=100, replication.factor>=3 or cleanup.policy=delete`},
 		{Group, "share.auto.offset.reset", "by_duration:1h",
 			"share.auto.offset.reset=by_duration:1h: not one of latest, earliest, by_duration: a duration of an hour and a half is by_duration:PT1H30M"},
 		{Broker, "controller.quorum.voters", "h:9093", `controller.quorum.voters=h:9093: "h:9093" is not id@host:port: write for instance 1@controller1:9093`},

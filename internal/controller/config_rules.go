@@ -128,7 +128,10 @@ func (m *Machine) checkConfigs(key metadata.ConfigKey, all map[string]string, ch
 				return problem
 			}
 		}
-		return m.checkTopicConfigs(all)
+		if problem := m.checkTopicConfigs(all); problem != nil {
+			return problem
+		}
+		return m.checkNewConfigs(key.Name, all, changed)
 	case metadata.GroupResource:
 		return m.checkGroupConfigs(all, changed)
 	case metadata.ClientMetricsResource:

@@ -98,10 +98,14 @@ func (m *Machine) prepare(c *creation) *refusal {
 	if problem := m.prepareConfigs(c); problem != nil {
 		return problem
 	}
+	assign := m.assign
 	if len(c.request.ReplicaAssignment) > 0 {
-		return m.assignByHand(c)
+		assign = m.assignByHand
 	}
-	return m.assign(c)
+	if problem := assign(c); problem != nil {
+		return problem
+	}
+	return m.checkNewTopic(c)
 }
 
 func (m *Machine) prepareConfigs(c *creation) *refusal {
@@ -274,6 +278,9 @@ func (m *Machine) grow(r *kmsg.CreatePartitionsRequestTopic) ([]Record, *refusal
 	}
 	if have == 0 {
 		return nil, refuse(kerr.UnknownServerError, "Invalid state: topic %s appears to have no partitions.", r.Topic)
+	}
+	if problem := m.checkMorePartitions(r.Topic, r.Count); problem != nil {
+		return nil, problem
 	}
 	placed, problem := m.growOn(r, len(t.Partitions[0].Replicas), int(r.Count)-have)
 	if problem != nil {

@@ -70,6 +70,8 @@ type Machine struct {
 	index      *index
 	node       string // this node's id, as it names the node's dynamic configs
 	limits     limits
+	// topicLimits are leat.topic.limits, which the config's table has checked.
+	topicLimits []config.Limit
 
 	// Soft state.
 	sessions sessions
@@ -93,6 +95,7 @@ func New(cfg Config) *Machine {
 		m.names.add(t.Name)
 	}
 	m.index, m.node, m.limits, m.now = newIndex(cfg.Image), strconv.Itoa(int(cfg.NodeID)), defaultLimits, cfg.Now
+	m.topicLimits, _ = config.ParseLimits(cfg.Broker.List("leat.topic.limits"))
 	m.sessions = newSessions(cfg.Broker.Millis("broker.session.timeout.ms"), cfg.Now, cfg.Image)
 	m.schedule = m.newSchedule(cfg.Now)
 	m.resume()

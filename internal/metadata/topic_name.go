@@ -31,3 +31,12 @@ func topicNameByte(b byte) bool {
 	}
 	return false
 }
+
+// InternalTopic reports whether a topic is one of the platform's own, which no client creates.
+func InternalTopic(name string) bool {
+	switch name {
+	case "__consumer_offsets", "__transaction_state", "__share_group_state":
+		return true
+	}
+	return false
+}
