@@ -79,17 +79,23 @@ func newestCheckpoint(fsys fs.FS, dir string) (*metadata.Image, Checkpoint, erro
 		return metadata.Empty, Checkpoint{}, err
 	}
 	c := all[len(all)-1]
-	records, timestamp, err := readCheckpoint(fsys, filepath.Join(dir, c.name()))
+	image, err := loadCheckpoint(fsys, filepath.Join(dir, c.name()), c)
+	return image, c, err
+}
+
+// loadCheckpoint makes the image of a checkpoint file.
+func loadCheckpoint(fsys fs.FS, name string, c Checkpoint) (*metadata.Image, error) {
+	records, timestamp, err := readCheckpoint(fsys, name)
 	if err != nil {
-		return nil, c, err
+		return nil, err
 	}
 	d := metadata.NewDelta(metadata.Empty)
 	for _, r := range records {
 		if err := d.Replay(r); err != nil {
-			return nil, c, fmt.Errorf("%s: %w", filepath.Join(dir, c.name()), err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return d.Image(c.End-1, c.Epoch, timestamp), c, nil
+	return d.Image(c.End-1, c.Epoch, timestamp), nil
 }
 
 // ReadBootstrap returns the records that formatting the directory left, nil if there are none.

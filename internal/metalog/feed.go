@@ -17,6 +17,7 @@ type Batch struct {
 	Epoch      int32
 	Timestamp  int64
 	Bytes      int
+	replace    *metadata.Image // what was before does not count any more
 }
 
 // Feed turns committed batches into images and hands them to the subscribers. Batches that became committed while subscribers worked are
@@ -60,7 +61,7 @@ func (f *Feed) Newest() *metadata.Image { return f.image.Load() }
 // TakeFirst takes in what Open wrote, before anybody subscribed.
 func (f *Feed) TakeFirst(batches []Batch) error {
 	f.queue = batches
-	image, _, err := f.next()
+	image, _, _, err := f.next()
 	if err == nil {
 		f.published = image.Offset + 1
 	}
@@ -71,6 +72,14 @@ func (f *Feed) TakeFirst(batches []Batch) error {
 func (f *Feed) Add(batches []Batch) {
 	f.mu.Lock()
 	f.queue = append(f.queue, batches...)
+	f.mu.Unlock()
+	f.poke()
+}
+
+// Replace queues an image that did not come from records: that of a checkpoint. Subscribers get it with a nil delta.
+func (f *Feed) Replace(image *metadata.Image) {
+	f.mu.Lock()
+	f.queue = []Batch{{replace: image}}
 	f.mu.Unlock()
 	f.poke()
 }
@@ -120,11 +129,11 @@ func (f *Feed) publish() error {
 		fn(f.Newest(), nil)
 	}
 	f.subscribers = append(f.subscribers, joining...)
-	image, delta, err := f.next()
+	image, delta, fresh, err := f.next()
 	if err != nil {
 		return err
 	}
-	if delta != nil {
+	if fresh {
 		for _, fn := range f.subscribers {
 			fn(image, delta)
 		}
@@ -134,14 +143,17 @@ func (f *Feed) publish() error {
 	return nil
 }
 
-// next builds the next image from what is queued; the delta is nil if there is none, and the image then the one before.
-func (f *Feed) next() (*metadata.Image, *metadata.Delta, error) {
-	f.mu.Lock()
-	batches := f.queue
-	f.queue = nil
-	f.mu.Unlock()
+// next builds the next image from what is queued; if that gives none, fresh is false and the image the one before. The delta is nil if the image did not
+// come from records.
+func (f *Feed) next() (image *metadata.Image, delta *metadata.Delta, fresh bool, err error) {
+	batches := f.take()
 	if len(batches) == 0 {
-		return f.Newest(), nil, nil
+		return f.Newest(), nil, false, nil
+	}
+	if whole := batches[0].replace; whole != nil {
+		f.delta, f.sinceBytes = nil, 0
+		f.image.Store(whole)
+		return whole, nil, true, nil
 	}
 	d := f.delta
 	if d == nil {
@@ -151,19 +163,32 @@ func (f *Feed) next() (*metadata.Image, *metadata.Delta, error) {
 		f.sinceBytes += int64(b.Bytes)
 		for _, r := range b.Records {
 			if err := d.Replay(r); err != nil {
-				return nil, nil, fmt.Errorf("metadata record before offset %d: %w", b.LastOffset+1, err)
+				return nil, nil, false, fmt.Errorf("metadata record before offset %d: %w", b.LastOffset+1, err)
 			}
 		}
 	}
 	if d.InTransaction() {
 		f.delta = d
-		return f.Newest(), nil, nil
+		return f.Newest(), nil, false, nil
 	}
 	f.delta = nil
 	last := batches[len(batches)-1]
-	image := d.Image(last.LastOffset, last.Epoch, last.Timestamp)
+	image = d.Image(last.LastOffset, last.Epoch, last.Timestamp)
 	f.image.Store(image)
-	return image, d, nil
+	return image, d, true, nil
+}
+
+// take empties the queue, but an image that replaces everything comes alone; it is always the first.
+func (f *Feed) take() []Batch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	batches := f.queue
+	f.queue = nil
+	if len(batches) > 1 && batches[0].replace != nil {
+		batches, f.queue = batches[:1], append([]Batch(nil), batches[1:]...)
+		f.poke()
+	}
+	return batches
 }
 
 // announce wakes those who wait for an image.

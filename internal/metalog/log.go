@@ -57,6 +57,7 @@ type Log struct {
 	cfg        Config
 	path       string         // of the partition's directory
 	background sync.WaitGroup // checkpoints being written
+	commits    commits
 }
 
 // Found is what a replay of the disk has come to.
@@ -87,6 +88,9 @@ func Open(ctx context.Context, cfg Config) (*Log, *Found, error) {
 		return nil, nil, err
 	}
 	if err := l.nameTopic(); err != nil {
+		return nil, nil, err
+	}
+	if err := l.dropParts(); err != nil {
 		return nil, nil, err
 	}
 	f := &Found{}

@@ -41,6 +41,11 @@ func (l *Log) Replay(ctx context.Context, f *Found, end int64) error {
 	return nil
 }
 
+// Restart begins anew from the image of a checkpoint that was installed.
+func (f *Found) Restart(image *metadata.Image) {
+	f.Image, f.next, f.SinceBytes, f.Open, f.pending = image, image.Offset+1, 0, false, replay{}
+}
+
 // AbortOpen gives up the transaction in which the replay ended.
 func (f *Found) AbortOpen() error {
 	r := f.pending

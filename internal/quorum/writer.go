@@ -145,7 +145,7 @@ func (w *writer) sync() error {
 	end := w.log.Offsets().LogEnd
 	err := w.log.Flush()
 	if err == nil {
-		w.log.SetHighWatermark(end)
+		w.log.Commit(end)
 	}
 	w.mu.Lock()
 	var ready []waiter
