@@ -40,6 +40,32 @@ func (v *segmentView) checkTime(fsys fs.FS, entry []byte) (int64, error) {
 	return from, err
 }
 
+// furthestBefore is how much more of a segment a lookup by time reads for fear of a wrong entry.
+const furthestBefore = 1 << 20
+
+// startBefore goes back from an entry, and the position where a search would begin by it, to the entry before. Were the offset of the first one
+// wrong, and that of a later batch with the same timestamp, then a batch with a greater one could lie before it.
+func (v *segmentView) startBefore(fsys fs.FS, entry []byte, from int64) (int64, error) {
+	var e [timeIndexEntrySize]byte
+	ok, err := v.seg.floorInFile(fsys, timeIndexSuffix, timeIndexEntrySize, v.times.onDisk, keyTimestamp(entry)-1, keyTimestamp, e[:])
+	if err != nil {
+		return 0, err
+	}
+	before := int64(0)
+	if ok {
+		if before, err = v.position(fsys, timeRelativeOffset(e[:])); err != nil {
+			return 0, err
+		}
+	}
+	if before > from {
+		return 0, fmt.Errorf("%s: entries do not rise: %w", v.seg.path(timeIndexSuffix), errIndex)
+	}
+	if from-before > furthestBefore {
+		return from, nil
+	}
+	return before, nil
+}
+
 // checkGreatest holds the last entry of a closed segment's time index against the log, once.
 func (v *segmentView) checkGreatest(fsys fs.FS) error {
 	if v.times.onDisk == 0 || v.seg.timeChecked.Load() {

@@ -209,19 +209,22 @@ func (l *Log) searchSegment(v *segmentView, ts, logStart int64) (TimestampOffset
 
 // startOf finds by the indexes where the search for ts begins: behind the last batch known to be older.
 func (v *segmentView) startOf(fsys fs.FS, ts int64) (int64, error) {
-	var entry [timeIndexEntrySize]byte
-	e, ok := v.times.floorPending(ts-1, keyTimestamp)
-	if !ok && v.times.onDisk > 0 {
-		var err error
-		if ok, err = v.seg.floorInFile(fsys, timeIndexSuffix, timeIndexEntrySize, v.times.onDisk, ts-1, keyTimestamp, entry[:]); err != nil {
-			return 0, err
-		}
-		e = entry[:]
+	if e, ok := v.times.floorPending(ts-1, keyTimestamp); ok {
+		return v.checkTime(fsys, e)
 	}
-	if !ok {
+	if v.times.onDisk == 0 {
 		return 0, nil
 	}
-	return v.checkTime(fsys, e)
+	var e [timeIndexEntrySize]byte
+	ok, err := v.seg.floorInFile(fsys, timeIndexSuffix, timeIndexEntrySize, v.times.onDisk, ts-1, keyTimestamp, e[:])
+	if err != nil || !ok {
+		return 0, err
+	}
+	from, err := v.checkTime(fsys, e[:])
+	if err != nil {
+		return 0, err
+	}
+	return v.startBefore(fsys, e[:], from)
 }
 
 // searchBatch looks into one batch.

@@ -114,3 +114,20 @@ func TestATornSnapshotIsReplacedBeforeRetentionTakesWhatItToldOf(t *testing.T) {
 		}
 	}
 }
+
+// A flipped bit may lead an entry of a time index to a later batch with the same timestamp. A greater one before that must be found all the same.
+func TestATimeIndexEntryOfALaterBatchHidesNothing(t *testing.T) {
+	f := newFlips(t, false, "stopped")
+	path := "/data/orders-3/00000000000000000050.timeindex"
+	if err := flip(f.mem, path, 8*11+3); err != nil { // eight offsets further
+		t.Fatal(err)
+	}
+	seen, err := f.look(f.mem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := f.want[flipLogs[0]]
+	if got := seen[flipLogs[0]]; got.err != nil || !got.same(want) {
+		t.Errorf("%v %s", got.err, got.difference(want))
+	}
+}
