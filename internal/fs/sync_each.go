@@ -7,9 +7,13 @@ import (
 	"path/filepath"
 )
 
-// syncEach syncs a directory and everything below it, file by file.
+// syncEach syncs a directory and everything below it, file by file. The directory may be a symbolic link, which a walk by itself does not follow.
 func syncEach(name string) error {
-	return filepath.WalkDir(name, func(path string, entry iofs.DirEntry, err error) error {
+	whole, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(whole, func(path string, entry iofs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() && !entry.Type().IsRegular() {
 			return err
 		}

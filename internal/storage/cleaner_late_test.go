@@ -219,3 +219,31 @@ func messageOfMagic1(key, value string) []byte {
 	head := binary.BigEndian.AppendUint32(make([]byte, 8), uint32(4+len(b)))
 	return append(binary.BigEndian.AppendUint32(head, crc32.ChecksumIEEE(b)), b...)
 }
+
+// What compaction takes for committed, and so for the last of its key, depends on the transaction index. A damaged one must not have it keep aborted
+// records and drop committed ones.
+func TestCompactionDoesNotBelieveADamagedTransactionIndex(t *testing.T) {
+	for _, at := range []int64{2 + 7, 2 + 8 + 7, 2 + 16 + 7} { // the last bytes of producer id, first and last offset
+		mem := fs.NewMem()
+		s, l := compactedLog(t, testStoreConfig(t, mem, "/data"), testCompaction)
+		mustAppend(t, l, keyed(t, day0.UnixMilli(), 0, "k=committed")) // 0
+		mustAppend(t, l, batchBy(t, 7, 0, 0, 3, true))                 // 1 to 3, of key k
+		if _, err := l.Append(marker(7, 0, false, 1), coordinatorAppend); err != nil {
+			t.Fatal(err)
+		}
+		want := fillKeys(t, l, 0, 30)
+		want["k"] = "0=committed"
+		settleLog(t, l)
+		edit(t, mem, offsetName(0, txnIndexSuffix), func(b []byte) []byte {
+			b[at] ^= 8
+			return b
+		})
+		if cleanNow(s, day0) == 0 {
+			t.Fatal("not compacted")
+		}
+		if got := lastValues(t, l, ReadCommitted); !maps.Equal(got, want) {
+			t.Errorf("byte %d damaged: %v\nwant %v", at, got, want)
+		}
+		_ = s.Close()
+	}
+}

@@ -157,7 +157,7 @@ func (c *cleaning) survey() error {
 		if counts[i] == 0 {
 			continue
 		}
-		txns, err := readTxnIndex(l.fsys, views[i].seg.path(txnIndexSuffix), counts[i])
+		txns, err := l.readAborted(views[i].seg, counts[i]) // what is taken for committed stays
 		if err != nil {
 			return fmt.Errorf("clean %s: %w: %w", l.tp, err, ErrCorrupt)
 		}
