@@ -86,10 +86,3 @@ func (t *fetchers) close() {
 	t.mu.Unlock()
 	t.done.Wait()
 }
-
-// count is how many there are.
-func (t *fetchers) count() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.byKey)
-}

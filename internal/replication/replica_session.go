@@ -21,7 +21,6 @@ type replicaSession struct {
 	id          int32 // 0: for one request only
 	replica     int32
 	brokerEpoch int64
-	byID        bool
 	lastFetch   atomic.Int64 // when the newest request came, ms
 	awaited     atomic.Bool  // a request waits for records
 

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -134,9 +135,15 @@ func TestClusterFollowerBeginsAnewWhereItsLeaderDoes(t *testing.T) {
 	})
 }
 
+var long = flag.Bool("long", false, "let misfortunes happen for 100 seeds")
+
 // Everything at once: links are cut, nodes lose power or do not hear the controller, while records are produced.
 func TestClusterLosesNothingAcknowledgedWhateverHappens(t *testing.T) {
-	for seed := range uint64(4) {
+	seeds := uint64(4)
+	if *long {
+		seeds = 100
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			inCluster(t, 1+int(seed%2), func(c *cluster) { c.misfortunes(rand.New(rand.NewPCG(seed, 1))) })
 		})

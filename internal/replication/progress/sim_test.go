@@ -11,7 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-var simSeed = flag.Uint64("seed", 0, "run only this seed of TestSim...")
+var (
+	simSeed = flag.Uint64("seed", 0, "run only this seed of TestSim...")
+	long    = flag.Bool("long", false, "run the simulation with 50,000 seeds")
+)
 
 // mutation is a classic mistake, put in to see that the simulation finds it.
 type mutation int
@@ -476,8 +479,11 @@ const simSteps = 600
 
 func TestSimLosesNothingAcknowledged(t *testing.T) {
 	seeds, first := uint64(1000), uint64(1)
-	if *simSeed > 0 {
+	switch {
+	case *simSeed > 0:
 		seeds, first = 1, *simSeed
+	case *long:
+		seeds = 50_000
 	}
 	acked, epochs := 0, int32(0)
 	for seed := first; seed < first+seeds; seed++ {
