@@ -30,6 +30,9 @@ func (d *logDir) readCheckpoints() (b loadBase, err error) {
 	if b.logStarts, err = readOffsets(fsys, filepath.Join(d.path, logStartFile)); err != nil {
 		return b, fmt.Errorf("log directory %s: %w", d.path, err)
 	}
+	if d.kafkas, err = d.writtenByKafka(); err != nil {
+		return b, fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
+	}
 	for _, name := range []string{recoveryPointFile, highWatermarkFile, cleanerPointFile} {
 		if _, err := readOffsets(fsys, filepath.Join(d.path, name)); errors.Is(err, ErrNewer) {
 			return b, fmt.Errorf("log directory %s: %w", d.path, err)

@@ -20,6 +20,7 @@ type cleanerPoints struct {
 	loaded bool
 	points map[record.TopicPartition]int64
 	dirty  bool // differs from the file
+	lost   bool // the file cannot be read
 }
 
 // load reads the file, with mu held. One that cannot be read is as good as none: more is cleaned then.
@@ -33,7 +34,16 @@ func (p *cleanerPoints) load() {
 	if err != nil {
 		p.dir.store.logger.Warn("cleaner offsets not readable, compacted logs are cleaned from the beginning", "dir", p.dir.path, "err", err)
 		p.points = make(map[record.TopicPartition]int64)
+		p.lost, p.dirty = true, true
 	}
+}
+
+// unreadable reports whether nobody knows any more what the file said.
+func (p *cleanerPoints) unreadable() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.load()
+	return p.lost
 }
 
 func (p *cleanerPoints) path() string { return filepath.Join(p.dir.path, cleanerPointFile) }
@@ -130,6 +140,6 @@ func (p *cleanerPoints) write() error {
 	if err := fs.WriteFile(p.dir.store.cfg.FS, p.path(), formatOffsets(list), 0o644); err != nil {
 		return err
 	}
-	p.dirty = false
+	p.dirty, p.lost = false, false
 	return nil
 }

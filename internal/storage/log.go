@@ -38,6 +38,7 @@ type Log struct {
 	broken     error           // set when a failed write could not be undone: no further append
 	unmade     bool            // nothing of the log is on disk yet; also guarded by mu
 	recovering bool            // it is being loaded after an unclean stop
+	holed      bool            // it was loaded with a hole, or a gap over its recovery point, that nothing but its directory explains
 
 	mu         sync.RWMutex // guards what follows; what an append changes is also guarded by writeMu
 	topicID    record.UUID

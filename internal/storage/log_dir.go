@@ -41,6 +41,7 @@ type logDir struct {
 	logs          int         // how many of the open logs lie here; guarded by Store.mu
 
 	cleaned cleanerPoints
+	kafkas  bool // Kafka wrote to it last, as it was opened
 
 	checkpointMu sync.Mutex // one writer of the checkpoint files at a time; held over writing them
 	written      map[string]uint64
@@ -120,7 +121,9 @@ func (d *logDir) open() error {
 	}
 	d.lock = lock
 	d.written = make(map[string]uint64)
-	d.meta, _, err = readMetaProperties(fsys, d.path)
+	if d.meta, _, err = readMetaProperties(fsys, d.path); d.meta.changed && err == nil {
+		d.store.logger.Warn("meta.properties does not fit its checksum, changed by hand or damaged", "dir", d.path)
+	}
 	return err
 }
 
@@ -224,6 +227,9 @@ func (d *logDir) load(ctx context.Context) error {
 	}
 	if err := removeCleanShutdown(d.store.cfg.FS, d.path); err != nil {
 		d.failed(fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk))
+	}
+	if d.offline() == nil {
+		d.checkpointed(d.takeOver())
 	}
 	return nil
 }

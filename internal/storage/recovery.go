@@ -56,7 +56,8 @@ func (l *Log) checkContinues(i int, recoveryPoint int64) error {
 	return nil
 }
 
-// wasCompacted reports whether compaction may have left gaps in the log: it is compacted, or was before its topic was changed.
+// wasCompacted reports whether compaction may have left gaps in the log: it is compacted, or was before its topic was changed, or nobody
+// knows.
 func (l *Log) wasCompacted() bool {
 	if l.cfg.Load().Compact {
 		return true
@@ -66,12 +67,12 @@ func (l *Log) wasCompacted() bool {
 		return false
 	}
 	_, known := d.cleaned.of(l.tp)
-	return known
+	return known || d.forgetful() != ""
 }
 
 // holeIsMeant reports whether compaction may have left the hole before the segment with index i: that of another broker, or of the leader if it is
-// so wide that a follower began a segment for it. The compaction of this log has left none above the point that is noted. The config is not
-// asked: that of a topic is not known yet when the logs of a broker are opened.
+// so wide that a follower began a segment for it. The compaction of this log, if it was leat's, has left none above the point that is noted. The
+// config is not asked: that of a topic is not known yet when the logs of a broker are opened.
 func (l *Log) holeIsMeant(i int) bool {
 	d, ok := l.host.(*logDir)
 	if !ok {
@@ -81,7 +82,7 @@ func (l *Log) holeIsMeant(i int) bool {
 		return true
 	}
 	point, known := d.cleaned.of(l.tp)
-	return known && l.logEnd < point
+	return known && l.logEnd < point || l.keepHole(d, i)
 }
 
 // dropFrom removes the segments from index i on, the last one first, so that what a crash leaves of this is a shorter log and not
@@ -181,6 +182,7 @@ func (l *Log) recoverSegment(ctx context.Context, seg *segment, recoveryPoint in
 	if err := l.reclaim(seg, f); err != nil {
 		return l.diskError("recover", err)
 	}
+	l.holed = l.holed || walk.crossed && l.forgetful()
 	l.logEnd = walk.next
 	seg.noteTime()
 	cut := l.longerIndexes(seg)
@@ -238,6 +240,7 @@ type recoveryWalk struct {
 	compacted  bool     // gaps are to be expected
 	began      bool     // the next batch begins at next or behind a gap, and not before
 	misled     bool     // the batch before was taken for good, and is not
+	crossed    bool     // a gap reaches over verifyFrom
 	gap        struct { // the batch before, if offsets are missing before it: its position, the first of those, and where it would end without the gap
 		seen          bool
 		at, next, end int64
@@ -325,8 +328,11 @@ func (w *recoveryWalk) follows(h batchHeader) error {
 		return fmt.Errorf("offset %d, expected at least %d: %w", first, w.next, errBadHeader)
 	}
 	if h.magic == 2 && first > w.next && w.began {
-		if w.next < w.verifyFrom && first > w.verifyFrom && !w.compacted {
-			return fmt.Errorf("offset %d, expected %d: %w", first, w.next, errBadHeader)
+		if w.next < w.verifyFrom && first > w.verifyFrom {
+			if !w.compacted {
+				return fmt.Errorf("offset %d, expected %d: %w", first, w.next, errBadHeader)
+			}
+			w.crossed = true
 		}
 		w.gap.seen, w.gap.at, w.gap.next, w.gap.end = true, w.position, w.next, w.next+h.lastOffset-h.baseOffset+1
 	} else {
