@@ -297,12 +297,17 @@ func (w *recoveryWalk) batch() (batchHeader, int64, error) {
 	if err := w.follows(h); err != nil {
 		return h, w.position, err
 	}
-	if h.magic == 2 && h.lastOffset >= w.verifyFrom {
+	if h.lastOffset >= w.verifyFrom {
 		b, err := w.window(h.size)
 		if err != nil {
 			return h, w.position, err
 		}
-		if err := record.Batch(b).Check(); err != nil {
+		if h.magic == 2 {
+			err = record.Batch(b).Check()
+		} else {
+			err = checkOldMessage(b)
+		}
+		if err != nil {
 			return h, w.position, fmt.Errorf("%w: %w", err, errBadHeader)
 		}
 	}
