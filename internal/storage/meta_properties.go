@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ type metaProperties struct {
 	nodeID    int32
 	hasNode   bool
 	dirID     record.UUID
+	changed   bool // since it was written, by hand or by damage
 }
 
 // parseMetaProperties reads version 1, and version 0 as Kafka did before KRaft (broker.id in place of node.id).
@@ -31,7 +31,8 @@ func parseMetaProperties(b []byte) (metaProperties, error) {
 	if n, err := strconv.ParseInt(v, 10, 32); err == nil && n > 1 {
 		return m, &newerForm{"version", n, "1"}
 	}
-	if err := checkProperties(b); err != nil {
+	var err error
+	if m.changed, err = checkProperties(b, values["directory.id"]); err != nil {
 		return m, err
 	}
 	if v != "1" && v != "0" {
@@ -50,7 +51,6 @@ func parseMetaProperties(b []byte) (metaProperties, error) {
 		m.nodeID, m.hasNode = int32(n), true
 	}
 	if id, ok := values["directory.id"]; ok {
-		var err error
 		if m.dirID, err = record.ParseUUID(id); err != nil {
 			return m, fmt.Errorf("directory.id: %w", err)
 		}
@@ -73,26 +73,34 @@ func parseProperties(text string) map[string]string {
 	return values
 }
 
-// propertiesSum begins a comment with the checksum of what follows it. Whoever writes the file anew, as Kafka does, drops it.
+// propertiesSum begins a comment with the checksum of what follows it, and that of the directory's id. Whoever writes the file anew, as Kafka does,
+// drops it.
 const propertiesSum = "#crc32c="
 
 func (m metaProperties) format() []byte {
-	values := fmt.Appendf(nil, "cluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", m.clusterID, m.dirID, m.nodeID)
-	out := fmt.Appendf(nil, "#\n#written by leat\n%s%08x\n", propertiesSum, crc32.Checksum(values, castagnoli))
-	return append(out, values...)
+	values := fmt.Sprintf("cluster.id=%s\ndirectory.id=%s\nnode.id=%d\nversion=1\n", m.clusterID, m.dirID, m.nodeID)
+	return []byte("#\n#written by leat\n" + propertiesSum + textSum(values) + "," + textSum(m.dirID.String()) + "\n" + values)
 }
 
-// checkProperties compares the checksum, if there is one.
-func checkProperties(b []byte) error {
-	_, rest, ok := bytes.Cut(b, []byte("\n"+propertiesSum))
+func textSum(s string) string { return fmt.Sprintf("%08x", crc32.Checksum([]byte(s), castagnoli)) }
+
+// checkProperties compares the checksums, if there are any. Cluster and node may be changed by hand, since both are compared with what the node was
+// told. Nothing else tells a directory's id, and under another one its partitions would be set aside.
+func checkProperties(b []byte, dirID string) (changed bool, err error) {
+	_, rest, ok := strings.Cut(string(b), "\n"+propertiesSum)
 	if !ok {
-		return nil
+		return false, nil
 	}
-	stored, values, _ := bytes.Cut(rest, []byte("\n"))
-	if sum := fmt.Sprintf("%08x", crc32.Checksum(values, castagnoli)); sum != string(stored) {
-		return fmt.Errorf("its checksum is %.20q, of what is there it is %s: put back the copy of a backup, or delete that line if the file was changed on purpose", stored, sum)
+	stored, values, _ := strings.Cut(rest, "\n")
+	all, ofID, _ := strings.Cut(strings.TrimSpace(stored), ",")
+	if all == textSum(values) {
+		return false, nil
 	}
-	return nil
+	if sum := textSum(dirID); sum != ofID {
+		return true, fmt.Errorf("the checksum of its directory.id is %.20q, of what is there it is %s: put back the copy of a backup, or delete the line %s if the id was changed on purpose",
+			ofID, sum, propertiesSum)
+	}
+	return true, nil
 }
 
 // readMetaProperties reads the file of a directory; ok is false if there is none.

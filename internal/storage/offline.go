@@ -89,12 +89,13 @@ type MetaProperties struct {
 	NodeID      int32
 	HasNode     bool
 	DirectoryID record.UUID
+	Changed     bool // since it was written, by hand or by damage
 }
 
 // ParseMetaProperties reads meta.properties.
 func ParseMetaProperties(b []byte) (MetaProperties, error) {
 	m, err := parseMetaProperties(b)
-	return MetaProperties{m.clusterID, m.nodeID, m.hasNode, m.dirID}, err
+	return MetaProperties{m.clusterID, m.nodeID, m.hasNode, m.dirID, m.changed}, err
 }
 
 // ParsePartitionMetadata reads the topic id in partition.metadata.

@@ -83,6 +83,8 @@ func (d *directory) readMetaProperties() {
 		d.finding(Damage, path, "names no cluster or no node", "restore the file from a backup")
 	case m.DirectoryID.IsZero():
 		d.finding(Repair, path, "has no directory.id", doNothing)
+	case m.Changed:
+		d.finding(Note, path, "does not fit its checksum: changed by hand, or damaged", "")
 	}
 }
 
