@@ -82,7 +82,7 @@ func (m *Machine) shuttingDown(b *metadata.Broker, s *session) *task {
 		}
 	}
 	t.last = func(_ time.Time, d *decision) any {
-		s.leaving = m.nextOffset + int64(len(d.records))
+		s.leaving = m.nextOffset + int64(len(d.records)) - 1
 		return nil
 	}
 	return t

@@ -175,9 +175,7 @@ func (s *story) beatRequest(words []string) kmsg.Request {
 	if v, ok := o["offset"]; ok {
 		r.CurrentMetadataOffset = int64(number(v))
 	}
-	for _, d := range dirs(o["offline"]) {
-		r.OfflineLogDirs = append(r.OfflineLogDirs, d)
-	}
+	r.OfflineLogDirs = dirs(o["offline"])
 	if v, ok := o["cordoned"]; ok {
 		r.CordonedLogDirs = dirs(v)
 	}

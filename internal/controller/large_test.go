@@ -99,7 +99,7 @@ func TestNoDecisionIsLargerThanABatch(t *testing.T) {
 	handle(beatOf(1, false))
 	elect := kmsg.NewPtrElectLeadersRequest()
 	elect.Topics = nil
-	if sizes, _, replies = handle(elect); len(replies) != 1 {
+	if _, _, replies = handle(elect); len(replies) != 1 {
 		t.Fatal(replies)
 	}
 	// Nobody was put back into sync, so no election helps; but every partition that broker 1 should lead is in the answer.

@@ -19,7 +19,7 @@ type session struct {
 	offset int64
 	// registered is the offset of the broker's newest registration, which it must have read before it may serve.
 	registered int64
-	// leaving is the offset that all active brokers must have read before the broker may stop: they must know that it leads nothing
+	// leaving is the offset of the last record that all active brokers must have read before the broker may stop: they must know that it leads nothing
 	// any more. -1 while it does not want to.
 	leaving int64
 }
