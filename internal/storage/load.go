@@ -218,7 +218,7 @@ func (l *Log) loadActive(seg *segment, spec loadSpec) (err error) {
 		seg.segmentTail = emptyTail(seg.base)
 		return nil
 	}
-	seg.segmentTail, l.logEnd, err = seg.loadTail(l.fsys, seg.size, seg.offsets.onDisk, seg.times.onDisk)
+	seg.segmentTail, l.logEnd, err = l.soundTail(seg, seg.size, seg.offsets.onDisk, seg.times.onDisk)
 	return err
 }
 
@@ -228,7 +228,7 @@ func (l *Log) knowTail() error {
 	if !seg.unread {
 		return nil
 	}
-	tail, end, err := seg.loadTail(l.fsys, seg.size, seg.offsets.onDisk, seg.times.onDisk)
+	tail, end, err := l.soundTail(seg, seg.size, seg.offsets.onDisk, seg.times.onDisk)
 	if errors.Is(err, errIndex) || errors.Is(err, os.ErrNotExist) {
 		l.logger.Warn("index does not fit its log, rebuilt", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
 		if err = l.reindex(seg); err == nil {

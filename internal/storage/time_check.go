@@ -66,6 +66,20 @@ func (v *segmentView) startBefore(fsys fs.FS, entry []byte, from int64) (int64, 
 	return before, nil
 }
 
+// soundTail is loadTail, and holds the greatest timestamp that it takes from the time index against the log: retention will go by it.
+func (l *Log) soundTail(seg *segment, size, offsets, times int64) (segmentTail, int64, error) {
+	tail, end, err := seg.loadTail(l.fsys, size, offsets, times)
+	if err != nil || times == 0 {
+		return tail, end, err
+	}
+	v := segmentView{seg: seg, size: size, offsets: sparseIndex{width: indexEntrySize, onDisk: offsets}}
+	e, err := seg.lastEntry(l.fsys, timeIndexSuffix, timeIndexEntrySize, times)
+	if err == nil {
+		_, err = v.checkTime(l.fsys, e)
+	}
+	return tail, end, err
+}
+
 // checkGreatest holds the last entry of a closed segment's time index against the log, once.
 func (v *segmentView) checkGreatest(fsys fs.FS) error {
 	if v.times.onDisk == 0 || v.seg.timeChecked.Load() {
