@@ -3,7 +3,6 @@ package consensus
 import (
 	"encoding/hex"
 	"errors"
-	"math/rand"
 	"testing"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 
 func node(t testing.TB, self int32, cluster byte) *Node {
 	t.Helper()
-	n, err := New(Config{Self: Replica{ID: self}, ClusterID: record.UUID{cluster}, Rand: rand.New(rand.NewSource(1))},
+	n, err := New(Config{Self: Replica{ID: self}, ClusterID: record.UUID{cluster}},
 		State{Base: Position{Index: 1}, Members: Static(1, 2)}, time.UnixMilli(1))
 	if err != nil {
 		t.Fatal(err)

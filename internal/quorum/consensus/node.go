@@ -3,7 +3,6 @@ package consensus
 import (
 	"errors"
 	"fmt"
-	"math/rand"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -36,7 +35,6 @@ type Config struct {
 	PendingBytes   int // of entries appended and not committed: 32 MiB
 	RetainBytes    int // of applied entries kept in memory: 1 MiB
 	RetainForSlow  int // the same while a voter that answers needs them: 16 MiB
-	Rand           *rand.Rand
 }
 
 func (c Config) withDefaults() Config {
@@ -201,7 +199,15 @@ func (n *Node) Suspect(id int32) (err error) {
 		return n.failure
 	}
 	defer n.catch(&err)
-	n.rush = 1 + n.cfg.Rand.Intn(3)
+	n.rush = 1
+	for _, v := range n.members.Voters() { // one after the other, or they would take each other's votes
+		if v.Replica == n.cfg.Self {
+			break
+		}
+		if v.Replica != n.lead {
+			n.rush += 2
+		}
+	}
 	return n.raw.ForgetLeader()
 }
 

@@ -62,12 +62,13 @@ func (m *member) start(begin consensus.Members) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	m.out, m.in, m.epoch, m.seen = map[int32]net.Conn{}, map[net.Conn]bool{}, -1, m.log.Offsets().LogEnd
+	m.out, m.in, m.epoch = map[int32]net.Conn{}, map[net.Conn]bool{}, -1
 	m.v, err = voter.Open(context.Background(), voter.Config{FS: m.fsys, Path: dir, Log: m.log, Self: m.self, Begin: voter.Beginning{Members: begin},
 		Transport: m, Listener: m, Logger: slog.New(slog.NewTextHandler(m.t.Output(), nil)), Limits: voter.Limits{RetainBytes: 2000, RetainForSlow: 4000}, JournalBytes: 20_000})
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	m.seen = m.log.Offsets().LogEnd
 	m.listener, err = m.host.Listen("tcp", ":9093")
 	if err != nil {
 		m.t.Fatal(err)

@@ -41,12 +41,13 @@ func (w *world) alone(fsys *fs.Mem) *peer {
 // again goes on from what is left on disk, and looks whether everything that was acknowledged is there.
 func (w *world) again(left *fs.Mem, acked int64, round int) {
 	w.t.Helper()
+	w.log("acked %d, chain end %d", acked, w.end)
 	for at := range w.chain {
 		if at >= acked {
 			delete(w.chain, at)
 		}
 	}
-	w.end, w.acked = acked, acked
+	w.end, w.acked, w.gaps = acked, acked, true
 	p := w.alone(left)
 	p.start()
 	if end := p.disk.log.Offsets().LogEnd; end > acked {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand"
 	"sync"
 	"time"
 
@@ -82,6 +81,8 @@ type Voter struct {
 	lost    int32 // the newest epoch whose leadership ended
 	full    error // why nothing can be appended for now
 	busy    bool  // the applying goroutine has deeds in hand
+	syncing bool  // the writing goroutine has Writes in hand
+	behind  bool  // appends were not collected: they share the next Write
 	closing bool
 	failure error
 
@@ -148,7 +149,7 @@ func Open(ctx context.Context, cfg Config) (*Voter, error) {
 
 func (v *Voter) nodeConfig() consensus.Config {
 	l := v.cfg.Limits
-	return consensus.Config{Self: v.cfg.Self, ClusterID: v.cfg.ClusterID, Rand: rand.New(rand.NewSource(rand.Int63())),
+	return consensus.Config{Self: v.cfg.Self, ClusterID: v.cfg.ClusterID,
 		MessageBytes: l.MessageBytes, InflightBytes: l.InflightBytes, PendingBytes: l.PendingBytes, RetainBytes: l.RetainBytes, RetainForSlow: l.RetainForSlow}
 }
 
@@ -172,6 +173,9 @@ func (v *Voter) with(call func() error) error {
 	if v.closing || v.failure != nil {
 		return errors.Join(v.failure, errClosed)
 	}
+	if v.behind {
+		v.collect()
+	}
 	err := call()
 	v.collect()
 	return err
@@ -181,6 +185,7 @@ var errClosed = errors.New("quorum is closed")
 
 // collect queues all work of the node. mu is held.
 func (v *Voter) collect() {
+	v.behind = false
 	for {
 		w, ok := v.node.Ready()
 		if !ok {
@@ -273,13 +278,19 @@ func (v *Voter) Suspect(id int32) { _ = v.with(func() error { return v.node.Susp
 // Append writes batches of a leader's decision; they get their offsets and epoch here, and belong to the voter from now on. They are not
 // committed when it returns. An error of the kinds ErrNotLeader, ErrBusy and ErrNoRoom means that nothing was written.
 func (v *Voter) Append(epoch int32, batches []byte) (base, next int64, err error) {
-	err = v.with(func() error {
-		if v.full != nil {
-			return v.full
-		}
-		base, next, err = v.node.Append(epoch, batches)
-		return err
-	})
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.closing || v.failure != nil:
+		return 0, 0, errors.Join(consensus.ErrNotLeader, v.failure)
+	case v.full != nil:
+		return 0, 0, v.full
+	}
+	base, next, err = v.node.Append(epoch, batches)
+	// While a sync runs, the next Write gathers what comes; whatever else happens before its end sends it on its way to the others.
+	if v.behind = true; !v.syncing {
+		v.collect()
+	}
 	return base, next, err
 }
 

@@ -65,6 +65,10 @@ func (v *Voter) write() {
 func (v *Voter) nextWrites() []*consensus.Write {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.behind {
+		v.collect()
+	}
+	v.syncing = len(v.writes) > 0
 	n := 0
 	for n < len(v.writes) && v.writes[n].Snapshot == nil {
 		n++
