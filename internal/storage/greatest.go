@@ -36,7 +36,7 @@ func (l *Log) greatestRecord(v *segmentView, logStart int64) (int64, error) {
 		return 0, err
 	}
 	defer v.seg.file.release()
-	greatest := int64(record.NoTimestamp)
+	greatest := record.NoTimestamp
 	sc := newScanner(f, 0, v.size)
 	defer sc.done()
 	for {

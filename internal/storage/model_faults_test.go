@@ -86,7 +86,7 @@ func changes(op fs.Op) bool {
 // TestPropertyPowerMayFailAtAnyMoment stops the machine before each single change of the file system during a run: within appends, rolls,
 // truncations, deletions, checkpoints, recoveries.
 func TestPropertyPowerMayFailAtAnyMoment(t *testing.T) {
-	overSeedsUpTo(t, 3, 200, func(seed uint64) error {
+	overSeedsUpTo(t, 2, 200, func(seed uint64) error {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		v, steps := newStory(rng, 40, seed%2 == 0)
 		run := func(steps []step) error { return powerAnywhere(v, seed, steps) }

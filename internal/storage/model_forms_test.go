@@ -20,7 +20,7 @@ type modelForm struct {
 
 // greatest is the time of the newest record.
 func (f *modelForm) greatest() int64 {
-	ts := int64(record.NoTimestamp)
+	ts := record.NoTimestamp
 	for _, r := range f.records {
 		ts = max(ts, r.timestamp)
 	}

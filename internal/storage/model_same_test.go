@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,10 +13,10 @@ import (
 )
 
 // TestSameReadsUnderOtherSettings tells one story under different settings: sizes of segments and indexes, distances of index entries, syncs, open
-// files, encryption, compaction switched on, one log directory or three, a file system in memory or the real one (where short reads and writes take their
-// quick paths if there is one directory), clean stops or kills. All answers must be the same, byte for byte.
+// files, encryption, preallocation, syncs in the background, compaction switched on, one log directory or three, a file system in memory or the real
+// one (where short reads and writes take their quick paths if there is one directory), clean stops or kills. All answers must be the same, byte for byte.
 func TestSameReadsUnderOtherSettings(t *testing.T) {
-	overSeedsUpTo(t, 25, 1000, func(seed uint64) error {
+	overSeedsUpTo(t, 20, 1000, func(seed uint64) error {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		steps := newSteps(rng, 60, contentActions)
 		for i := range steps {
@@ -25,12 +26,32 @@ func TestSameReadsUnderOtherSettings(t *testing.T) {
 		}
 		variants := make([]sameVariant, 3)
 		for i := range variants {
-			variants[i] = sameVariant{randomVariant(rng), 1 + 2*rng.IntN(2), rng.IntN(2) == 0, ""}
+			variants[i] = sameVariant{randomVariant(rng), 1 + 2*rng.IntN(2), rng.IntN(2) == 0, rng.IntN(3), ""}
 		}
 		if seed%10 == 0 {
 			variants[2].real = t.TempDir()
 		}
-		return sameAnswers(variants, steps)
+		return sameAnswers(variants, steps, (*world).ask)
+	})
+}
+
+// TestSameValuesHoweverLogsAreCompacted tells one story with compaction and without, with small segments and large ones, cleanings early and late. A
+// reader must come to the same last value of each key.
+func TestSameValuesHoweverLogsAreCompacted(t *testing.T) {
+	kinds := map[string]action{}
+	for _, name := range []string{"plain", "idempotent", "transaction", "high watermark", "epoch", "flush", "background", "checkpoint", "close", "kill"} {
+		kinds[name] = contentActions[name] // a story with the others goes on otherwise once producers are forgotten, or decided records cut off
+	}
+	overSeedsUpTo(t, 10, 1000, func(seed uint64) error {
+		rng := rand.New(rand.NewPCG(seed, 8))
+		steps := newSteps(rng, 90, kinds, cleaningActions)
+		variants := make([]sameVariant, 3)
+		for i := range variants {
+			v, _ := newStory(rng, 0, i > 0)
+			v.compact = i > 0
+			variants[i] = sameVariant{v, 1, rng.IntN(2) == 0, rng.IntN(3), ""}
+		}
+		return sameAnswers(variants, steps, (*world).askValues)
 	})
 }
 
@@ -39,13 +60,14 @@ type sameVariant struct {
 	variant
 	dirs  int
 	kills bool   // clean stops are kills, and kills clean stops
+	busy  int    // 0: nothing is synced in the background; 2: after every fourth step
 	real  string // directory of a real file system
 }
 
-func sameAnswers(variants []sameVariant, steps []step) error {
+func sameAnswers(variants []sameVariant, steps []step, ask func(*world, *part) []string) error {
 	var first []string
 	for i, v := range variants {
-		got, err := v.answers(steps)
+		got, err := v.answers(steps, ask)
 		if err != nil {
 			return fmt.Errorf("%+v: %w", v, err)
 		}
@@ -63,7 +85,7 @@ func sameAnswers(variants []sameVariant, steps []step) error {
 }
 
 // answers runs the story and asks for everything.
-func (v sameVariant) answers(steps []step) (list []string, err error) {
+func (v sameVariant) answers(steps []step, ask func(*world, *part) []string) (list []string, err error) {
 	defer caught(&err)
 	w := newWorldIn(v.variant, false, v.dirs, v.real)
 	defer func() {
@@ -71,7 +93,26 @@ func (v sameVariant) answers(steps []step) (list []string, err error) {
 			w.closeStore()
 		}
 	}()
-	turned := make([]step, len(steps))
+	turned := v.turned(steps)
+	half := slices.IndexFunc(turned, func(s step) bool { return s.kind == "half" })
+	for _, part := range [][]step{turned[:half], turned[half+1:]} {
+		if err := w.run(part); err != nil {
+			return nil, err
+		}
+		for _, p := range w.parts {
+			w.raiseHighWatermark(p, step{})
+			list = append(list, ask(w, p)...)
+		}
+	}
+	for i, p := range w.parts {
+		w.deleteRecords(p, steps[i])
+		list = append(list, ask(w, p)...)
+	}
+	return list, nil
+}
+
+// turned is the story with other stops and syncs.
+func (v sameVariant) turned(steps []step) (turned []step) {
 	for i, s := range steps {
 		switch {
 		case s.kind == "kill" && (v.kills || v.real != ""):
@@ -79,23 +120,17 @@ func (v sameVariant) answers(steps []step) (list []string, err error) {
 		case s.kind == "close" && v.kills && v.real == "":
 			s.kind = "kill"
 		}
-		turned[i] = s
-	}
-	half := len(turned) / 2
-	for _, part := range [][]step{turned[:half], turned[half:]} {
-		if err := w.run(part); err != nil {
-			return nil, err
+		if s.kind != "background" || v.busy > 0 {
+			turned = append(turned, s)
 		}
-		for _, p := range w.parts {
-			w.raiseHighWatermark(p, step{})
-			list = append(list, w.ask(p)...)
+		if v.busy == 2 && i%4 == 0 {
+			turned = append(turned, step{kind: "background", log: s.log})
+		}
+		if i == len(steps)/2 {
+			turned = append(turned, step{kind: "half"})
 		}
 	}
-	for i, p := range w.parts {
-		w.deleteRecords(p, steps[i])
-		list = append(list, w.ask(p)...)
-	}
-	return list, nil
+	return turned
 }
 
 // ask reads a log in every way.
@@ -121,6 +156,25 @@ func (w *world) ask(p *part) (list []string) {
 	got, err := p.log.OffsetForMaxTimestamp()
 	add("greatest time: %+v, %v", got, err)
 	return list
+}
+
+// askValues reads the last value of each key that is not deleted.
+func (w *world) askValues(p *part) (list []string) {
+	w.settleAll(p, step{})
+	last := map[string]string{}
+	offsets := p.log.Offsets()
+	for _, b := range p.from(offsets.LogStart) {
+		if ended, aborted := p.decided(b); b.control || b.transaction && (!ended || aborted) {
+			continue
+		}
+		for _, r := range p.form(b).records {
+			if delete(last, r.key); !r.tombstone && r.offset >= offsets.LogStart {
+				last[r.key], _, _ = strings.Cut(r.value, "-") // how much follows depends on the size of segments
+			}
+		}
+	}
+	w.checkAll(p, 3)
+	return []string{fmt.Sprintf("%s: ends at %d, stable up to %d, values %v", p.tp, offsets.LogEnd, offsets.LastStable, last)}
 }
 
 // firstOf is the first batch that a read gives, and which transactions to leave out in it. How many batches follow, and up to where transactions are

@@ -58,6 +58,7 @@ type variant struct {
 	openFiles                                              int
 	encrypted                                              bool
 	compaction
+	preallocate bool
 }
 
 // compaction is how logs are compacted, which shows.
@@ -84,13 +85,13 @@ func randomCompaction(rng *rand.Rand) compaction {
 
 func randomVariant(rng *rand.Rand) variant {
 	pick := func(list ...int64) int64 { return list[rng.IntN(len(list))] }
-	return variant{pick(2200, 3000, 6000, 20000, 1<<20), pick(0, 100, 300, 4096), pick(24, 64, 1<<20), pick(1, 1<<40, 1<<40), 1 + rng.IntN(3), rng.IntN(3) == 0, randomCompaction(rng)}
+	return variant{pick(2200, 3000, 6000, 20000, 1<<20), pick(0, 100, 300, 4096), pick(24, 64, 1<<20), pick(1, 1<<40, 1<<40), 1 + rng.IntN(3), rng.IntN(3) == 0, randomCompaction(rng), rng.IntN(4) == 0}
 }
 
 func (v variant) config() LogConfig {
 	return LogConfig{
 		SegmentBytes: v.segmentBytes, IndexIntervalBytes: v.indexInterval, SegmentIndexBytes: v.indexBytes, FlushMessages: v.flushMessages,
-		RetentionMs: -1, RetentionBytes: -1, Delete: !v.compact || !v.keep, MaxMessageBytes: 1 << 20, Encrypted: v.encrypted,
+		RetentionMs: -1, RetentionBytes: -1, Delete: !v.compact || !v.keep, MaxMessageBytes: 1 << 20, Encrypted: v.encrypted, Preallocate: v.preallocate,
 		Compact: v.compact, MinCleanableDirtyRatio: v.dirtyRatio, MinCompactionLag: v.minLag, MaxCompactionLag: v.maxLag, DeleteRetention: v.deleted,
 	}
 }
