@@ -11,6 +11,10 @@ import (
 	"leat/internal/storage"
 )
 
+// errDamagedRecords means that a log is served, but not what was asked for: as in Kafka, consumers pass that on to those who run them. After a storage
+// error they would ask for ever and say nothing.
+var errDamagedRecords = errors.New("records damaged")
+
 // codes is the one place where the kinds of error of the rooms below become Kafka's codes. The first kind that an error wraps counts.
 var codes = []struct {
 	kind error
@@ -28,6 +32,7 @@ var codes = []struct {
 	{replication.ErrNoSession, kerr.FetchSessionIDNotFound},
 	{replication.ErrSessionEpoch, kerr.InvalidFetchSessionEpoch},
 
+	{errDamagedRecords, kerr.CorruptMessage},
 	{storage.ErrOffsetOutOfRange, kerr.OffsetOutOfRange},
 	{storage.ErrTooLarge, kerr.MessageTooLarge},
 	{storage.ErrSegmentTooSmall, kerr.RecordListTooLarge},

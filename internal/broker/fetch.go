@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -173,6 +175,9 @@ func (f *fetchCall) readLog(p *fetchPart, tp record.TopicPartition, answer *wire
 		return wait, nil
 	}
 	slice, err := log.Read(p.ask.offset, max(0, min(int(p.ask.maxBytes), left)), f.isolation, minOne)
+	if errors.Is(err, storage.ErrCorrupt) && !errors.Is(err, storage.ErrDisk) {
+		return none, fmt.Errorf("%w: %w", errDamagedRecords, err)
+	}
 	if err != nil {
 		return none, err
 	}

@@ -172,8 +172,8 @@ func TestClusterADamagedEncryptedPieceCostsItsPartitionOnly(t *testing.T) {
 		ctx, cancel := contextFor(t, 20*time.Second)
 		defer cancel()
 		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); !errors.Is(err, kerr.KafkaStorageError) || fetches.NumRecords() > 0 {
-			t.Errorf("from the damaged record on: %d records, %v, expected KAFKA_STORAGE_ERROR", fetches.NumRecords(), err)
+		if err := fetches.Err(); !errors.Is(err, kerr.CorruptMessage) || fetches.NumRecords() > 0 {
+			t.Errorf("from the damaged record on: %d records, %v, expected CORRUPT_MESSAGE", fetches.NumRecords(), err)
 		}
 		r.logs.want(t, "log damaged", "secret", secretSegment, "encrypted file")
 		if got, err = r.consume(t, "open"); err != nil {
