@@ -12,10 +12,6 @@ func TestStoppingBrokerIsLetGoOnceTheLogIsRead(t *testing.T) {
 	w := newWorld(t, values(t, nil), 1)
 	w.limit = defaultLimits.records
 	w.m.limits = defaultLimits
-	create := kmsg.NewPtrCreateTopicsRequest()
-	create.Topics = []kmsg.CreateTopicsRequestTopic{kmsg.NewCreateTopicsRequestTopic()}
-	create.Topics[0].Topic, create.Topics[0].NumPartitions, create.Topics[0].ReplicationFactor = "topic", 8, 3
-	w.do(create)
 	beat := func(id int32, offset int64, stop bool) *kmsg.BrokerHeartbeatResponse {
 		r := kmsg.NewPtrBrokerHeartbeatRequest()
 		r.BrokerID, r.BrokerEpoch, r.CurrentMetadataOffset, r.WantShutdown = id, w.brokers[id].epoch, offset, stop
@@ -30,6 +26,10 @@ func TestStoppingBrokerIsLetGoOnceTheLogIsRead(t *testing.T) {
 	for id := int32(1); id <= 4; id++ {
 		beat(id, int64(len(w.entries)-1), false)
 	}
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.Topics = []kmsg.CreateTopicsRequestTopic{kmsg.NewCreateTopicsRequestTopic()}
+	create.Topics[0].Topic, create.Topics[0].NumPartitions, create.Topics[0].ReplicationFactor = "topic", 8, 3
+	w.do(create)
 	if beat(1, int64(len(w.entries)-1), true).ShouldShutdown {
 		t.Fatal("broker 1 leads and is let go")
 	}
@@ -43,8 +43,5 @@ func TestStoppingBrokerIsLetGoOnceTheLogIsRead(t *testing.T) {
 	beat(3, last, false)
 	if !beat(1, last, true).ShouldShutdown {
 		t.Error("broker 1 is not let go although all have read the last record")
-	}
-	if int64(len(w.entries)-1) != last {
-		t.Errorf("records were written up to %d, the last one should be %d", len(w.entries)-1, last)
 	}
 }
