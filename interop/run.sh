@@ -7,12 +7,13 @@
 #   interop/run.sh leat -client kcat,kafkajs -seed 7
 #   interop/run.sh disk                  kafka-dump-log on leat's files; leat on a directory of Kafka's
 #   interop/run.sh kill [rounds]         kill -9 while producers write, 100 rounds unless told
+#   interop/run.sh mixed                 a leat broker in a cluster whose controller is Kafka
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|mixed|differential [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -39,13 +40,18 @@ kill)
 	go build -o "$bin/kill" ./interop/kill
 	"$bin/kill" -binary "$leat" "$@"
 	;;
+mixed)
+	interop/setup.sh kafka
+	go build -o "$bin/mixed" ./interop/mixed
+	"$bin/mixed" -binary "$leat" "$@"
+	;;
 differential)
 	interop/setup.sh kafka
 	go build -o "$bin/differential" ./interop/differential
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, mixed, differential" >&2
 	exit 2
 	;;
 esac

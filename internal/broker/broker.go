@@ -25,6 +25,12 @@ type Controller interface {
 	Do(ctx context.Context, principal security.Principal, request kmsg.Request) (kmsg.Response, error)
 }
 
+// MetadataLog is the log of the quorum that this node belongs to.
+type MetadataLog interface {
+	Fetch(ctx context.Context, rq *kmsg.FetchRequest) *kmsg.FetchResponse
+	FetchSnapshot(rq *kmsg.FetchSnapshotRequest) *kmsg.FetchSnapshotResponse
+}
+
 // Rooms is what handlers call. Server fills it once.
 type Rooms struct {
 	NodeID     int32
@@ -37,9 +43,11 @@ type Rooms struct {
 	Groups     Groups
 	// Await waits until the published image satisfies the condition, or the context ends.
 	Await func(ctx context.Context, until func(*metadata.Image) bool) error
-	// Quorum tells the state of the metadata log.
-	Quorum  func() quorum.Description
-	Metrics *telemetry.Broker
+	// Quorum tells the state of the metadata log; nil if this node does not belong to the quorum.
+	Quorum func() quorum.Description
+	// MetadataLog is nil if this node does not belong to the quorum.
+	MetadataLog MetadataLog
+	Metrics     *telemetry.Broker
 	// ControllerEndpoints is where this node's controller is reached.
 	ControllerEndpoints func() []metadata.Endpoint
 	Logger              *slog.Logger
@@ -60,7 +68,8 @@ type Call struct {
 	Image *metadata.Image
 	Body  kmsg.Request // nil for Produce
 
-	metrics *telemetry.Broker
+	metrics  *telemetry.Broker
+	envelope *Call // in which this call came; nil: it came by itself
 }
 
 // Respond answers the call with a message whose version Respond sets.
@@ -68,6 +77,10 @@ func (c *Call) Respond(resp kmsg.Response) {
 	resp.SetVersion(c.Header.Version)
 	if c.metrics != nil {
 		c.metrics.Error(c.Header.Key, topLevelError(resp))
+	}
+	if c.envelope != nil {
+		c.envelope.Respond(sealEnvelope(c.Header, resp))
+		return
 	}
 	c.Reply(wire.EncodeResponse(c.Header, resp))
 }

@@ -16,6 +16,10 @@ func (h *Handlers) describeQuorum(c *Call) {
 		c.Respond(refuseQuorum(rq))
 		return
 	}
+	if h.Quorum == nil {
+		go h.run(route{handle: (*Handlers).fromNode}, c)
+		return
+	}
 	resp := kmsg.NewPtrDescribeQuorumResponse()
 	resp.ErrorMessage = new(string) // as in Kafka, texts are empty and not null
 	state := h.Quorum()

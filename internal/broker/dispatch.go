@@ -14,7 +14,12 @@ const (
 )
 
 // routes holds the handler of every key that is answered, from the families' lists.
-var routes = func() map[int16]route {
+var routes map[int16]route
+
+// Set here and not where it is declared, because the handler of envelopes looks into it.
+func init() { routes = collectRoutes() }
+
+func collectRoutes() map[int16]route {
 	all := make(map[int16]route)
 	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, controllerRoutes} {
 		for _, r := range family {
@@ -25,7 +30,7 @@ var routes = func() map[int16]route {
 		}
 	}
 	return all
-}()
+}
 
 // New returns the handlers over the rooms.
 func New(rooms Rooms) *Handlers {

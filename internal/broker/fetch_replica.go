@@ -11,6 +11,10 @@ import (
 // replicaFetch answers another broker that copies partitions led here, and reports whether the request is one of those. Sessions of followers are not
 // those of consumers: they live in package replication, where a partition to which nothing happens costs nothing.
 func (h *Handlers) replicaFetch(c *Call) bool {
+	if c.Conn.Control && h.MetadataLog != nil {
+		go h.run(route{handle: (*Handlers).fetchMetadataLog}, c)
+		return true
+	}
 	rq, ok := replication.ReadReplicaFetch(c.Body.(*kmsg.FetchRequest))
 	if !ok {
 		return false

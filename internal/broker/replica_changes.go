@@ -14,6 +14,8 @@ var controllerRoutes = []route{
 	{key: 45, handle: (*Handlers).alterReassignments, waits: true},
 	{key: 46, handle: (*Handlers).listReassignments, waits: true},
 	{key: 56, handle: (*Handlers).fromNode, waits: true},
+	{key: 58, handle: (*Handlers).openEnvelope, waits: true},
+	{key: 59, handle: (*Handlers).fetchSnapshot, waits: true},
 	{key: 62, handle: (*Handlers).fromNode, waits: true},
 	{key: 63, handle: (*Handlers).fromNode, waits: true},
 	{key: 67, handle: (*Handlers).fromNode, waits: true},

@@ -10,6 +10,7 @@ import (
 
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/uplink"
 )
 
 var topicRoutes = []route{
@@ -92,7 +93,7 @@ func (h *Handlers) createPartitions(c *Call) {
 func (h *Handlers) askController(c *Call, timeoutMillis int32) kmsg.Response {
 	ctx, cancel := context.WithTimeout(c.Gone, max(time.Duration(timeoutMillis)*time.Millisecond, time.Second))
 	defer cancel()
-	resp, err := h.Controller.Do(ctx, c.Conn.Principal, c.Body)
+	resp, err := h.Controller.Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.Conn.Principal, c.Body)
 	if err == nil {
 		return resp
 	}

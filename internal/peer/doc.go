@@ -42,6 +42,9 @@ func (e *Error) Error() string {
 	if e.Address != "" {
 		at = " at " + e.Address
 	}
+	if e.NodeID < 0 { // nobody has told yet who is at that address
+		return fmt.Sprintf("node%s: %s: %v", at, e.Doing, e.Err)
+	}
 	return fmt.Sprintf("node %d%s: %s: %v", e.NodeID, at, e.Doing, e.Err)
 }
 

@@ -29,6 +29,7 @@ func (q *Quorum) Describe(now time.Time) Description {
 	o := q.log.Offsets()
 	return Description{
 		LeaderID: q.cfg.NodeID, LeaderEpoch: q.epoch, HighWatermark: o.HighWatermark,
-		Voters: []Replica{{NodeID: q.cfg.NodeID, DirID: q.cfg.DirID, LogEndOffset: o.LogEnd, LastFetch: now, LastCaughtUp: now}},
+		Voters:    []Replica{{NodeID: q.cfg.NodeID, DirID: q.cfg.DirID, LogEndOffset: o.LogEnd, LastFetch: now, LastCaughtUp: now}},
+		Observers: q.observers.list(now),
 	}
 }

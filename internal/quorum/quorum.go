@@ -85,6 +85,8 @@ type Quorum struct {
 	writer *writer
 	feed   *metalog.Feed
 
+	observers observers
+
 	mu     sync.Mutex
 	leader Leader // changes when the machine is lost
 	closed bool

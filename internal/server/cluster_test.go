@@ -57,7 +57,7 @@ func bubbleTry(t *testing.T, host *sim.Host, fsys *fs.Mem, set map[string]string
 	ready := make(chan Addresses, 1)
 	go func() {
 		n.done <- Run(ctx, Config{
-			Values: v, Logger: slog.New(logs), Ready: func(a Addresses) { ready <- a }, FS: fsys, Listen: host.Listen,
+			Values: v, Logger: slog.New(logs), Ready: func(a Addresses) { ready <- a }, FS: fsys, Listen: host.Listen, Dial: host.DialContext,
 		})
 	}()
 	select {

@@ -23,7 +23,7 @@ func (n *node) openUplink() {
 		PreviousBrokerEpoch: n.store.PreviousBrokerEpoch(),
 		HeartbeatInterval:   v.Millis("broker.heartbeat.interval.ms"),
 		RegistrationTimeout: v.Millis("initial.broker.registration.timeout.ms"),
-		Controller:          n.quorum,
+		Controller:          n.controller(),
 		Logger:              n.Logger,
 	})
 	n.onClose("uplink", func() error { n.uplink.Close(); return nil })

@@ -38,7 +38,8 @@ type node struct {
 	replicas *replication.Node
 	failing  atomic.Pointer[replication.Node] // replicas once they are there, for who tells of failed directories
 	groups   *coordinator.Groups
-	quorum   *quorum.Quorum
+	quorum   *quorum.Quorum // nil if this node is no controller
+	remote   *remote        // what a node that is no controller has instead
 	uplink   *uplink.Uplink
 	ops      *operations
 	failed   chan error // why the node must stop by itself; holds one
@@ -115,7 +116,8 @@ func (n *node) openReplicas() {
 		Leading: func(tp record.TopicPartition, leaderEpoch int32, leading bool) {
 			n.groups.Leading(tp, leaderEpoch, leading)
 		},
-		Logger: n.Logger,
+		Cluster: n.cluster(),
+		Logger:  n.Logger,
 	})
 	n.onClose("replicas", func() error { n.replicas.Close(); return nil })
 	n.groups = coordinator.New(coordinator.Config{

@@ -18,10 +18,14 @@ type Config struct {
 	Ready func(Addresses)
 	// Reload asks for certificates and dynamic files to be read again (SIGHUP). It may be nil.
 	Reload <-chan struct{}
-	// FS and Listen are the seams to the machine; nil means the real ones.
+	// FS, Listen and Dial are the seams to the machine; nil means the real ones.
 	FS     fs.FS
 	Listen ListenFunc
+	Dial   DialFunc
 }
+
+// DialFunc is net.Dialer.DialContext, or a test's network.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
 // ListenFunc is net.Listen, or a test's network.
 type ListenFunc func(network, address string) (net.Listener, error)
@@ -43,6 +47,9 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	if cfg.Listen == nil {
 		cfg.Listen = net.Listen
+	}
+	if cfg.Dial == nil {
+		cfg.Dial = new(net.Dialer).DialContext
 	}
 	n := &node{Config: cfg, failed: make(chan error, 1)}
 	if err := n.start(ctx); err != nil {

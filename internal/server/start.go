@@ -29,7 +29,10 @@ func (n *node) start(ctx context.Context) error {
 	if err := n.openOperations(); err != nil {
 		return err
 	}
-	if err := n.chooseClusterID(); err != nil {
+	if err := n.findControllers(); err != nil {
+		return err
+	}
+	if err := n.chooseClusterID(ctx); err != nil {
 		return err
 	}
 	n.ops.state.Store(stateRecovering)
@@ -39,12 +42,12 @@ func (n *node) start(ctx context.Context) error {
 	n.ops.state.Store(stateStarting)
 	defer startCarefully()()
 	n.openReplicas()
-	if err := n.openQuorum(ctx); err != nil {
+	if err := n.openMetadata(ctx); err != nil {
 		return err
 	}
 	n.openHandlers()
 	n.openUplink()
-	n.quorum.Subscribe(n.publish)
+	n.subscribe(n.publish)
 	// Controllers and brokers are answered at once, clients only when this broker is a member: before that its partitions have no
 	// leader, and clients that come back after a restart would be told so. They wait meanwhile, as the ports are bound.
 	shared := listener.NewShared()
@@ -60,17 +63,17 @@ func (n *node) start(ctx context.Context) error {
 	return nil
 }
 
-// checkRoles refuses what needs a cluster of several nodes.
+// checkRoles refuses what is not built.
 func (n *node) checkRoles() error {
-	if n.Values.HasRole("broker") && n.Values.HasRole("controller") {
+	if n.Values.HasRole("broker") {
 		return nil
 	}
 	text, _, _ := n.Values.Lookup("process.roles")
-	return fmt.Errorf("process.roles=%s: this version runs single nodes only: write broker,controller", text)
+	return fmt.Errorf("process.roles=%s: this version has no controllers that are not brokers: write broker,controller", text)
 }
 
-// chooseClusterID takes the cluster id of the log directories, or makes one for fresh directories.
-func (n *node) chooseClusterID() error {
+// chooseClusterID takes the cluster id of the log directories. Fresh ones get that of the controllers, or a new one if this is the controller.
+func (n *node) chooseClusterID(ctx context.Context) error {
 	id, nodeID, found, err := storage.ReadClusterID(n.FS, n.directories())
 	if err != nil {
 		return err
@@ -82,6 +85,10 @@ func (n *node) chooseClusterID() error {
 	if found {
 		n.clusterID = id
 		return nil
+	}
+	if n.remote != nil {
+		n.clusterID, err = n.remote.askClusterID(ctx)
+		return err
 	}
 	n.clusterID = newUUID().String()
 	return nil
@@ -113,14 +120,18 @@ func newUUID() record.UUID {
 }
 
 func (n *node) openHandlers() {
-	n.handlers = broker.New(broker.Rooms{
+	rooms := broker.Rooms{
 		NodeID: n.id, ClusterID: n.clusterID,
 		Image:    n.images.image,
 		Config:   func() *config.Values { return n.settings.now().values },
-		Replicas: n.replicas, Store: n.store, Controller: n.quorum, Groups: n.groups,
-		Await: n.images.await, Quorum: n.describeQuorum, ControllerEndpoints: n.controllerEndpoints,
+		Replicas: n.replicas, Store: n.store, Controller: n.controller(), Groups: n.groups,
+		Await: n.images.await, ControllerEndpoints: n.controllerEndpoints,
 		Metrics: n.ops.metrics, Logger: n.Logger, LogLevels: telemetry.LevelsOf(n.Logger),
-	})
+	}
+	if n.quorum != nil {
+		rooms.Quorum, rooms.MetadataLog = n.describeQuorum, n.quorum
+	}
+	n.handlers = broker.New(rooms)
 }
 
 // controllerEndpoints is where this node's controller is reached.

@@ -242,7 +242,11 @@ func (u *Uplink) tryRegister(ctx context.Context) (int64, error) {
 	}
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 		why := fatal[resp.ErrorCode]
-		if why == "" {
+		switch {
+		case resp.ErrorCode == kerr.DuplicateBrokerRegistration.Code:
+			why = fmt.Sprintf("another broker with node.id=%d is a live member: give this one another node.id, or stop that one (if it was this node before "+
+				"a crash, its session ends by itself within broker.session.timeout.ms)", u.cfg.NodeID)
+		case why == "":
 			why = "trying again may help"
 		}
 		return -1, &refusal{resp.ErrorCode, fmt.Sprintf("register broker %d with cluster %s: %v: %s", u.cfg.NodeID, u.cfg.ClusterID, err, why)}

@@ -90,6 +90,9 @@ func (n *Node) Kind() Kind { return n.cfg.Kind }
 // Bootstrap is the address for clients.
 func (n *Node) Bootstrap() string { return net.JoinHostPort("127.0.0.1", n.port) }
 
+// Controller is the address for nodes that have their controller here.
+func (n *Node) Controller() string { return net.JoinHostPort("127.0.0.1", n.controller) }
+
 // DataDir is the broker's log.dirs.
 func (n *Node) DataDir() string { return filepath.Join(n.cfg.Dir, "data") }
 
