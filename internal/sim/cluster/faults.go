@@ -87,18 +87,19 @@ func (w *world) storm() {
 	w.later(w.between(300*time.Millisecond, 2*time.Second), "network is well again", w.calm)
 	w.kill(victim, w.oneIn(2))
 	w.later(w.between(time.Millisecond, 20*time.Millisecond), "start", victim.start)
+	begin := w.between(20*time.Millisecond, 50*time.Millisecond)
 	for _, v := range w.voters {
 		v.h.disk = 1 + w.rng.Int64N(300)
 		w.later(w.between(300*time.Millisecond, 2*time.Second), "disk is fast again", func() { v.h.disk = 1 })
 		if v.h != victim && !w.oneIn(4) {
-			v.h.after(w.between(20*time.Millisecond, 50*time.Millisecond), "campaign", func() {
+			v.h.after(begin+w.between(0, 5*time.Millisecond), "campaign", func() {
 				v.suspect(victim.id)
 				v.check(v.node.Campaign())
 				v.collect()
 			})
 		}
 	}
-	w.later(w.between(25*time.Millisecond, 150*time.Millisecond), "storm", func() {
+	w.later(begin+w.between(2*time.Millisecond, 50*time.Millisecond), "storm", func() {
 		if victim.up {
 			w.kill(victim, w.oneIn(2))
 		}
@@ -227,7 +228,7 @@ func (w *world) unrest() string {
 	}
 	for _, c := range w.clients {
 		if c.count > 0 {
-			return "a producer waits"
+			return fmt.Sprintf("%s-%d: producer %d waits for its records from %d on", c.partition.topic, c.partition.number, c.producer, c.next)
 		}
 	}
 	return ""

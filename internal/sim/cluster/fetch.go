@@ -160,7 +160,11 @@ func (b *broker) answerPart(c *fetchCall, p *part, eligible bool) (say bool) {
 		r.submit(proposal)
 	}
 	p.mark = r.log.mark
-	p.entries = r.log.entries[p.offset:min(end, p.offset+fetchRecords):end]
+	to := min(end, p.offset+fetchRecords)
+	for to > p.offset && r.log.entries[to-1].rest > 0 {
+		to++
+	}
+	p.entries = r.log.entries[p.offset:to:to]
 	return p.mark != p.ask.mark || len(p.entries) > 0
 }
 

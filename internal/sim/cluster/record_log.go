@@ -11,6 +11,7 @@ type entry struct {
 	epoch    int32
 	producer int32
 	seq      int32
+	rest     int32 // how many records of its batch follow: batches are whole, or not there
 }
 
 // epochStart says that the records from an offset on were written by the leader of an epoch.
@@ -125,6 +126,9 @@ func (l *recordLog) reopen(power bool, rng *rand.Rand) (lost bool) {
 		keep := l.synced
 		if rng.IntN(3) == 0 {
 			keep += rng.Int64N(unsynced + 1)
+		}
+		for keep > l.synced && l.entries[keep-1].rest > 0 {
+			keep--
 		}
 		lost = keep < l.end()
 		l.truncate(keep)

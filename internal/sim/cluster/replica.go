@@ -203,7 +203,7 @@ func (r *replica) produce(c *client, first, count int32, done func(o outcome, ba
 	default:
 		epoch := r.progress.LeaderEpoch()
 		for i := range count {
-			r.log.append(entry{epoch, c.producer, first + i})
+			r.log.append(entry{epoch, c.producer, first + i, count - 1 - i})
 		}
 	}
 	next := base + int64(count)
