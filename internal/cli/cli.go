@@ -54,6 +54,10 @@ func (p *program) main(args []string) int {
 	if cmd != nil {
 		name = cmd.CommandPath()
 	}
+	if isKafkaStorage(cmd) {
+		fmt.Fprintln(p.stderr, err) // in Kafka's words, which scripts may look for
+		return failed
+	}
 	fmt.Fprintf(p.stderr, "%s: %v\n", name, err)
 	var f failure
 	if errors.As(err, &f) {
@@ -81,6 +85,6 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	root.AddCommand(p.serverCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.versionCommand())
+	root.AddCommand(p.serverCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(), p.versionCommand())
 	return root
 }

@@ -64,8 +64,8 @@ those that come with it: StringDecoder, DefaultDecoder, IntegerDecoder and LongD
 
 // calledAs are the arguments without the program's name, which is a command of its own if it is that of one of Kafka's tools.
 func calledAs(args []string) []string {
-	if strings.TrimSuffix(filepath.Base(args[0]), ".sh") == kafkaDumpLog {
-		return append([]string{kafkaDumpLog}, args[1:]...)
+	if name := strings.TrimSuffix(filepath.Base(args[0]), ".sh"); name == kafkaDumpLog || name == kafkaStorage {
+		return append([]string{name}, args[1:]...)
 	}
 	return args[1:]
 }

@@ -34,7 +34,7 @@ func (r *report) check(name string, step func() error) bool {
 
 func main() {
 	binary := flag.String("binary", "leat", "leat's program")
-	only := flag.String("only", "dump,adopt,leave,compact", "which parts: dump, adopt, leave, compact")
+	only := flag.String("only", "dump,adopt,leave,compact", "which parts: dump, adopt, leave, compact, format")
 	writer := flag.String("writer", "leat", "who writes what kafka-dump-log reads: leat, or kafka to prove this program")
 	heir := flag.String("heir", "leat", "who takes over Kafka's directory: leat, or kafka to prove this program")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano())%1e9, "seed of the records")
@@ -56,6 +56,9 @@ func main() {
 		}),
 		part(*only, "compact", *keep, func(dir string) error {
 			return compact(ctx, &r, target.Config{Binary: *binary, Dir: dir})
+		}),
+		part(*only, "format", *keep, func(dir string) error {
+			return formatted(ctx, &r, target.Config{Binary: *binary, Dir: dir})
 		}))
 	fmt.Printf("disk  %d of %d checks passed\n", r.passed, r.passed+r.failed)
 	if err != nil || r.failed > 0 || r.passed == 0 {
