@@ -27,9 +27,10 @@ func Run(fsys fs.FS, out io.Writer, r Request) error {
 		return nil
 	}
 	fmt.Fprintln(out, describe(p.records, r.Release.Level))
+	release, _ := levelName(r.Release.Level)
 	for _, dir := range fresh {
 		own := dir == p.dirs[len(p.dirs)-1]
-		fmt.Fprintf(out, "Formatting %s %s with metadata.version %s.\n", p.kind(own), dir, r.Release.Name)
+		fmt.Fprintf(out, "Formatting %s %s with metadata.version %s.\n", p.kind(own), dir, release)
 		if err := r.format(fsys, p, dir, own); err != nil {
 			return err
 		}

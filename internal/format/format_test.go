@@ -63,6 +63,9 @@ func TestFormatSaysWhatKafkasToolSays(t *testing.T) {
 			bootstrapLine + "Formatting data directory /d2" + newest + "Formatting metadata directory /d1" + newest, ""},
 		"one of others": {[]string{dynamic, "metadata.log.dir=/m"}, func(r *format.Request) { r.InitialControllers = "2@localhost:19093:AAAAAAAAAAAAAAAAAAAAAg" },
 			bootstrapLine + "Formatting data directory /d1" + newest + "Formatting data directory /d2" + newest + "Formatting dynamic metadata directory /m" + newest, ""},
+		"release by its short name": {[]string{static}, func(r *format.Request) { r.Release = format.Release{Level: 7, Name: "3.3"} },
+			"Bootstrap metadata: BootstrapMetadata(records=[ApiMessageAndVersion(FeatureLevelRecord(name='metadata.version', featureLevel=7) at version 0)], metadataVersionLevel=7, source=format command)\n" +
+				"Formatting data directory /d2 with metadata.version 3.3-IV3.\nFormatting metadata directory /d1 with metadata.version 3.3-IV3.\n", ""},
 		"joins later": {[]string{dynamic}, func(r *format.Request) { r.NoInitialControllers = true },
 			bootstrapLine + "Formatting data directory /d2" + newest + "Formatting metadata directory /d1" + newest, ""},
 		"nobody named": {[]string{dynamic}, func(*format.Request) {}, "",
