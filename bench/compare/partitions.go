@@ -49,7 +49,7 @@ func openFiles() uint64 {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return math.MaxUint64
 	}
-	return uint64(limit.Max)
+	return limit.Max
 }
 
 // manyPartitions runs bench/partitions, which goes through creation, writes, a clean stop, kill -9 and the starts after them.

@@ -94,7 +94,7 @@ func (r *reader) text() string {
 	return string(r.take(n))
 }
 
-func (r *reader) version(what string, known byte) {
+func (r *reader) version(what string, known byte) { //nolint:unparam // each form counts for itself; today all are in their first
 	v := r.u8()
 	switch {
 	case r.err != nil:

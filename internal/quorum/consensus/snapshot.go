@@ -90,7 +90,7 @@ func (n *Node) Fetched(c Checkpoint, err error) error {
 	}
 	n.offer = nil
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // not this node's failure: the leader offers a snapshot again
 	}
 	return n.step(o.message)
 }

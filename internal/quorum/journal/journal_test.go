@@ -93,7 +93,7 @@ func TestPowerLossKeepsWhatWasWritten(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		fsys := fs.NewMem()
 		j := create(t, fsys)
-		next, want := uint64(2), ""
+		next := uint64(2)
 		write := func() {
 			var es []consensus.Entry
 			for range 1 + rng.IntN(4) {
@@ -107,7 +107,7 @@ func TestPowerLossKeepsWhatWasWritten(t *testing.T) {
 		}
 		s, err := open(fsys.Crash(nil))
 		must(t, err)
-		want = tell(s)
+		want := tell(s)
 		var left *fs.Mem
 		fsys.Inject(func(op fs.Op, name string) error {
 			if op == fs.OpSync && left == nil {
@@ -125,7 +125,7 @@ func TestPowerLossKeepsWhatWasWritten(t *testing.T) {
 		} else if got == want {
 			cuts++
 		}
-		if s, err = open(left); err != nil {
+		if _, err = open(left); err != nil {
 			t.Fatalf("seed %d: opened again: %v", seed, err)
 		}
 	}

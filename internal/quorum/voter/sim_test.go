@@ -84,7 +84,6 @@ type peer struct {
 	commits []*consensus.Commit
 	fetches []consensus.Fetch
 	leading int32 // the epoch of the Leading event; -1: none
-	epoch   int32
 	wants   bool
 }
 

@@ -158,7 +158,7 @@ func (v *Voter) Start() {
 	v.running.Go(v.write)
 	v.running.Go(v.apply)
 	v.running.Go(v.passTime)
-	v.with(func() error {
+	_ = v.with(func() error { // a failure ends the voter, and is told there
 		if v.node.Alone() {
 			return v.node.Campaign()
 		}

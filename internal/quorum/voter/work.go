@@ -85,7 +85,7 @@ func (v *Voter) nextWrites() []*consensus.Write {
 
 func (v *Voter) persist(group []*consensus.Write) bool {
 	snapshot := group[0].Snapshot
-	ok := false
+	var ok bool
 	if snapshot == nil {
 		ok = v.patiently("write the quorum's journal", func() error { return v.disk.persist(group) })
 	} else {
