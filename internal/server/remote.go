@@ -69,7 +69,7 @@ func controllerAddresses(v *config.Values) ([]uplink.Address, error) {
 		out = append(out, uplink.Address{NodeID: -1, Host: host, Port: port})
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("process.roles=broker: no controller is named: write controller.quorum.bootstrap.servers=host:port,...")
+		return nil, fmt.Errorf("process.roles=broker: no controller is named: write controller.quorum.bootstrap.servers=host:port")
 	}
 	return out, nil
 }

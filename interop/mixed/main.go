@@ -203,7 +203,7 @@ func (m *mixed) create(topic string, on int32) error {
 	a.Replicas = []int32{on}
 	t.ReplicaAssignment = append(t.ReplicaAssignment, a)
 	rq.Topics = append(rq.Topics, t)
-	answer, err := m.client.Broker(2).Request(ctx, rq)
+	answer, err := m.client.Broker(2).RetriableRequest(ctx, rq) // its connection may be older than the broker
 	if err != nil {
 		return err
 	}
