@@ -1,7 +1,8 @@
 // Package uplink is this node's line to the active controller: it registers the broker, sends heartbeats, knows from the images when
-// the broker may serve, and takes its leave in order.
+// the broker may serve, and takes its leave in order. On a node that is no controller it also follows the metadata log of those that are
+// (Follower) and hands requests to the active one (Line).
 //
-// It is not the metadata log (package quorum) and decides nothing about partitions. Whoever is the controller is behind one small
+// It writes nothing to the metadata log (package quorum) and decides nothing about partitions. Whoever is the controller is behind one small
 // interface, so it can be in this process or at the end of a connection.
 //
 // Terms. An incarnation is one run of this process as a broker; the broker epoch is what the controller calls it. A fenced broker is
@@ -206,13 +207,17 @@ func (u *Uplink) register(ctx context.Context) (int64, error) {
 		ctx, cancel = context.WithTimeout(ctx, u.cfg.RegistrationTimeout)
 		defer cancel()
 	}
+	var complained time.Time
 	for {
 		epoch, err := u.tryRegister(ctx)
 		var refused *refusal
 		if err == nil || errors.As(err, &refused) && fatal[refused.code] != "" {
 			return epoch, err
 		}
-		u.cfg.Logger.Warn("broker not registered yet, trying again", "node", u.cfg.NodeID, "err", err)
+		if time.Since(complained) > complainEvery {
+			complained = time.Now()
+			u.cfg.Logger.Warn("broker not registered yet, trying on", "node", u.cfg.NodeID, "err", err)
+		}
 		select {
 		case <-time.After(retryPause):
 		case <-ctx.Done():
