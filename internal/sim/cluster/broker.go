@@ -179,7 +179,8 @@ func (b *broker) learn(end int64) {
 	b.metadataEnd = max(b.metadataEnd, end)
 	image := b.h.w.meta.image(b.metadataEnd)
 	if b.image == nil {
-		if r, ok := image.Broker(b.h.id); !ok || b.epoch < 0 || r.Epoch != b.epoch {
+		r, ok := image.Broker(b.h.id)
+		if (!ok || b.epoch < 0 || r.Epoch != b.epoch) && b.h.w.opts.Mutation != ObeyBeforeRegistered {
 			return
 		}
 	} else if image.Offset <= b.image.Offset {

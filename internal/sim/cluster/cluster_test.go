@@ -42,7 +42,7 @@ func run(t *testing.T, o Options) Outcome {
 }
 
 func TestSimCluster(t *testing.T) {
-	n, length := 6, 20_000
+	n, length := 24, 20_000
 	if *long {
 		n, length = 60, 100_000
 	}
@@ -117,6 +117,7 @@ var mutations = []struct {
 	{"followers truncate to the high watermark", TruncateToHighWatermark, 3},
 	{"an in-sync set shrinks without waiting for the controller", ShrinkWithoutController, 0},
 	{"a vote is persisted after the reply", VoteBeforePersist, 123},
+	{"a broker obeys an image of the process before it", ObeyBeforeRegistered, 9},
 }
 
 func TestSimFindsMutations(t *testing.T) {

@@ -20,6 +20,8 @@ const (
 	ShrinkWithoutController
 	// VoteBeforePersist has voters answer a candidate before their vote is on disk.
 	VoteBeforePersist
+	// ObeyBeforeRegistered has a broker take up what the metadata log said before its process was registered.
+	ObeyBeforeRegistered
 )
 
 // Options say what to run.
