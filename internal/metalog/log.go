@@ -95,7 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Log, *Found, error) {
 	}
 	f := &Found{}
 	var err error
-	if f.State, err = loadState(cfg.FS, l.path); err != nil {
+	if f.State, err = LoadState(cfg.FS, l.path); err != nil {
 		return nil, nil, err
 	}
 	var at Checkpoint

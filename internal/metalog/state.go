@@ -21,16 +21,17 @@ type State struct {
 	VotedID          int32    `json:"votedId"`
 	VotedDirectoryID *string  `json:"votedDirectoryId,omitempty"`
 	AppliedOffset    *int64   `json:"appliedOffset,omitempty"`
-	CurrentVoters    *[]voter `json:"currentVoters,omitempty"`
+	CurrentVoters    *[]Voter `json:"currentVoters,omitempty"`
 	DataVersion      int16    `json:"data_version"`
 }
 
-type voter struct {
+// Voter is one voter in a State of version 0.
+type Voter struct {
 	VoterID int32 `json:"voterId"`
 }
 
-// loadState reads the file; without one the epoch is 0.
-func loadState(fsys fs.FS, dir string) (State, error) {
+// LoadState reads the file in the directory of the metadata log; without one the epoch is 0.
+func LoadState(fsys fs.FS, dir string) (State, error) {
 	s := State{LeaderID: -1, VotedID: -1}
 	name := filepath.Join(dir, stateFile)
 	data, err := fs.ReadFile(fsys, name)
@@ -60,16 +61,21 @@ func (s State) Save(fsys fs.FS, dir string, leaderID, epoch int32) error {
 	} else {
 		next.VotedDirectoryID = new("AAAAAAAAAAAAAAAAAAAAAA")
 	}
-	data, err := json.Marshal(next)
+	return next.Write(fsys, dir)
+}
+
+// Write replaces the file.
+func (s State) Write(fsys fs.FS, dir string) error {
+	data, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
 	return fs.WriteFile(fsys, filepath.Join(dir, stateFile), data, 0o644)
 }
 
-func voters(leaderID int32) *[]voter {
+func voters(leaderID int32) *[]Voter {
 	if leaderID < 0 {
-		return &[]voter{}
+		return &[]Voter{}
 	}
-	return &[]voter{{leaderID}}
+	return &[]Voter{{leaderID}}
 }

@@ -33,19 +33,22 @@ func (d *logDir) readCheckpoints() (b loadBase, err error) {
 	if d.kafkas, err = d.writtenByKafka(); err != nil {
 		return b, fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk)
 	}
-	for _, name := range []string{recoveryPointFile, highWatermarkFile, cleanerPointFile} {
-		if _, err := readOffsets(fsys, filepath.Join(d.path, name)); errors.Is(err, ErrNewer) {
+	points, pointsErr := readOffsets(fsys, filepath.Join(d.path, recoveryPointFile))
+	marks, marksErr := readOffsets(fsys, filepath.Join(d.path, highWatermarkFile))
+	_, cleanedErr := readOffsets(fsys, filepath.Join(d.path, cleanerPointFile))
+	for _, err := range []error{pointsErr, marksErr, cleanedErr} {
+		if errors.Is(err, ErrNewer) {
 			return b, fmt.Errorf("log directory %s: %w", d.path, err)
 		}
 	}
-	if b.recoveryPoints, err = readOffsets(fsys, filepath.Join(d.path, recoveryPointFile)); errors.Is(err, ErrCorrupt) {
+	if b.recoveryPoints, err = points, pointsErr; errors.Is(err, ErrCorrupt) {
 		d.store.logger.Warn("recovery points not readable, all logs are checked from the beginning", "dir", d.path, "err", err)
 		b.recoveryPoints, b.clean, b.brokerEpoch, err = nil, false, -1, nil
 	}
 	if err != nil {
 		return b, fmt.Errorf("log directory %s: %w", d.path, err)
 	}
-	if b.highWatermarks, err = readOffsets(fsys, filepath.Join(d.path, highWatermarkFile)); errors.Is(err, ErrCorrupt) {
+	if b.highWatermarks, err = marks, marksErr; errors.Is(err, ErrCorrupt) {
 		d.store.logger.Warn("high watermarks not readable, learned anew", "dir", d.path, "err", err)
 		b.highWatermarks, err = nil, nil
 	}

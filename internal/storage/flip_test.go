@@ -318,7 +318,7 @@ func (f *flips) judgeLog(want, got *flipView, path string, bit int64) error {
 	return nil
 }
 
-// flipEvery is for a look at all bits, which takes eight minutes of one processor.
+// flipEvery is for a look at all bits, which takes some ten minutes of one processor.
 var flipEvery = flag.Int64("flip.every", 0, "turn over one bit in so many of every file; 0: one bit of each file, with -long one in 7")
 
 // flipBits are those of a file that are turned over, always the same ones.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"leat/internal/fs"
+	"leat/internal/metalog"
 	"leat/internal/quorum/consensus"
 	"leat/internal/quorum/journal"
 	"leat/internal/record"
@@ -35,7 +36,7 @@ func copied(t *testing.T, p *peer) {
 		t.Fatal(err)
 	}
 	kafka := `{"clusterId":"","leaderId":3,"leaderEpoch":9,"votedId":-1,"appliedOffset":0,"currentVoters":[{"voterId":1}],"data_version":0}`
-	if err := fs.WriteFile(p.fsys, filepath.Join(dir, stateFile), []byte(kafka), 0o644); err != nil {
+	if err := fs.WriteFile(p.fsys, filepath.Join(dir, "quorum-state"), []byte(kafka), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -127,11 +128,11 @@ func TestQuorumStateIsKafkas(t *testing.T) {
 		if err := e.save(fsys, dir); err != nil {
 			t.Fatal(err)
 		}
-		got, err := fs.ReadFile(fsys, filepath.Join(dir, stateFile))
+		got, err := fs.ReadFile(fsys, filepath.Join(dir, "quorum-state"))
 		if err != nil || string(got) != want {
 			t.Errorf("%s, %v\nwant %s", got, err, want)
 		}
-		if s, err := loadState(fsys, dir); err != nil || s.LeaderEpoch != e.epoch {
+		if s, err := metalog.LoadState(fsys, dir); err != nil || s.LeaderEpoch != e.epoch {
 			t.Errorf("read again: %+v, %v", s, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"leat/internal/fs"
+	"leat/internal/metalog"
 	"leat/internal/quorum/consensus"
 	"leat/internal/quorum/journal"
 	"leat/internal/record"
@@ -94,7 +95,7 @@ func (d *disk) begin(owner journal.Owner, begin Beginning) (consensus.State, err
 		s.Base = consensus.Position{Index: uint64(end) + 1, Epoch: epoch, Offset: end}
 		s.Members = begin.Members
 	}
-	st, err := loadState(d.fsys, d.path)
+	st, err := metalog.LoadState(d.fsys, d.path)
 	if err != nil {
 		return s, err
 	}
