@@ -45,6 +45,19 @@ type Config struct {
 	DirID  record.UUID
 	NodeID int32
 	Log    LogSettings
+	// ClusterID is that of the frames between controllers.
+	ClusterID record.UUID
+	// Voters are those with whom a quorum begins that has no journal yet, unless the log itself says who votes. Nobody: this controller waits to be
+	// added, or is alone if there is no Transport.
+	Voters []Member
+	// Transport reaches the other controllers; nil: there are none.
+	Transport Transport
+	// ElectionTimeout is controller.quorum.election.timeout.ms; 0: a second.
+	ElectionTimeout time.Duration
+	// LeaderChanged, if not nil, hears who leads, in order and from one goroutine; known is false while nobody does. It must not wait.
+	LeaderChanged func(leader, epoch int32, known bool)
+	// MembersChanged, if not nil, hears who votes, likewise, and once at the start.
+	MembersChanged func([]Member)
 	// Bootstrap returns the records that an empty log begins with, given those that formatting the directory left (nil: none).
 	Bootstrap func(formatted []metadata.Record) []metadata.Record
 	// Lead starts the controller's machine when this node becomes leader.
