@@ -24,10 +24,12 @@ var toolClasses = map[string]string{
 	"kafka-e2e-latency":         "org.apache.kafka.tools.EndToEndLatency",
 	"kafka-get-offsets":         "org.apache.kafka.tools.GetOffsetShell",
 	"kafka-groups":              "org.apache.kafka.tools.GroupsCommand",
+	"kafka-features":            "org.apache.kafka.tools.FeatureCommand",
 	"kafka-leader-election":     "org.apache.kafka.tools.LeaderElectionCommand",
 	"kafka-log-dirs":            "org.apache.kafka.tools.LogDirsCommand",
 	"kafka-metadata-quorum":     "org.apache.kafka.tools.MetadataQuorumCommand",
 	"kafka-producer-perf-test":  "org.apache.kafka.tools.ProducerPerformance",
+	"kafka-reassign-partitions": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
 	"kafka-storage":             "kafka.tools.StorageTool",
 	"kafka-topics":              "org.apache.kafka.tools.TopicCommand",
 }
@@ -48,6 +50,11 @@ func Tool(name string, args ...string) (*exec.Cmd, error) {
 		return nil, err
 	}
 	return exec.Command(argv[0], argv[1:]...), nil
+}
+
+// KafkaServer is the command that runs Kafka's broker, controller or both; options of the JVM come before the class.
+func KafkaServer(properties string, options ...string) ([]string, error) {
+	return kafkaArgv(append(options, "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Djava.awt.headless=true", "kafka.Kafka", properties)...)
 }
 
 // kafkaArgv is a java command with the broker's jars; what follows are options of the JVM, the class, and its arguments.
@@ -83,7 +90,11 @@ func (n *Node) format() error {
 	if _, err := os.Stat(filepath.Join(n.DataDir(), "meta.properties")); err == nil {
 		return nil
 	}
-	cmd, err := Tool("kafka-storage", "format", "--standalone", "--cluster-id", clusterID, "--config", n.PropertiesFile())
+	args := []string{"format", "--cluster-id", clusterID, "--config", n.PropertiesFile()}
+	if n.cfg.Settings["controller.quorum.voters"] == "" {
+		args = append(args, "--standalone")
+	}
+	cmd, err := Tool("kafka-storage", args...)
 	if err != nil {
 		return err
 	}
