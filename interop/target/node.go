@@ -59,14 +59,18 @@ type Node struct {
 
 // New writes the properties file and, for Kafka, formats the data directory if that was not done before.
 func New(cfg Config) (*Node, error) {
-	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
-		return nil, err
-	}
 	ports, err := freePorts(2)
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, port: ports[0], controller: ports[1]}
+	return newAt(cfg, ports[0], ports[1])
+}
+
+func newAt(cfg Config, port, controller string) (*Node, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, port: port, controller: controller}
 	if err := os.WriteFile(n.PropertiesFile(), []byte(n.properties()), 0o644); err != nil {
 		return nil, err
 	}

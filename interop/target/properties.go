@@ -31,6 +31,7 @@ func (n *Node) properties() string {
 		settings["controller.quorum.voters"] = "1@127.0.0.1:" + n.controller
 	}
 	maps.Copy(settings, n.cfg.Settings)
+	maps.DeleteFunc(settings, func(_, value string) bool { return value == "" })
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		fmt.Fprintf(&text, "%s=%s\n", key, settings[key])
