@@ -92,15 +92,18 @@ func (n *Node) Write() error {
 	return os.WriteFile(n.Properties(), []byte(text.String()), 0o644)
 }
 
-// Format makes the directories those of the node, as Kafka demands before its first start; leat needs that nowhere.
+// Format makes the directories those of the node. Kafka demands it before the first start; leat needs it only to begin a cluster with this id.
 func (n *Node) Format(ctx context.Context, more ...string) error {
 	args := append([]string{"format", "--ignore-formatted", "--cluster-id", ClusterID, "--config", n.Properties()}, more...)
-	cmd, err := target.Tool("kafka-storage", args...)
-	if err != nil {
-		return err
+	cmd := exec.Command(n.fleet.Binary, append([]string{"storage"}, args...)...)
+	if n.Kind == target.Kafka {
+		var err error
+		if cmd, err = target.Tool("kafka-storage", args...); err != nil {
+			return err
+		}
 	}
 	if out, err := exec.CommandContext(ctx, cmd.Args[0], cmd.Args[1:]...).CombinedOutput(); err != nil {
-		return fmt.Errorf("kafka-storage format, node %d: %w\n%s", n.ID, err, bytes.TrimSpace(out))
+		return fmt.Errorf("storage format, node %d (%s): %w\n%s", n.ID, n.Kind, err, bytes.TrimSpace(out))
 	}
 	return nil
 }

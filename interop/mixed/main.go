@@ -1,4 +1,5 @@
-// Command mixed checks that leat and Apache Kafka work together in one cluster: a leat broker joins a cluster whose controller is Kafka's.
+// Command mixed checks that leat and Apache Kafka work together in one cluster: a leat broker joins a cluster whose controller is Kafka's, and Kafka's
+// brokers join one whose controller is leat.
 package main
 
 import (
@@ -27,13 +28,19 @@ func main() {
 	binary := flag.String("binary", "leat", "leat's program")
 	records := flag.Int("records", 1000, "how many records are written to leat's partition")
 	keep := flag.Bool("keep", false, "keep the directories")
+	only := flag.String("only", "", "one part only: kafka-controls or leat-controls")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	dir, err := os.MkdirTemp("", "leat-mixed-")
 	if err == nil {
-		m := &mixed{ctx: ctx, dir: dir, binary: *binary, records: *records}
-		err = m.run()
+		if *only == "" || *only == "kafka-controls" {
+			m := &mixed{ctx: ctx, dir: dir, binary: *binary, records: *records}
+			err = m.run()
+		}
+		if err == nil && (*only == "" || *only == "leat-controls") {
+			err = leatControls(ctx, dir, *binary)
+		}
 		if *keep {
 			fmt.Println("mixed  kept:", dir)
 		} else {
@@ -58,7 +65,7 @@ type mixed struct {
 	client  *kgo.Client
 }
 
-func (m *mixed) check(name string, step func() error) error {
+func check(name string, step func() error) error {
 	began := time.Now()
 	err := step()
 	verdict := "ok"
@@ -99,7 +106,7 @@ func (m *mixed) run() error {
 		{"Kafka's controller restarts; leat goes on", m.restartKafka},
 		{"leat stops in order again", m.stopLeat},
 	} {
-		if err := m.check(s.name, s.step); err != nil {
+		if err := check(s.name, s.step); err != nil {
 			return errors.Join(err, m.tails())
 		}
 	}
