@@ -14,15 +14,15 @@ type API struct {
 	Advertised bool
 }
 
-// Lookup returns the row of a key.
+// Lookup returns the row of a key, of Kafka's or of leat's own.
 func Lookup(key int16) (*API, bool) {
 	if key < 0 || int(key) >= len(apis) {
-		return nil, false
+		return lookupOwn(key)
 	}
 	return &apis[key], true
 }
 
-// APIs is every row in order of keys. Nobody changes it.
+// APIs is every row of Kafka's in order of keys. Nobody changes it.
 var APIs = apis[:]
 
 // Answers reports whether requests of a version are answered on a kind of listener.

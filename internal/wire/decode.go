@@ -14,6 +14,9 @@ var ErrMalformed = errors.New("malformed request")
 // Decode parses the body of any request but Produce. Strings and byte slices are copies, so the result may outlive the body. Array
 // lengths are checked against the bytes that are there before anything is allocated. Bytes after the last field are ignored, as Kafka 4.4 does.
 func Decode(h RequestHeader, body []byte) (kmsg.Request, error) {
+	if int(h.Key) >= len(apis) {
+		return decodeOwn(h, body)
+	}
 	l := layoutOf(request, h.Key, h.Version)
 	if l == nil {
 		return nil, fmt.Errorf("%s: no such version: %w", messageName(h.Key, h.Version), ErrMalformed)
