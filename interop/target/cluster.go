@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ClusterConfig says which nodes to prepare.
@@ -18,6 +19,8 @@ type ClusterConfig struct {
 	Settings map[string]string
 	// Operations gives leat's nodes an operations listener each, at a free port.
 	Operations bool
+	// Patience is how long a start or a stop may take; zero: a minute.
+	Patience time.Duration
 }
 
 // NewCluster prepares nodes that name each other in controller.quorum.voters. Kafka's are formatted; leat's form their cluster when they start.
@@ -41,7 +44,8 @@ func NewCluster(cfg ClusterConfig) ([]*Node, error) {
 			"transaction.state.log.replication.factor": replicas, "share.coordinator.state.topic.replication.factor": replicas,
 		}
 		maps.Copy(settings, cfg.Settings)
-		one := Config{Kind: cfg.Kind, Binary: cfg.Binary, Dir: filepath.Join(cfg.Dir, fmt.Sprintf("node-%d", i+1)), Settings: settings}
+		one := Config{Kind: cfg.Kind, Binary: cfg.Binary, Dir: filepath.Join(cfg.Dir, fmt.Sprintf("node-%d", i+1)), Settings: settings,
+			Patience: cfg.Patience}
 		if cfg.Operations {
 			one.Operations = net.JoinHostPort("127.0.0.1", ports[portsEach*i+2])
 		}
