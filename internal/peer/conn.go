@@ -67,27 +67,12 @@ func (c *conn) end(reason error) {
 
 // exchange sends a request and waits for its answer.
 func (c *conn) exchange(ctx context.Context, req kmsg.Request) (Response, error) {
-	if err := c.clamp(req); err != nil {
-		return Response{}, c.peer.failed(c.address, "send "+name(req), false, err)
-	}
-	call, sent, err := c.send(ctx, req)
+	w, err := c.begin(ctx, req)
 	if err != nil {
-		return Response{}, c.peer.failed(c.address, "send "+name(req), sent, timedOut(err))
+		return Response{}, err
 	}
-	select {
-	case o := <-call.outcome:
-		if o.err != nil {
-			return Response{}, c.peer.failed(c.address, "wait for the answer of "+name(req), true, o.err)
-		}
-		return o.response, nil
-	case <-ctx.Done():
-		err := timedOut(ctx.Err())
-		if errors.Is(err, ErrNoAnswer) {
-			c.end(fmt.Errorf("%w to another request", ErrNoAnswer))
-			c.peer.later()
-		}
-		return Response{}, c.peer.failed(c.address, "wait for the answer of "+name(req), true, err)
-	}
+	r, _, err := w.Wait(ctx, nil)
+	return r, err
 }
 
 // clamp sets the newest version of a request that both sides know.
@@ -151,7 +136,11 @@ func (c *conn) read() {
 			if !idle {
 				c.peer.later()
 			}
+			alive := !c.ended() // or this end closed it
 			c.end(err)
+			if alive && c.peer.cfg.HungUp != nil {
+				c.peer.cfg.HungUp(c.peer.nodeID)
+			}
 			return
 		}
 	}

@@ -27,6 +27,8 @@ type Config struct {
 	RequestTimeout   time.Duration // of a request whose context has no deadline; 0: 30 s (request.timeout.ms)
 	Backoff          time.Duration // before connecting again, doubled from failure to failure; 0: 50 ms (reconnect.backoff.ms)
 	BackoffMax       time.Duration // 0: 1 s (reconnect.backoff.max.ms)
+	// HungUp, if not nil, hears that the other end closed a connection, or that it broke, without a request that was out of time. It must not wait.
+	HungUp func(nodeID int32)
 }
 
 func (c *Config) fill() {

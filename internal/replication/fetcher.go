@@ -36,8 +36,10 @@ type fetcher struct {
 	begin   []*followed // named in the request under way
 	rq      wire.ReplicaFetch
 	session int32
-	epoch   int32 // of the next request: fullFetch begins a session
-	failed  int   // rounds in a row
+	epoch   int32             // of the next request: fullFetch begins a session
+	denied  bool              // the source has answered without giving a session
+	hurry   wire.ReplicaFetch // the request that ends the wait of another
+	failed  int               // rounds in a row
 }
 
 // order is a partition to be copied from now on, or no more.
@@ -77,11 +79,14 @@ func newFetcher(n *Node, key fetcherKey) *fetcher {
 	return &fetcher{node: n, key: key, source: n.cfg.Cluster.Connect(key.source), kick: make(chan struct{}, 1), parts: map[partKey]*followed{}}
 }
 
-// order tells the fetcher something. It does not wait.
+// order tells the fetcher something. It does not wait. Partitions that are not to be copied any more are in no hurry: what comes of them is not taken.
 func (f *fetcher) order(o order) {
 	f.mu.Lock()
 	f.orders = append(f.orders, o)
 	f.mu.Unlock()
+	if !o.follow {
+		return
+	}
 	select {
 	case f.kick <- struct{}{}:
 	default:
@@ -150,6 +155,10 @@ func (f *fetcher) reset() {
 
 // obey takes up the orders that came.
 func (f *fetcher) obey() {
+	select {
+	case <-f.kick:
+	default:
+	}
 	f.mu.Lock()
 	orders := f.orders
 	f.orders = nil
@@ -249,12 +258,24 @@ func (f *fetcher) round(ctx context.Context) error {
 	f.request(s)
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.SocketTimeout, 30*time.Second))
 	defer cancel()
-	resp, err := f.source.Exchange(ctx, &f.rq)
+	pending, err := f.source.Begin(ctx, &f.rq)
 	if err != nil {
 		return err
 	}
+	resp, interrupted, err := pending.Wait(ctx, f.kick)
+	if interrupted {
+		return f.cutShort(ctx, pending, s)
+	}
+	if err != nil {
+		return err
+	}
+	return f.answered(ctx, f.rq.Version, resp, false, s)
+}
+
+// answered takes an answer.
+func (f *fetcher) answered(ctx context.Context, version int16, resp peer.Response, late bool, s Settings) error {
 	defer resp.Release()
-	answer, err := wire.ParseFetch(f.rq.Version, resp.Body)
+	answer, err := wire.ParseFetch(version, resp.Body)
 	if err != nil {
 		return err
 	}
@@ -262,7 +283,7 @@ func (f *fetcher) round(ctx context.Context) error {
 		return f.refused(answer.ErrorCode)
 	}
 	f.accepted(answer.SessionID)
-	return f.take(ctx, &answer, s)
+	return f.take(ctx, &answer, late, s)
 }
 
 // refused deals with an error for the whole request. A session that the source does not know is begun anew without a pause the first time.
@@ -279,7 +300,7 @@ func (f *fetcher) refused(code int16) error {
 // accepted notes that the source has taken up what the request said.
 func (f *fetcher) accepted(session int32) {
 	f.gone = f.gone[:0]
-	f.session = session
+	f.session, f.denied = session, session == 0
 	if session == 0 { // it keeps no session for us: everything is named each time
 		f.epoch = fullFetch
 		for _, fd := range f.begin {
@@ -300,6 +321,9 @@ func (f *fetcher) request(s Settings) {
 	f.rq.ReplicaID, f.rq.BrokerEpoch = f.node.cfg.NodeID, f.node.cfg.Cluster.BrokerEpoch()
 	f.rq.MaxWaitMillis, f.rq.MinBytes, f.rq.MaxBytes = int32(s.FetchWaitMax.Milliseconds()), int32(s.FetchMinBytes), int32(s.ResponseMaxBytes)
 	f.rq.SessionID, f.rq.SessionEpoch = f.session, f.epoch
+	if f.epoch == fullFetch && !f.denied { // only with a session can the wait be cut short
+		f.rq.MaxWaitMillis = 0
+	}
 	f.rq.Topics, f.rq.Forgotten = f.rq.Topics[:0], f.rq.Forgotten[:0]
 	f.begin = f.begin[:0]
 	for _, fd := range f.changed {
@@ -384,15 +408,15 @@ func (f *fetcher) logger(fd *followed) *slog.Logger {
 		"leader_epoch", fd.leaderEpoch, "source", f.key.source)
 }
 
-// take takes the answer, partition by partition.
-func (f *fetcher) take(ctx context.Context, answer *wire.Fetched, s Settings) error {
+// take takes the answer, partition by partition. A late one was made before the source knew what will be named next: it says nothing of that.
+func (f *fetcher) take(ctx context.Context, answer *wire.Fetched, late bool, s Settings) error {
 	if answer.Diverging > 1 {
 		f.prepareCuts(answer)
 	}
 	var lost []*followed
 	for part := range answer.Partitions {
 		fd := f.parts[partKey{part.TopicID, part.Partition}]
-		if fd == nil || !fd.rests.IsZero() {
+		if fd == nil || !fd.rests.IsZero() || late && fd.listed {
 			continue
 		}
 		if part.ErrorCode == kerr.OffsetOutOfRange.Code {

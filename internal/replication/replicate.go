@@ -28,7 +28,8 @@ type Cluster struct {
 
 // Source is a connection to another broker; *peer.Peer is one.
 type Source interface {
-	Exchange(ctx context.Context, rq kmsg.Request) (peer.Response, error)
+	// Begin writes a request; what is begun after it arrives after it.
+	Begin(ctx context.Context, rq kmsg.Request) (peer.Pending, error)
 	Do(ctx context.Context, rq kmsg.Request) (kmsg.Response, error)
 	Close()
 }

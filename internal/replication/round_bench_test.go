@@ -24,7 +24,12 @@ type shortcut struct {
 	body   []byte
 }
 
-func (s *shortcut) Exchange(_ context.Context, rq kmsg.Request) (peer.Response, error) {
+func (s *shortcut) Begin(_ context.Context, rq kmsg.Request) (peer.Pending, error) {
+	r, err := s.answer(rq)
+	return peer.Answered(r), err
+}
+
+func (s *shortcut) answer(rq kmsg.Request) (peer.Response, error) {
 	rq.SetVersion(rq.MaxVersion())
 	s.frame = wire.AppendRequest(s.frame[:0], 1, "leat", rq)
 	h, body, err := wire.ParseHeader(s.frame[4:])

@@ -1,0 +1,62 @@
+package replication
+
+import (
+	"testing"
+	"time"
+
+	"leat/internal/record"
+)
+
+// A partition that is new to a fetcher whose request waits at the leader is copied at once, and not when that wait is over.
+func TestClusterNewPartitionsDoNotWaitForTheRunningFetch(t *testing.T) {
+	inCluster(t, 1, func(c *cluster) {
+		time.Sleep(10*time.Second + fetchWaitMax/3) // sessions of an idle topic, in the middle of their wait
+		for i, name := range []string{"payments", "refunds", "returns", "claims"} {
+			began := time.Now()
+			c.commit(topic(name, byte(20+i), 3, 1, 2, 3)...)
+			for part := range int32(3) {
+				p, err := c.nodes[1].node.Leader(record.TopicPartition{Topic: name, Partition: part}, -1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				info, err := p.Append(batch(1), -1, 0, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				committed := make(chan error, 1)
+				p.WhenCommitted(info.LogEnd, time.Now().Add(time.Minute), func(err error) { committed <- err })
+				if err := <-committed; err != nil {
+					t.Fatal(err)
+				}
+			}
+			if took := time.Since(began); took > fetchWaitMax/10 {
+				t.Errorf("%s: records were committed after %v", name, took)
+			}
+			time.Sleep(fetchWaitMax * 2 / 3)
+		}
+	})
+}
+
+// Orders that come at any moment of a round leave sessions and logs as they should be.
+func TestClusterOrdersAtAnyMoment(t *testing.T) {
+	inCluster(t, 1, func(c *cluster) {
+		time.Sleep(5 * time.Second)
+		for i := range 40 {
+			c.commit(topic("topic-"+string(rune('a'+i%26))+string(rune('a'+i/26)), byte(20+i), 2, 1, 2, 3)...)
+			if err := c.produce(1, "between", time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+		}
+		time.Sleep(2 * fetchWaitMax)
+		for id := int32(1); id <= 3; id++ {
+			p, err := c.nodes[id].node.Replica(record.TopicPartition{Topic: "orders"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o := p.Log().Offsets(); o.LogEnd != 40 || o.HighWatermark != 40 {
+				t.Errorf("node %d: log end %d, high watermark %d, want 40", id, o.LogEnd, o.HighWatermark)
+			}
+		}
+	})
+}
