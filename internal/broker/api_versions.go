@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/listener"
+	"leat/internal/metadata"
 	"leat/internal/wire"
 )
 
@@ -35,6 +36,13 @@ func (h *Handlers) apiVersions(c *Call) {
 		f := kmsg.NewApiVersionsResponseFinalizedFeature()
 		f.Name, f.MinVersionLevel, f.MaxVersionLevel = name, level, level
 		resp.FinalizedFeatures = append(resp.FinalizedFeatures, f)
+	}
+	if h.KRaftVersion != nil {
+		if level := h.KRaftVersion(); level > 0 {
+			f := kmsg.NewApiVersionsResponseFinalizedFeature()
+			f.Name, f.MinVersionLevel, f.MaxVersionLevel = metadata.FeatureKRaftVersion, level, level
+			resp.FinalizedFeatures = append(resp.FinalizedFeatures, f)
+		}
 	}
 	c.Respond(resp)
 }
@@ -72,6 +80,13 @@ func servedKeys(conn *listener.Conn) []kmsg.ApiVersionsResponseApiKey {
 			k.MinVersion = 0
 		}
 		keys = append(keys, k)
+	}
+	for i := range wire.OwnAPIs {
+		if api := &wire.OwnAPIs[i]; servedOn(api, conn) {
+			k := kmsg.NewApiVersionsResponseApiKey()
+			k.ApiKey, k.MinVersion, k.MaxVersion = api.Key, api.Min, api.Max
+			keys = append(keys, k)
+		}
 	}
 	return keys
 }

@@ -40,11 +40,20 @@ type Rooms struct {
 	Replicas   *replication.Node
 	Store      *storage.Store
 	Controller Controller
-	Groups     Groups
+	// OwnController is this node's own, whether it is active or not; nil if this node does not belong to the quorum.
+	OwnController Controller
+	// Agreement and Identity are nil if this node does not belong to the quorum.
+	Agreement Agreement
+	Identity  func() Identity
+	Groups    Groups
 	// Await waits until the published image satisfies the condition, or the context ends.
 	Await func(ctx context.Context, until func(*metadata.Image) bool) error
 	// Quorum tells the state of the metadata log; nil if this node does not belong to the quorum.
 	Quorum func() quorum.Description
+	// Voters is nil if this node does not belong to the quorum.
+	Voters Voters
+	// KRaftVersion is the level of kraft.version, which stands in the quorum's own records and not in the image; nil: 0.
+	KRaftVersion func() int16
 	// MetadataLog is nil if this node does not belong to the quorum.
 	MetadataLog MetadataLog
 	Metrics     *telemetry.Broker
@@ -60,6 +69,7 @@ type Handlers struct {
 	Rooms
 	sessions    *fetchSessions
 	producerIDs *producerIDs
+	strange     seldom // messages of controllers
 }
 
 // Call is one request on its way through a handler. Image is held for the whole request.

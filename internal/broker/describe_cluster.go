@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -54,7 +56,7 @@ func (h *Handlers) describeCluster(c *Call) {
 	}
 	resp.EndpointType = asked
 	if asked == controllerEndpoints {
-		h.describeControllers(resp)
+		h.describeControllers(c, resp)
 	} else {
 		h.describeBrokers(c, rq, resp)
 	}
@@ -89,11 +91,29 @@ func (h *Handlers) describeBrokers(c *Call, rq *kmsg.DescribeClusterRequest, res
 	}
 }
 
-func (h *Handlers) describeControllers(resp *kmsg.DescribeClusterResponse) {
+// describeControllers lists the controllers that registered or vote. Who is active is known to controllers only, which have the listener for this.
+func (h *Handlers) describeControllers(c *Call, resp *kmsg.DescribeClusterResponse) {
+	ids := []int32{h.NodeID}
+	for _, registered := range c.Image.Controllers() {
+		ids = append(ids, registered.ControllerID)
+	}
 	resp.ControllerID = h.NodeID
-	for _, ep := range h.ControllerEndpoints() {
-		node := kmsg.NewDescribeClusterResponseBroker()
-		node.NodeID, node.Host, node.Port = h.NodeID, ep.Host, int32(ep.Port)
-		resp.Brokers = append(resp.Brokers, node)
+	if h.Voters != nil {
+		for _, m := range h.Voters.Members() {
+			ids = append(ids, m.ID)
+		}
+		leader, _, known := h.Voters.Active()
+		if !known {
+			leader = -1
+		}
+		resp.ControllerID = leader
+	}
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		if at, ok := h.controllerEndpoint(c.Image, id, c.Conn.Listener); ok {
+			node := kmsg.NewDescribeClusterResponseBroker()
+			node.NodeID, node.Host, node.Port = id, at.Host, int32(at.Port)
+			resp.Brokers = append(resp.Brokers, node)
+		}
 	}
 }

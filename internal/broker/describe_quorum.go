@@ -6,23 +6,40 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/metadata"
 	"leat/internal/quorum"
 )
 
-// describeQuorum answers who leads the metadata log and how far its voters and observers have come (KIP-595, KIP-836, KIP-853).
+// describeQuorum answers who leads the metadata log and how far its voters and observers have come (KIP-595, KIP-836, KIP-853). Only the leader knows;
+// a broker asks it, and a controller that does not lead says so.
 func (h *Handlers) describeQuorum(c *Call) {
 	rq := c.Body.(*kmsg.DescribeQuorumRequest)
 	if !asksForMetadataLog(rq) {
-		c.Respond(refuseQuorum(rq))
+		c.Respond(refuseQuorum(rq, kerr.UnknownTopicOrPartition))
 		return
 	}
-	if h.Quorum == nil {
+	var state quorum.Description
+	if h.Quorum != nil {
+		state = h.Quorum()
+	}
+	switch {
+	case h.Quorum != nil && state.LeaderID == h.NodeID:
+		c.Respond(h.quorumState(c.Image, state))
+	case c.envelope != nil:
+		resp := refuseQuorum(rq, kerr.NotLeaderForPartition)
+		resp.ErrorCode = kerr.NotController.Code // stands outside the envelope, and the broker asks who leads
+		c.Respond(resp)
+	case c.Conn.Control:
+		c.Respond(refuseQuorum(rq, kerr.NotLeaderForPartition))
+	default:
 		go h.run(route{handle: (*Handlers).fromNode}, c)
-		return
 	}
+}
+
+// quorumState is the leader's answer.
+func (h *Handlers) quorumState(im *metadata.Image, state quorum.Description) *kmsg.DescribeQuorumResponse {
 	resp := kmsg.NewPtrDescribeQuorumResponse()
 	resp.ErrorMessage = new(string) // as in Kafka, texts are empty and not null
-	state := h.Quorum()
 	rt := kmsg.NewDescribeQuorumResponseTopic()
 	rt.Topic = quorum.Partition.Topic
 	rp := kmsg.NewDescribeQuorumResponseTopicPartition()
@@ -32,15 +49,17 @@ func (h *Handlers) describeQuorum(c *Call) {
 	rp.Observers = replicaStates(state.Observers)
 	rt.Partitions = append(rt.Partitions, rp)
 	resp.Topics = append(resp.Topics, rt)
-	node := kmsg.NewDescribeQuorumResponseNode()
-	node.NodeID = h.NodeID
-	for _, ep := range h.ControllerEndpoints() {
-		l := kmsg.NewDescribeQuorumResponseNodeListener()
-		l.Name, l.Host, l.Port = ep.Name, ep.Host, ep.Port
-		node.Listeners = append(node.Listeners, l)
+	for _, voter := range state.Voters {
+		node := kmsg.NewDescribeQuorumResponseNode()
+		node.NodeID = voter.NodeID
+		for _, ep := range h.controllerListeners(im, voter.NodeID) {
+			l := kmsg.NewDescribeQuorumResponseNodeListener()
+			l.Name, l.Host, l.Port = ep.Name, ep.Host, ep.Port
+			node.Listeners = append(node.Listeners, l)
+		}
+		resp.Nodes = append(resp.Nodes, node)
 	}
-	resp.Nodes = append(resp.Nodes, node)
-	c.Respond(resp)
+	return resp
 }
 
 // asksForMetadataLog reports whether the request is about the one partition that has a quorum, and nothing else.
@@ -49,8 +68,8 @@ func asksForMetadataLog(rq *kmsg.DescribeQuorumRequest) bool {
 		rq.Topics[0].Partitions[0].Partition == quorum.Partition.Partition
 }
 
-// refuseQuorum answers every partition of a request that is about anything else.
-func refuseQuorum(rq *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
+// refuseQuorum answers every partition with an error.
+func refuseQuorum(rq *kmsg.DescribeQuorumRequest, why *kerr.Error) *kmsg.DescribeQuorumResponse {
 	resp := kmsg.NewPtrDescribeQuorumResponse()
 	resp.ErrorMessage = new(string)
 	for _, t := range rq.Topics {
@@ -58,7 +77,7 @@ func refuseQuorum(rq *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
 		rt.Topic = t.Topic
 		for _, p := range t.Partitions {
 			rp := kmsg.NewDescribeQuorumResponseTopicPartition()
-			rp.Partition, rp.ErrorCode, rp.ErrorMessage = p.Partition, kerr.UnknownTopicOrPartition.Code, new(string)
+			rp.Partition, rp.ErrorCode, rp.ErrorMessage = p.Partition, why.Code, new(string)
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		resp.Topics = append(resp.Topics, rt)

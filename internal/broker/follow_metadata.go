@@ -14,7 +14,22 @@ func (h *Handlers) fetchMetadataLog(c *Call) {
 		c.Respond(resp)
 		return
 	}
-	c.Respond(h.MetadataLog.Fetch(c.Gone, rq))
+	resp := h.MetadataLog.Fetch(c.Gone, rq)
+	if leader, ok := fetchedFrom(resp); ok && rq.Version >= 17 {
+		if at, known := h.controllerEndpoint(h.Image(), leader, c.Conn.Listener); known {
+			resp.Brokers = []kmsg.FetchResponseBroker{{NodeID: leader, Host: at.Host, Port: int32(at.Port)}}
+		}
+	}
+	c.Respond(resp)
+}
+
+// fetchedFrom is who leads the metadata log, as an answer tells.
+func fetchedFrom(resp *kmsg.FetchResponse) (int32, bool) {
+	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
+		return 0, false
+	}
+	leader := resp.Topics[0].Partitions[0].CurrentLeader.LeaderID
+	return leader, leader >= 0
 }
 
 // fetchSnapshot answers with a piece of a checkpoint of the metadata log.
@@ -32,7 +47,14 @@ func (h *Handlers) fetchSnapshot(c *Call) {
 		c.Respond(resp)
 		return
 	}
-	c.Respond(h.MetadataLog.FetchSnapshot(rq))
+	resp := h.MetadataLog.FetchSnapshot(rq)
+	if rq.Version >= 1 && len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == 1 {
+		leader := resp.Topics[0].Partitions[0].CurrentLeader.LeaderID
+		if at, known := h.controllerEndpoint(c.Image, leader, c.Conn.Listener); known {
+			resp.NodeEndpoints = []kmsg.FetchSnapshotResponseNodeEndpoint{{NodeID: leader, Host: at.Host, Port: at.Port}}
+		}
+	}
+	c.Respond(resp)
 }
 
 // ownCluster reports whether a node that names its cluster belongs to this one.

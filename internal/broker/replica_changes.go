@@ -100,6 +100,18 @@ func refuseHandedOn(body kmsg.Request, code int16, message string) kmsg.Response
 		resp := kmsg.NewPtrAssignReplicasToDirsResponse()
 		resp.ErrorCode = code
 		return resp
+	case *kmsg.DescribeQuorumRequest:
+		resp := kmsg.NewPtrDescribeQuorumResponse()
+		resp.ErrorCode, resp.ErrorMessage = code, &message
+		return resp
+	case *kmsg.AddRaftVoterRequest:
+		resp := kmsg.NewPtrAddRaftVoterResponse()
+		resp.ErrorCode, resp.ErrorMessage = code, textOrNil(message)
+		return resp
+	case *kmsg.RemoveRaftVoterRequest:
+		resp := kmsg.NewPtrRemoveRaftVoterResponse()
+		resp.ErrorCode, resp.ErrorMessage = code, textOrNil(message)
+		return resp
 	case *kmsg.UnregisterControllerRequest:
 		resp := kmsg.NewPtrUnregisterControllerResponse()
 		resp.ErrorCode, resp.ErrorMessage = code, &message

@@ -14,6 +14,7 @@ const clusterID = "bGVhdC1pbnRlcm9wLTAwMQ"
 // toolClasses names Kafka's commands as its users know them.
 var toolClasses = map[string]string{
 	"kafka-broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
+	"kafka-cluster":             "org.apache.kafka.tools.ClusterTool",
 	"kafka-configs":             "kafka.admin.ConfigCommand",
 	"kafka-console-consumer":    "org.apache.kafka.tools.consumer.ConsoleConsumer",
 	"kafka-console-producer":    "org.apache.kafka.tools.ConsoleProducer",
