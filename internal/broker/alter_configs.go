@@ -38,7 +38,7 @@ func (h *Handlers) incrementalAlterConfigs(c *Call) {
 	for i, res := range rq.Resources {
 		keys[i] = resourceKey{res.ResourceType, res.ResourceName}
 	}
-	alterations := h.sortOut(keys)
+	alterations := h.sortOut(keys, c.Conn.Control)
 	forward := *rq
 	forward.Resources = nil
 	for i := range alterations {
@@ -77,7 +77,7 @@ func (h *Handlers) alterConfigs(c *Call) {
 	for i, res := range rq.Resources {
 		keys[i] = resourceKey{res.ResourceType, res.ResourceName}
 	}
-	alterations := h.sortOut(keys)
+	alterations := h.sortOut(keys, c.Conn.Control)
 	forward := *rq
 	forward.Resources = nil
 	for _, a := range alterations {
@@ -102,8 +102,8 @@ func (h *Handlers) alterConfigs(c *Call) {
 }
 
 // sortOut makes one alteration of each resource, and decides those that cannot be carried out: what a request names twice, and what
-// belongs to another broker.
-func (h *Handlers) sortOut(keys []resourceKey) []alteration {
+// belongs to another broker. A controller is asked about any broker's configs: brokers forward what concerns them.
+func (h *Handlers) sortOut(keys []resourceKey, toController bool) []alteration {
 	var out []alteration
 	at := make(map[resourceKey]int, len(keys))
 	for i, key := range keys {
@@ -113,7 +113,7 @@ func (h *Handlers) sortOut(keys []resourceKey) []alteration {
 		}
 		at[key] = len(out)
 		a := alteration{resourceKey: key, index: i}
-		if key.t == kmsg.ConfigResourceTypeBrokerLogger || key.t == kmsg.ConfigResourceTypeBroker && key.name != "" {
+		if key.t == kmsg.ConfigResourceTypeBrokerLogger || key.t == kmsg.ConfigResourceTypeBroker && key.name != "" && !toController {
 			a.problem = h.checkOwnID(key.name, "%d, but")
 			a.decided = a.problem != nil
 		}
@@ -191,7 +191,7 @@ func askFor[R kmsg.Response](h *Handlers, c *Call, rq kmsg.Request, resources in
 	}
 	ctx, cancel := context.WithTimeout(c.Gone, alterTimeout)
 	defer cancel()
-	resp, err := h.Controller.Do(ctx, c.Conn.Principal, rq)
+	resp, err := h.controllerFor(c).Do(ctx, c.Conn.Principal, rq)
 	switch answer, ok := resp.(R); {
 	case errors.Is(err, context.DeadlineExceeded):
 		return answer, &configProblem{kerr.RequestTimedOut, err.Error()}

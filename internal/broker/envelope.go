@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -15,6 +16,9 @@ import (
 // openEnvelope carries out what a broker forwards, as the principal that asked the broker (KIP-590).
 func (h *Handlers) openEnvelope(c *Call) {
 	inner, code, err := h.unwrap(c)
+	if err == nil && !h.leads() {
+		code, err = kerr.NotController.Code, errors.New("this is not the active controller")
+	}
 	if err != nil {
 		h.Logger.Debug("envelope refused", "listener", c.Conn.Listener, "err", err)
 		resp := kmsg.NewPtrEnvelopeResponse()
@@ -24,6 +28,15 @@ func (h *Handlers) openEnvelope(c *Call) {
 	}
 	// A panic ends here in run, which hangs up the connection of the envelope.
 	routes[inner.Header.Key].handle(h, inner)
+}
+
+// leads reports whether this node is the active controller, as far as it knows.
+func (h *Handlers) leads() bool {
+	if h.Voters == nil {
+		return true // who is asked next will tell
+	}
+	leader, _, known := h.Voters.Active()
+	return known && leader == h.NodeID
 }
 
 // unwrap reads the call in an envelope.

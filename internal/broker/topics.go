@@ -93,7 +93,7 @@ func (h *Handlers) createPartitions(c *Call) {
 func (h *Handlers) askController(c *Call, timeoutMillis int32) kmsg.Response {
 	ctx, cancel := context.WithTimeout(c.Gone, max(time.Duration(timeoutMillis)*time.Millisecond, time.Second))
 	defer cancel()
-	resp, err := h.Controller.Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.Conn.Principal, c.Body)
+	resp, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.Conn.Principal, c.Body)
 	if err == nil {
 		return resp
 	}
@@ -103,8 +103,23 @@ func (h *Handlers) askController(c *Call, timeoutMillis int32) kmsg.Response {
 	} else if known := (*kerr.Error)(nil); errors.As(err, &known) {
 		code = known.Code
 	}
+	if c.envelope != nil && code == kerr.NotController.Code {
+		sealed := kmsg.NewPtrEnvelopeResponse()
+		sealed.ErrorCode = code // outside, so that the broker asks the active controller
+		c.envelope.Respond(sealed)
+		return nil
+	}
 	c.Respond(refuseAll(c.Body, code, err.Error()))
 	return nil
+}
+
+// controllerFor is who decides about a call. What comes to a controller is decided by that one or refused: who sent it looks for the active one
+// itself, and two controllers that each take the other for it must not send a request back and forth.
+func (h *Handlers) controllerFor(c *Call) Controller {
+	if h.OwnController != nil && (c.Conn.Control || c.envelope != nil) {
+		return h.OwnController
+	}
+	return h.Controller
 }
 
 func (h *Handlers) awaitImage(c *Call, until func(*metadata.Image) bool) {
@@ -187,7 +202,7 @@ func (h *Handlers) autoCreate(ctx context.Context, c *Call, names []string) map[
 		rq.Topics = append(rq.Topics, h.autoCreated(name))
 	}
 	refused := make(map[string]int16)
-	answer, err := h.Controller.Do(ctx, c.Conn.Principal, rq)
+	answer, err := h.controllerFor(c).Do(ctx, c.Conn.Principal, rq)
 	resp, ok := answer.(*kmsg.CreateTopicsResponse)
 	if err != nil || !ok {
 		h.Logger.Warn("topics could not be created automatically", "topic", names[0], "err", err)

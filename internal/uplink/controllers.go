@@ -118,6 +118,71 @@ func (c *Controllers) passOn() {
 	}
 }
 
+// Lead takes in who leads at an epoch, as this node's own part of the quorum tells; a leader of -1 is nobody.
+func (c *Controllers) Lead(leader, epoch int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leader == leader && c.epoch == epoch {
+		return
+	}
+	c.leader, c.epoch = leader, epoch
+	c.notify()
+}
+
+// Known takes in where a controller is reached.
+func (c *Controllers) Known(a Address) {
+	if a.NodeID < 0 || a.Host == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known[a.NodeID] == a {
+		return
+	}
+	c.known[a.NodeID] = a
+	if c.leader == a.NodeID {
+		c.notify()
+	}
+}
+
+// addressOf gives the address of a controller whenever it is asked for.
+func (c *Controllers) addressOf(nodeID int32) func() (string, error) {
+	return func() (string, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		a, ok := c.known[nodeID]
+		if !ok {
+			return "", fmt.Errorf("controller %d: nobody has told its address", nodeID)
+		}
+		return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)), nil
+	}
+}
+
+// note keeps why a controller could not be asked; nil: it answers.
+func (c *Controllers) note(nodeID int32, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, ok := c.known[nodeID]
+	switch {
+	case !ok:
+	case err == nil:
+		delete(c.failures, a.String())
+	default:
+		c.failures[a.String()] = err
+	}
+}
+
+// Trouble says who of the controllers could not be reached the last time, and why; nil: nobody is known to be away.
+func (c *Controllers) Trouble() error {
+	c.mu.Lock()
+	away := len(c.failures) > 0
+	c.mu.Unlock()
+	if !away {
+		return nil
+	}
+	return c.trouble()
+}
+
 // reached forgets why an address could not be asked.
 func (c *Controllers) reached(a Address) {
 	c.mu.Lock()

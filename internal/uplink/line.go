@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/machine"
 	"leat/internal/peer"
 	"leat/internal/security"
 	"leat/internal/wire"
@@ -26,12 +27,22 @@ type Line struct {
 	controllers *Controllers
 	own         trunk
 	forward     trunk
+
+	nodeID int32      // of this node, if it is a controller, too
+	here   Controller // nil: it is none
 }
 
 // NewLine returns the line of a node. Nothing is connected before the first request.
 func NewLine(c *Controllers) *Line {
 	l := &Line{controllers: c}
 	l.own.controllers, l.forward.controllers = c, c
+	return l
+}
+
+// NewLineFrom returns the line of a node that is a controller, too: while it is the active one, requests go to here. Called before the first request.
+func NewLineFrom(c *Controllers, nodeID int32, here Controller) *Line {
+	l := NewLine(c)
+	l.nodeID, l.here = nodeID, here
 	return l
 }
 
@@ -102,13 +113,15 @@ const (
 	keyBrokerRegistration   = 62
 	keyBrokerHeartbeat      = 63
 	keyAllocateProducerIDs  = 67
+	keyRegisterController   = 70
 	keyAssignReplicasToDirs = 73
 )
 
 // ownRequest reports whether a request is not made for a client.
 func ownRequest(key int16) bool {
 	switch key {
-	case keyAlterPartition, keyBrokerRegistration, keyBrokerHeartbeat, keyAllocateProducerIDs, keyAssignReplicasToDirs:
+	case keyAlterPartition, keyBrokerRegistration, keyBrokerHeartbeat, keyAllocateProducerIDs, keyRegisterController,
+		keyAssignReplicasToDirs:
 		return true
 	}
 	return false
@@ -130,8 +143,13 @@ func (l *Line) Do(ctx context.Context, principal security.Principal, request kms
 		if err != nil {
 			return nil, err
 		}
-		response, err := t.ask(ctx, at, message)
-		if err == nil {
+		var response kmsg.Response
+		if l.here != nil && at.NodeID == l.nodeID {
+			var final bool
+			if response, final, err = l.askHere(ctx, principal, request); final {
+				return response, err
+			}
+		} else if response, err = t.ask(ctx, at, message); err == nil {
 			response, err = opened(request, response)
 		}
 		if err == nil && notController(response) {
@@ -149,6 +167,18 @@ func (l *Line) Do(ctx context.Context, principal security.Principal, request kms
 			return nil, fmt.Errorf("%w: %w", err, waited)
 		}
 	}
+}
+
+// askHere asks this node's own controller. That it does not lead any more is what any other could say, too; all else is the last word.
+func (l *Line) askHere(ctx context.Context, principal security.Principal, request kmsg.Request) (response kmsg.Response, final bool, err error) {
+	response, err = l.here.Do(ctx, principal, request)
+	if errors.Is(err, kerr.NotController) {
+		return nil, false, err
+	}
+	if errors.Is(err, machine.ErrUnloaded) { // it may have been done
+		return nil, false, &peer.Error{NodeID: l.nodeID, Doing: "decide", Sent: true, Err: err}
+	}
+	return response, err != nil || !notController(response), err
 }
 
 func (t *trunk) isClosed() bool {
@@ -179,12 +209,14 @@ func notController(response kmsg.Response) bool {
 		code = r.ErrorCode
 	case *kmsg.AssignReplicasToDirsResponse:
 		code = r.ErrorCode
+	case *kmsg.ControllerRegistrationResponse:
+		code = r.ErrorCode
 	}
 	return code == kerr.NotController.Code
 }
 
 // errAnswer is an answer that another try would only bring again.
-var errAnswer = errors.New("answer to a forwarded request")
+var errAnswer = errors.New("answer of the controller")
 
 // envelope wraps a request that is handed on.
 func envelope(ctx context.Context, principal security.Principal, request kmsg.Request) kmsg.Request {
