@@ -65,6 +65,7 @@ func (m *Machine) alterOnePartition(d *decision, at place, r *kmsg.AlterPartitio
 	}
 	if d.end(c) {
 		p = d.partition(at)
+		m.returned(p)
 		if p.Leader != r.BrokerID {
 			// The change ended a reassignment that took the partition away from the one who asks.
 			out.ErrorCode = kerr.NewLeaderElected.Code

@@ -38,12 +38,14 @@ func (t *task) remove(d *decision, at place) {
 	d.end(c)
 }
 
-// fencing fences a broker.
-func (m *Machine) fencing(id int32) *task {
+// fencing fences a broker, and says why.
+func (m *Machine) fencing(was *metadata.Broker, why string) *task {
+	id, led := was.ID, m.index.leading[was.ID]
 	t := m.removal(id, false)
 	t.last = func(_ time.Time, d *decision) any {
-		if b, ok := m.image().Broker(id); ok && !b.Fenced {
+		if b, ok := m.image().Broker(id); ok && b.Epoch == was.Epoch && !b.Fenced {
 			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: id, BrokerEpoch: b.Epoch, Fenced: 1})
+			d.notices = append(d.notices, Notice{What: BrokerFenced, BrokerID: id, BrokerEpoch: b.Epoch, Led: led, Why: why})
 		}
 		return nil
 	}
@@ -56,6 +58,7 @@ func (m *Machine) unfencing(b *metadata.Broker) *task {
 	t.broker, t.coming = b.ID, b.ID
 	t.first = func(d *decision) {
 		d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: -1})
+		d.notices = append(d.notices, Notice{What: BrokerUnfenced, BrokerID: b.ID, BrokerEpoch: b.Epoch, Why: "it has read the metadata log"})
 	}
 	return t
 }
@@ -77,7 +80,9 @@ func (m *Machine) electing() *task {
 func (m *Machine) shuttingDown(b *metadata.Broker, s *session) *task {
 	t := m.removal(b.ID, false)
 	if !b.InControlledShutdown {
+		led := m.index.leading[b.ID]
 		t.first = func(d *decision) {
+			d.notices = append(d.notices, Notice{What: BrokerLeaving, BrokerID: b.ID, BrokerEpoch: b.Epoch, Led: led, Why: "it wants to stop"})
 			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: b.Epoch, InControlledShutdown: 1})
 		}
 	}

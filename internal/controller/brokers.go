@@ -37,6 +37,7 @@ func (m *Machine) registerBroker(now time.Time, r *kmsg.BrokerRegistrationReques
 	}
 	t := newTask()
 	t.broker, t.find = r.BrokerID, func() []place { return nil }
+	led := m.index.leading[r.BrokerID]
 	if again {
 		// One that did not stop cleanly may have lost records that were acknowledged, so its replicas are not eligible to lead.
 		t = m.removal(r.BrokerID, m.elrEnabled() && r.PreviousBrokerEpoch != old.Epoch)
@@ -46,6 +47,9 @@ func (m *Machine) registerBroker(now time.Time, r *kmsg.BrokerRegistrationReques
 		reg.BrokerEpoch, reg.Fenced = m.nextOffset+int64(len(d.records)), true
 		resp.BrokerEpoch = reg.BrokerEpoch
 		d.add(reg)
+		if again && !old.Fenced {
+			d.notices = append(d.notices, Notice{What: BrokerFenced, BrokerID: old.ID, BrokerEpoch: old.Epoch, Led: led, Why: "its process was started anew"})
+		}
 		return resp
 	}
 	return m.run(now, t)
@@ -81,7 +85,7 @@ func (m *Machine) checkRegistration(now time.Time, r *kmsg.BrokerRegistrationReq
 	if r.ClusterID != m.cfg.ClusterID {
 		return refuse(kerr.InconsistentClusterID, "Expected cluster ID %s, but got cluster ID %s", m.cfg.ClusterID, r.ClusterID)
 	}
-	if old, ok := m.image().Broker(r.BrokerID); ok && old.Incarnation != r.IncarnationID && m.sessions.valid(r.BrokerID, now) {
+	if old, ok := m.image().Broker(r.BrokerID); ok && old.Incarnation != r.IncarnationID && m.sessions.valid(r.BrokerID, now) && !m.succeeds(old, r) {
 		return refuse(kerr.DuplicateBrokerRegistration, "Another broker is registered with that broker id.")
 	}
 	if r.IsMigratingZkBroker {
@@ -187,7 +191,7 @@ func (m *Machine) brokerHeartbeat(now time.Time, r *kmsg.BrokerHeartbeatRequest)
 	case was != next && next == unfenced:
 		tasks = append(tasks, m.unfencing(b))
 	case was != next && !b.Fenced:
-		tasks = append(tasks, m.fencing(b.ID))
+		tasks = append(tasks, m.fencing(b, whyFenced(next, r, len(lost))))
 	}
 	if next == shutdownNow {
 		s.heard = false // it takes its leave, so its next incarnation need not wait for the session to run out
@@ -198,6 +202,17 @@ func (m *Machine) brokerHeartbeat(now time.Time, r *kmsg.BrokerHeartbeatRequest)
 		tasks = append(tasks, m.losingDirs(b, lost))
 	}
 	return m.run(now, append(tasks, m.cordoning(b, r, resp))...)
+}
+
+// whyFenced says why a heartbeat fences a broker.
+func whyFenced(next brokerState, r *kmsg.BrokerHeartbeatRequest, lost int) string {
+	switch {
+	case next == shutdownNow:
+		return "it stopped in order"
+	case lost > 0 && !r.WantFence:
+		return "all of its log directories failed"
+	}
+	return "it asked for it"
 }
 
 func stateOf(b *metadata.Broker) brokerState {

@@ -24,6 +24,7 @@ var defaultLimits = limits{records: 10_000, bytes: 6 << 20, atomic: 8<<20 - 64<<
 type decision struct {
 	m       *Machine
 	records []Record
+	notices []Notice
 	bytes   int
 	changed map[place]*metadata.Partition
 

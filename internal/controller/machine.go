@@ -38,6 +38,8 @@ type Event struct {
 	Ticket    machine.Ticket
 	Request   kmsg.Request // CreateTopics, DeleteTopics, CreatePartitions, *AlterConfigs, BrokerRegistration, ...
 	Principal security.Principal
+	// Suspicion, if not nil, is what the event is about instead of Request. The reply is whether the broker is fenced for it.
+	Suspicion *Suspicion
 }
 
 // Record is the machine's record type.
@@ -55,6 +57,8 @@ type Config struct {
 	// Now is when this controller became active: brokers that are not fenced have a whole session from then on to be heard of.
 	Now  time.Time
 	Rand *rand.Rand
+	// Tell, if not nil, is given notices, once what they speak of is committed. It must not wait.
+	Tell func(Notice)
 }
 
 // Machine is the controller's machine.Machine.
@@ -133,22 +137,29 @@ func (m *Machine) Apply(entry machine.Entry[Record]) {
 
 // Handle implements machine.Machine.
 func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
-	m.now, m.stepped, m.finished = now, nil, nil
-	a := m.answer(now, e.Request)
+	slept := m.wake(now)
+	var a answer
+	if e.Suspicion != nil {
+		a = m.suspect(now, e.Suspicion)
+	} else {
+		a = m.answer(now, e.Request)
+	}
 	if a.later != nil {
 		a.later.waiting = append(a.later.waiting, e.Ticket)
-		return machine.Result[Record]{Records: a.records}
+		return machine.Result[Record]{Records: a.records, Effects: effects(append(slept, a.notices...))}
 	}
 	if m.tooLarge(a.records) {
 		a = answer{response: refuse(kerr.PolicyViolation, "Unable to perform excessively large batch operation.")}
 	}
-	return machine.Result[Record]{Records: a.records, Effects: []machine.Effect{machine.Reply{To: e.Ticket, Response: a.response}}}
+	return machine.Result[Record]{Records: a.records,
+		Effects: append(effects(append(slept, a.notices...)), machine.Reply{To: e.Ticket, Response: a.response})}
 }
 
 // answer is a decision about one request: the response, and the records that make it true.
 type answer struct {
 	response any
 	records  []Record
+	notices  []Notice
 	later    *task // not nil: the response comes when this task is done
 }
 

@@ -98,7 +98,7 @@ func (w *world) run() {
 
 func (w *world) step() {
 	id := pick[int32](w, 1, 2, 3, 4)
-	do := pick(w, "create", "create", "grow", "delete", "beat", "beat", "fence", "stop", "restart", "crash", "wait", "alter", "alter",
+	do := pick(w, "create", "create", "grow", "delete", "beat", "beat", "fence", "stop", "restart", "crash", "wait", "sleep", "suspect", "suspect", "alter", "alter",
 		"alter", "alter", "reassign", "reassign", "cancel", "elect", "elect all", "dirs", "lose dir", "unregister", "config", "cordon", "features",
 		"reload", "tick", "refuse")
 	w.note("%s (broker %d)", do, id)
@@ -122,8 +122,12 @@ func (w *world) step() {
 	case "restart", "crash":
 		w.register(id)
 	case "wait":
+		w.wait(time.Duration(pick(w, 1, 5, 10, 400)) * time.Second)
+	case "sleep": // the controller's process stands still: nobody is fenced for that
 		w.now = w.now.Add(time.Duration(pick(w, 1, 5, 10, 400)) * time.Second)
 		w.settle()
+	case "suspect":
+		w.suspect(id)
 	case "alter":
 		w.alter()
 	case "reassign", "cancel":
@@ -194,7 +198,9 @@ func (w *world) refuseTick() {
 			return
 		}
 		for _, e := range res.Effects {
-			delete(w.waiting, e.(machine.Reply).To) // the shell tells them of the refusal
+			if reply, ok := e.(machine.Reply); ok {
+				delete(w.waiting, reply.To) // the shell tells them of the refusal
+			}
 		}
 		w.m.Refused(w.now, res.Records)
 		if !reflect.DeepEqual(before, snapshotOf(w.m.Image())) {
@@ -205,6 +211,25 @@ func (w *world) refuseTick() {
 		}
 		w.now = w.now.Add(2 * time.Second)
 	}
+}
+
+// wait lets time pass for a controller that is awake.
+func (w *world) wait(d time.Duration) {
+	for end := w.now.Add(d); w.now.Before(end); {
+		w.now = end
+		if due := w.m.Due(); !due.IsZero() && due.Before(end) {
+			w.now = due
+		}
+		w.settle()
+	}
+}
+
+// suspect is what the shell finds out, right or wrong.
+func (w *world) suspect(id int32) {
+	s := Suspicion{BrokerID: id, BrokerEpoch: w.brokers[id].epoch, Proof: pick(w, "", "refused")}
+	w.ticket++
+	w.waiting[w.ticket] = true
+	w.take(w.m.Handle(w.now, Event{Ticket: w.ticket, Suspicion: &s}), &kmsg.BrokerHeartbeatRequest{})
 }
 
 // settle ticks until nothing is due.
@@ -243,7 +268,10 @@ func (w *world) take(res machine.Result[Record], request kmsg.Request) (response
 		w.m.Apply(e)
 	}
 	for _, e := range res.Effects {
-		reply := e.(machine.Reply)
+		reply, ok := e.(machine.Reply)
+		if !ok {
+			continue
+		}
 		if !w.waiting[reply.To] {
 			w.failf("ticket %d is answered twice", reply.To)
 		}

@@ -15,6 +15,8 @@ type session struct {
 	// has a deadline, but nobody is refused in its place until it speaks: after a crash of a node that is broker and controller at once, the
 	// new incarnation registers at once instead of after a whole session.
 	heard bool
+	// hungUp tells that the connection closed on which the broker was last heard of.
+	hungUp bool
 	// offset is how far the broker had read the metadata log at its last heartbeat.
 	offset int64
 	// registered is the offset of the broker's newest registration, which it must have read before it may serve.
@@ -56,7 +58,7 @@ func (s *sessions) touch(id int32, now time.Time) *session {
 	if s.of[id] == nil {
 		s.of[id] = &session{offset: -1, leaving: -1}
 	}
-	s.of[id].deadline, s.of[id].heard = now.Add(s.timeout), true
+	s.of[id].deadline, s.of[id].heard, s.of[id].hungUp = now.Add(s.timeout), true, false
 	return s.of[id]
 }
 
@@ -78,17 +80,17 @@ func (s *sessions) due(im *metadata.Image) time.Time {
 }
 
 // expired finds the broker that should be fenced first.
-func (s *sessions) expired(now time.Time, im *metadata.Image) (int32, bool) {
+func (s *sessions) expired(now time.Time, im *metadata.Image) (*metadata.Broker, bool) {
 	first := s.due(im)
 	if first.IsZero() || now.Before(first) {
-		return 0, false
+		return nil, false
 	}
 	for _, b := range im.Brokers() {
 		if ses := s.of[b.ID]; !b.Fenced && ses != nil && ses.deadline.Equal(first) {
-			return b.ID, true
+			return b, true
 		}
 	}
-	return 0, false
+	return nil, false
 }
 
 // lowestActiveOffset is how far the slowest broker that is neither fenced nor leaving has read the log.

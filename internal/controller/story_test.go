@@ -26,7 +26,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output of the stories")
 
 // TestStories runs the scripts in testdata. A line that begins with "> " is a command (commands_test.go), what follows it is what comes of
-// it: "= ..." is the reply, "+ ..." a record. After every command the hard state is rebuilt from the records and compared.
+// it: "= ..." is the reply, "+ ..." a record, "! ..." a notice. After every command the hard state is rebuilt from the records and compared.
 func TestStories(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
 	if len(files) == 0 {
@@ -67,7 +67,7 @@ func values(t testing.TB, extra map[string]string) *config.Values {
 	v, _, err := config.ParseBroker(map[string]string{
 		"node.id": "1", "process.roles": "broker,controller", "controller.quorum.voters": "1@127.0.0.1:9093",
 		"listeners": "PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093", "controller.listener.names": "CONTROLLER",
-		"num.partitions": "2",
+		"num.partitions": "2", "leat.leader.return.ms": "-1",
 	}, extra)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func (s *story) run(text string) string {
 		case strings.HasPrefix(line, "> "):
 			out.WriteString(line + "\n")
 			s.command(&out, strings.TrimPrefix(line, "> "))
-		case strings.HasPrefix(line, "= "), strings.HasPrefix(line, "+ "):
+		case strings.HasPrefix(line, "= "), strings.HasPrefix(line, "+ "), strings.HasPrefix(line, "! "):
 		default:
 			out.WriteString(line + "\n")
 		}
@@ -141,6 +141,16 @@ func (s *story) command(out *strings.Builder, line string) {
 		}
 		s.driver.Entries = append(s.driver.Entries, machine.Entry[Record]{Offset: int64(len(s.driver.Entries)), Record: change})
 		s.driver.Reload()
+	case "suspect": // a connection closed; with a proof: and nobody listens any more
+		id := number(words[1])
+		what := &Suspicion{BrokerID: id, BrokerEpoch: s.epoch(id, nil), Proof: strings.Join(words[2:], " ")}
+		effects = s.driver.Step(s.now, func(t machine.Ticket) Event { return Event{Ticket: t, Suspicion: what} })
+	case "sleep": // the controller's process stands still, and its clock does not
+		d, err := time.ParseDuration(words[1])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.now = s.now.Add(d)
 	case "wait":
 		d, err := time.ParseDuration(words[1])
 		if err != nil {
@@ -160,10 +170,27 @@ func (s *story) command(out *strings.Builder, line string) {
 		fmt.Fprintf(out, "+ %s\n", s.showRecord(e.Record))
 	}
 	for _, e := range effects {
+		if n, ok := e.(Notice); ok {
+			if n.What != BrokerUnfenced { // the record says as much
+				fmt.Fprintf(out, "! %s\n", s.notice(n))
+			}
+			continue
+		}
 		for _, l := range s.reply(e.(machine.Reply).Response) {
 			fmt.Fprintf(out, "= %s\n", l)
 		}
 	}
+}
+
+// notice writes what people are told.
+func (s *story) notice(n Notice) string {
+	switch n.What {
+	case BrokerFenced:
+		return fmt.Sprintf("broker %d fenced, led %d: %s", n.BrokerID, n.Led, n.Why)
+	case BrokerLeaving:
+		return fmt.Sprintf("broker %d leaves, led %d: %s", n.BrokerID, n.Led, n.Why)
+	}
+	return fmt.Sprintf("slept %v", n.Lost)
 }
 
 // showRecord writes a record's type and the fields that are not zero.
