@@ -7,13 +7,14 @@
 #   interop/run.sh leat -client kcat,kafkajs -seed 7
 #   interop/run.sh disk                  kafka-dump-log on leat's files; leat on a directory of Kafka's
 #   interop/run.sh kill [rounds]         kill -9 while producers write, 100 rounds unless told
+#   interop/run.sh faults [rounds] [seed]  three nodes in namespaces, hurt in every way, 50 rounds unless told
 #   interop/run.sh mixed                 a leat broker in a cluster whose controller is Kafka
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|mixed|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|faults|mixed|differential [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -40,6 +41,14 @@ kill)
 	go build -o "$bin/kill" ./interop/kill
 	"$bin/kill" -binary "$leat" "$@"
 	;;
+faults)
+	case ${1:-} in [0-9]*) rounds=$1 && shift && {
+		case ${1:-} in [0-9]*) seed=$1 && shift && set -- -seed "$seed" "$@" ;; esac
+		set -- -rounds "$rounds" "$@"
+	} ;; esac
+	go build -o "$bin/faults" ./interop/faults
+	"$bin/faults" -binary "$leat" "$@"
+	;;
 mixed)
 	interop/setup.sh kafka
 	go build -o "$bin/mixed" ./interop/mixed
@@ -51,7 +60,7 @@ differential)
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, mixed, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, faults, mixed, differential" >&2
 	exit 2
 	;;
 esac
