@@ -151,9 +151,9 @@ func (l *Load) Worst() time.Duration { return time.Duration(l.worst.Swap(0)) }
 // Stop ends the load, once everything that was acknowledged has been read, and tells how many records that were.
 func (l *Load) Stop(ctx context.Context) (int64, error) {
 	l.cancel()
+	l.done.Wait()
 	err := l.client.Flush(ctx)
 	l.client.Close()
-	l.done.Wait()
 	if err == nil {
 		again, stop := context.WithCancel(ctx)
 		l.done.Add(1)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/interop/fleet"
 	"leat/interop/target"
@@ -202,8 +204,17 @@ func (l *led) configure() error {
 	if _, err := l.admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{set("retention.ms", "7777777")}, loaded); err != nil {
 		return err
 	}
-	if answers, err := l.admin.AlterBrokerConfigs(ctx, []kadm.AlterConfig{set("log.cleaner.threads", "2")}, 3); err != nil || answers[0].Err != nil {
-		return fmt.Errorf("broker 3: %w, %+v", err, answers)
+	rq := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	r := kmsg.NewIncrementalAlterConfigsRequestResource()
+	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeBroker, "3"
+	r.Configs = []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "log.cleaner.threads", Value: kmsg.StringPtr("2")}}
+	rq.Resources = append(rq.Resources, r)
+	answer, err := l.admin.Raw.Broker(3).RetriableRequest(ctx, rq)
+	if err != nil {
+		return err
+	}
+	if r := answer.(*kmsg.IncrementalAlterConfigsResponse).Resources[0]; r.ErrorCode != 0 {
+		return fmt.Errorf("set log.cleaner.threads: %w: %s", kerr.ErrorForCode(r.ErrorCode), *r.ErrorMessage)
 	}
 	return awaited(ctx, func() error {
 		topics, err := admin.DescribeTopicConfigs(ctx, loaded)
@@ -270,30 +281,47 @@ func (l *led) many() error {
 	for i := range 2000 {
 		replicas = append(replicas, [][]int32{{2, 3}, {3, 2}}[i%2])
 	}
+	at := time.Now()
 	if err := l.admin.CreateOn(l.ctx, "many", replicas); err != nil {
 		return err
 	}
+	created := time.Since(at)
+	if err := awaited(l.ctx, func() error { return l.copies("many", len(replicas)) }); err != nil {
+		return err
+	}
+	opened := time.Since(at)
 	if err := l.admin.InSync(l.ctx, "many"); err != nil {
 		return err
 	}
+	fmt.Printf("mixed    created in %.1f s, on both disks after %.1f s, in sync after %.1f s\n", created.Seconds(), opened.Seconds(), time.Since(at).Seconds())
 	ctx, cancel := context.WithTimeout(l.ctx, fleet.Patience)
 	defer cancel()
 	if answers, err := l.admin.DeleteTopics(ctx, "many"); err != nil || answers.Error() != nil {
 		return errors.Join(err, answers.Error())
 	}
-	return awaited(ctx, func() error {
-		for _, n := range []*fleet.Node{l.Node(2), l.Node(3)} {
-			for _, dir := range n.LogDirs() {
-				held, err := filepath.Glob(filepath.Join(dir, "many-*"))
-				for _, path := range held {
-					if !strings.HasSuffix(path, "-delete") {
-						return errors.Join(err, fmt.Errorf("%s is still there", path))
-					}
+	return awaited(ctx, func() error { return l.copies("many", 0) })
+}
+
+// copies checks how many partitions of a topic nodes 2 and 3 have on disk.
+func (l *led) copies(topic string, want int) error {
+	for _, n := range []*fleet.Node{l.Node(2), l.Node(3)} {
+		count := 0
+		for _, dir := range n.LogDirs() {
+			held, err := filepath.Glob(filepath.Join(dir, topic+"-*"))
+			if err != nil {
+				return err
+			}
+			for _, path := range held {
+				if !strings.HasSuffix(path, "-delete") {
+					count++
 				}
 			}
 		}
-		return nil
-	})
+		if count != want {
+			return fmt.Errorf("node %d has %d partitions of %s, not %d", n.ID, count, topic, want)
+		}
+	}
+	return nil
 }
 
 func (l *led) late() error {
