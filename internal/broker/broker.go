@@ -57,6 +57,8 @@ type Rooms struct {
 	// MetadataLog is nil if this node does not belong to the quorum.
 	MetadataLog MetadataLog
 	Metrics     *telemetry.Broker
+	// HeardBroker, if not nil, is told of every heartbeat of a broker that the controller accepted, and on which connection it came.
+	HeardBroker func(r *listener.Request, brokerID int32, brokerEpoch int64)
 	// ControllerEndpoints is where this node's controller is reached.
 	ControllerEndpoints func() []metadata.Endpoint
 	Logger              *slog.Logger

@@ -17,7 +17,7 @@ var controllerRoutes = []route{
 	{key: 58, handle: (*Handlers).openEnvelope, waits: true},
 	{key: 59, handle: (*Handlers).fetchSnapshot, waits: true},
 	{key: 62, handle: (*Handlers).fromNode, waits: true},
-	{key: 63, handle: (*Handlers).fromNode, waits: true},
+	{key: 63, handle: (*Handlers).brokerHeartbeat, waits: true},
 	{key: 67, handle: (*Handlers).fromNode, waits: true},
 	{key: 70, handle: (*Handlers).fromNode, waits: true},
 	{key: 73, handle: (*Handlers).fromNode, waits: true},
@@ -38,11 +38,14 @@ func (h *Handlers) listReassignments(c *Call) {
 }
 
 // nodeTimeout bounds how long a node waits for the controller's decision; the node asks again by itself.
-const nodeTimeout = 30 * time.Second
+const (
+	nodeTimeout       = 30 * time.Second
+	nodeTimeoutMillis = int32(nodeTimeout / time.Millisecond)
+)
 
 // fromNode hands on what another node says to the active controller.
 func (h *Handlers) fromNode(c *Call) {
-	if resp := h.askController(c, int32(nodeTimeout/time.Millisecond)); resp != nil {
+	if resp := h.askController(c, nodeTimeoutMillis); resp != nil {
 		c.Respond(resp)
 	}
 }

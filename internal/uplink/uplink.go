@@ -94,9 +94,25 @@ func (u *Uplink) Publish(im *metadata.Image) {
 		u.ready = ready
 		u.notify()
 	}
-	if !ready || u.leaving {
+	if !ready || u.leaving || anyoneLeaves(im) {
 		u.nudge() // what keeps the broker waiting may be what this image brought
 	}
+}
+
+// anyoneLeaves reports whether a broker waits to stop until all others have read that it leads nothing: it should not wait for their next heartbeats.
+func anyoneLeaves(im *metadata.Image) bool {
+	for _, b := range im.Brokers() {
+		if b.InControlledShutdown && !b.Fenced {
+			return true
+		}
+	}
+	return false
+}
+
+// Registered reports whether an image shows this broker as this process registered it, and not as one before it.
+func (u *Uplink) Registered(im *metadata.Image) bool {
+	b, ok := im.Broker(u.cfg.NodeID)
+	return ok && b.Incarnation == u.incarnation
 }
 
 // notify wakes those who wait for a change. Called with mu held.
