@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +20,7 @@ type Fleet struct {
 	Binary   string // leat's program
 	Heap     string // of each Kafka
 	Static   bool   // controllers are named by controller.quorum.voters, and not only as those to ask first
+	Quick    bool   // Kafka's directories are formatted by leat, in no time
 	Settings map[string]string
 	Nodes    []*Node
 }
@@ -145,4 +147,19 @@ func freePorts(count int) ([]string, error) {
 		ports = append(ports, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 	}
 	return ports, nil
+}
+
+// DirectoryID is the id that a controller's metadata directory gets when the first voters are named by id and directory.
+func DirectoryID(id int32) string {
+	var raw [16]byte
+	raw[0], raw[15] = 7, byte(id)
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// Voters are the options of formatting for a node of a quorum whose voters stand in the log; none of those: they stand in its file.
+func Voters(n *Node, voters []string) []string {
+	if len(voters) == 0 || !n.Has("controller") {
+		return nil
+	}
+	return []string{"--initial-controllers", strings.Join(voters, ",")}
 }

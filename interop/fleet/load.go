@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Load writes to a topic with an idempotent producer and acks=all, and reads it with a consumer that checks that each partition's records come whole and
+// Load writes to a topic with an idempotent producer and acks=all, and reads it with a consumer in a group that checks that each partition's records come whole and
 // in order. A record's value is its number in its partition.
 type Load struct {
 	topic      string
@@ -29,6 +29,7 @@ type Load struct {
 	mu    sync.Mutex
 	sent  []int64 // acknowledged, by partition
 	seen  []int64 // consumed
+	last  []int64 // the offset of the last of them
 	fault error
 }
 
@@ -39,14 +40,18 @@ func StartLoad(ctx context.Context, addresses []string, topic string, partitions
 	if err != nil {
 		return nil, err
 	}
-	reader, err := kgo.NewClient(append(slices.Clone(common), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	reader, err := kgo.NewClient(append(slices.Clone(common), kgo.ConsumeTopics(topic), kgo.ConsumerGroup("readers-of-"+topic),
+		kgo.AutoCommitInterval(time.Second), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 	if err != nil {
 		client.Close()
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	l := &Load{topic: topic, partitions: partitions, interval: interval, client: client, reader: reader, cancel: cancel,
-		sent: make([]int64, partitions), seen: make([]int64, partitions)}
+		sent: make([]int64, partitions), seen: make([]int64, partitions), last: make([]int64, partitions)}
+	for p := range l.last {
+		l.last[p] = -1
+	}
 	l.done.Add(2)
 	go l.write(ctx)
 	go l.read(ctx)
@@ -96,6 +101,9 @@ func (l *Load) read(ctx context.Context) {
 		fetches := l.reader.PollFetches(ctx)
 		l.mu.Lock()
 		for _, r := range fetches.Records() {
+			if r.Offset <= l.last[r.Partition] { // read again, behind what the group has committed
+				continue
+			}
 			text, _, _ := strings.Cut(string(r.Value), " ")
 			number, err := strconv.ParseInt(text, 10, 64)
 			if err != nil || number != l.seen[r.Partition] {
@@ -104,6 +112,7 @@ func (l *Load) read(ctx context.Context) {
 				return
 			}
 			l.seen[r.Partition]++
+			l.last[r.Partition] = r.Offset
 		}
 		l.mu.Unlock()
 	}

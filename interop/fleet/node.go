@@ -96,7 +96,7 @@ func (n *Node) Write() error {
 func (n *Node) Format(ctx context.Context, more ...string) error {
 	args := append([]string{"format", "--ignore-formatted", "--cluster-id", ClusterID, "--config", n.Properties()}, more...)
 	cmd := exec.Command(n.fleet.Binary, append([]string{"storage"}, args...)...)
-	if n.Kind == target.Kafka {
+	if n.Kind == target.Kafka && !n.fleet.Quick {
 		var err error
 		if cmd, err = target.Tool("kafka-storage", args...); err != nil {
 			return err
