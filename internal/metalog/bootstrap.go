@@ -29,18 +29,12 @@ func WriteBootstrap(fsys fs.FS, logDir string, voters []record.Record, records [
 }
 
 func formatBootstrap(voters []record.Record, records []metadata.Record, now time.Time) ([]byte, error) {
-	head := []record.Record{{Key: controlKey(record.ControlSnapshotHeader), Value: snapshotHeader(now.UnixMilli())}}
-	head = append(head, voters...)
-	for i := range head {
-		head[i].Offset, head[i].Timestamp = int64(i), now.UnixMilli()
-	}
-	spec := record.NewSpec()
-	spec.Control, spec.LeaderEpoch = true, 0
-	data, err := record.AppendBatch(nil, spec, head)
+	at := Stamp{0, 0, now.UnixMilli()}
+	data, err := appendHead(at, now.UnixMilli(), voters)
 	if err != nil {
 		return nil, err
 	}
-	at := Stamp{int64(len(head)), 0, now.UnixMilli()}
+	at.Offset = int64(1 + len(voters))
 	var enc Encoder
 	if data, err = enc.Batches(data, at, records); err != nil {
 		return nil, err

@@ -73,50 +73,55 @@ func checkpoints(fsys fs.FS, dir string) ([]Checkpoint, error) {
 }
 
 // newestCheckpoint loads the newest checkpoint; without one the image is empty and ends at offset 0.
-func newestCheckpoint(fsys fs.FS, dir string) (*metadata.Image, Checkpoint, error) {
+func newestCheckpoint(fsys fs.FS, dir string) (*metadata.Image, Checkpoint, Voting, error) {
 	all, err := checkpoints(fsys, dir)
 	if err != nil || len(all) == 0 {
-		return metadata.Empty, Checkpoint{}, err
+		return metadata.Empty, Checkpoint{}, Voting{}, err
 	}
 	c := all[len(all)-1]
-	image, err := loadCheckpoint(fsys, filepath.Join(dir, c.name()), c)
-	return image, c, err
+	image, voting, err := loadCheckpoint(fsys, filepath.Join(dir, c.name()), c)
+	return image, c, voting, err
 }
 
 // loadCheckpoint makes the image of a checkpoint file.
-func loadCheckpoint(fsys fs.FS, name string, c Checkpoint) (*metadata.Image, error) {
-	records, timestamp, err := readCheckpoint(fsys, name)
+func loadCheckpoint(fsys fs.FS, name string, c Checkpoint) (*metadata.Image, Voting, error) {
+	read, err := readCheckpoint(fsys, name)
 	if err != nil {
-		return nil, err
+		return nil, Voting{}, err
 	}
 	d := metadata.NewDelta(metadata.Empty)
-	for _, r := range records {
+	for _, r := range read.records {
 		if err := d.Replay(r); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, Voting{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return d.Image(c.End-1, c.Epoch, timestamp), nil
+	return d.Image(c.End-1, c.Epoch, read.timestamp), read.voting, nil
+}
+
+// LoadCheckpoint makes the image of a checkpoint that lies in the directory of the log.
+func (l *Log) LoadCheckpoint(c Checkpoint) (*metadata.Image, error) {
+	image, _, err := loadCheckpoint(l.cfg.FS, filepath.Join(l.path, c.name()), c)
+	return image, err
 }
 
 // ReadBootstrap returns the records that formatting the directory left, nil if there are none.
 func ReadBootstrap(fsys fs.FS, logDir string) ([]metadata.Record, error) {
 	for _, name := range []string{filepath.Join(dirOf(logDir), Checkpoint{}.name()), filepath.Join(logDir, bootstrapFile)} {
-		records, _, err := readCheckpoint(fsys, name)
+		c, err := readCheckpoint(fsys, name)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		return records, err
+		return c.records, err
 	}
 	return nil, nil
 }
 
-// readCheckpoint reads a whole checkpoint file and the time of the last record in it. A file without its footer is not whole.
-func readCheckpoint(fsys fs.FS, name string) ([]metadata.Record, int64, error) {
+// readCheckpoint reads a whole checkpoint file. A file without its footer is not whole.
+func readCheckpoint(fsys fs.FS, name string) (c checkpointReader, err error) {
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
-		return nil, 0, err
+		return c, err
 	}
-	var c checkpointReader
 	for {
 		b, rest, err := record.Split(data)
 		if err == io.EOF {
@@ -129,19 +134,21 @@ func readCheckpoint(fsys fs.FS, name string) ([]metadata.Record, int64, error) {
 			err = c.batch(b)
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("%s: %w: delete it if an older checkpoint and the log after that are there", name, err)
+			return c, fmt.Errorf("%s: %w: delete it if an older checkpoint and the log after that are there", name, err)
 		}
 		data = rest
 	}
 	if !c.footer {
-		return nil, 0, fmt.Errorf("%s: it ends without a footer: delete it if an older checkpoint and the log after that are there", name)
+		return c, fmt.Errorf("%s: it ends without a footer: delete it if an older checkpoint and the log after that are there", name)
 	}
-	return c.records, c.timestamp, nil
+	return c, nil
 }
 
+// checkpointReader is what a checkpoint holds.
 type checkpointReader struct {
 	records   []metadata.Record
-	timestamp int64
+	timestamp int64 // of the last record
+	voting    Voting
 	footer    bool
 }
 
@@ -176,17 +183,17 @@ func (c *checkpointReader) control(b record.Batch) error {
 			c.timestamp = c.timestamp<<8 | int64(x)
 		}
 	}
-	return nil
+	return c.voting.take(b)
 }
 
-// FormatCheckpoint is the content of the checkpoint of an image.
-func FormatCheckpoint(image *metadata.Image, now time.Time) ([]byte, error) {
+// FormatCheckpoint is the content of the checkpoint of an image. The control records that say who votes stand in its head (none: voters are static).
+func FormatCheckpoint(image *metadata.Image, now time.Time, voters ...record.Record) ([]byte, error) {
 	at := Stamp{0, image.Epoch, now.UnixMilli()}
-	data, err := AppendControl(nil, at, record.ControlSnapshotHeader, snapshotHeader(image.Timestamp))
+	data, err := appendHead(at, image.Timestamp, voters)
 	if err != nil {
 		return nil, err
 	}
-	at.Offset++
+	at.Offset += int64(1 + len(voters))
 	var enc Encoder
 	var group []metadata.Record
 	flush := func() error {
@@ -211,17 +218,39 @@ func FormatCheckpoint(image *metadata.Image, now time.Time) ([]byte, error) {
 	return AppendControl(data, at, record.ControlSnapshotFooter, snapshotFooter)
 }
 
+// appendHead begins a checkpoint.
+func appendHead(at Stamp, lastTimestamp int64, voters []record.Record) ([]byte, error) {
+	head := append([]record.Record{{Key: controlKey(record.ControlSnapshotHeader), Value: snapshotHeader(lastTimestamp)}}, voters...)
+	for i := range head {
+		head[i].Offset, head[i].Timestamp = int64(i), at.Timestamp
+	}
+	spec := record.NewSpec()
+	spec.Control, spec.LeaderEpoch = true, at.Epoch
+	return record.AppendBatch(nil, spec, head)
+}
+
 // Snapshot writes a checkpoint in the background, and then drops what it makes superfluous.
-func (l *Log) Snapshot(image *metadata.Image) {
+func (l *Log) Snapshot(image *metadata.Image) { l.SnapshotOf(image, nil, nil) }
+
+// SnapshotOf is Snapshot for a log of which this node is a voter: voters returns the control records for the head of the checkpoint, and written is
+// told of the file.
+func (l *Log) SnapshotOf(image *metadata.Image, voters func() ([]record.Record, error), written func(Checkpoint)) {
 	l.background.Go(func() {
-		if err := l.writeCheckpoint(image); err != nil {
+		if err := l.writeCheckpoint(image, voters, written); err != nil {
 			l.cfg.Logger.Error("metadata checkpoint not written, the log is kept instead", "dir", l.path, "offset", image.Offset+1, "err", err)
 		}
 	})
 }
 
-func (l *Log) writeCheckpoint(image *metadata.Image) error {
-	data, err := FormatCheckpoint(image, time.Now())
+func (l *Log) writeCheckpoint(image *metadata.Image, voters func() ([]record.Record, error), written func(Checkpoint)) error {
+	var head []record.Record
+	var err error
+	if voters != nil {
+		if head, err = voters(); err != nil {
+			return err
+		}
+	}
+	data, err := FormatCheckpoint(image, time.Now(), head...)
 	if err != nil {
 		return err
 	}
@@ -230,6 +259,9 @@ func (l *Log) writeCheckpoint(image *metadata.Image) error {
 		return err
 	}
 	l.cfg.Logger.Info("metadata checkpoint written", "offset", c.End, "leader_epoch", c.Epoch, "bytes", len(data))
+	if written != nil {
+		written(c)
+	}
 	return l.retain(time.Now())
 }
 

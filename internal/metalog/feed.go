@@ -33,6 +33,7 @@ type Feed struct {
 	// What follows belongs to the publishing goroutine.
 	delta       *metadata.Delta // begun and not published: it ends inside a transaction
 	subscribers []func(*metadata.Image, *metadata.Delta)
+	behind      int64 // the offset behind the last batch that was taken in
 	sinceBytes  int64 // written since the last checkpoint
 	since       time.Time
 
@@ -40,14 +41,17 @@ type Feed struct {
 	queue     []Batch
 	joining   []func(*metadata.Image, *metadata.Delta)
 	published int64 // the offset behind the newest image
+	taken     int64 // the offset behind the last batch that was taken in
+	open      bool  // what was taken in ends inside a transaction
+	wanted    bool  // a checkpoint is to be written whatever the settings say
 	changed   chan struct{}
 }
 
 // NewFeed returns a feed that goes on from what was found. snapshot is called when it is time for a checkpoint.
 func NewFeed(from *Found, settings Settings, snapshot func(*metadata.Image)) *Feed {
 	f := &Feed{settings: settings.WithDefaults(), snapshot: snapshot, since: from.SnapshotAt, sinceBytes: from.SinceBytes,
-		published: from.Image.Offset + 1,
-		wake:      make(chan struct{}, 1), quit: make(chan struct{}), changed: make(chan struct{})}
+		published: from.Image.Offset + 1, taken: max(from.next, from.Image.Offset+1), open: from.Open,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), changed: make(chan struct{})}
 	f.image.Store(from.Image)
 	if from.Open {
 		f.delta = from.pending.delta
@@ -57,16 +61,6 @@ func NewFeed(from *Found, settings Settings, snapshot func(*metadata.Image)) *Fe
 
 // Newest is the newest image.
 func (f *Feed) Newest() *metadata.Image { return f.image.Load() }
-
-// TakeFirst takes in what Open wrote, before anybody subscribed.
-func (f *Feed) TakeFirst(batches []Batch) error {
-	f.queue = batches
-	image, _, _, err := f.next()
-	if err == nil {
-		f.published = image.Offset + 1
-	}
-	return err
-}
 
 // Add queues committed batches.
 func (f *Feed) Add(batches []Batch) {
@@ -151,7 +145,7 @@ func (f *Feed) next() (image *metadata.Image, delta *metadata.Delta, fresh bool,
 		return f.Newest(), nil, false, nil
 	}
 	if whole := batches[0].replace; whole != nil {
-		f.delta, f.sinceBytes = nil, 0
+		f.delta, f.sinceBytes, f.behind = nil, 0, whole.Offset+1
 		f.image.Store(whole)
 		return whole, nil, true, nil
 	}
@@ -167,6 +161,7 @@ func (f *Feed) next() (image *metadata.Image, delta *metadata.Delta, fresh bool,
 			}
 		}
 	}
+	f.behind = batches[len(batches)-1].LastOffset + 1
 	if d.InTransaction() {
 		f.delta = d
 		return f.Newest(), nil, false, nil
@@ -195,35 +190,62 @@ func (f *Feed) take() []Batch {
 func (f *Feed) announce(published int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.published = published
+	f.published, f.taken, f.open = published, max(f.taken, f.behind), f.delta != nil
 	close(f.changed)
 	f.changed = make(chan struct{})
 }
 
 // Await waits until everything below the offset was published, the feed ends or ctx does.
 func (f *Feed) Await(ctx context.Context, offset int64) {
+	f.await(ctx, func() bool { return f.published >= offset })
+}
+
+// AwaitTaken waits until everything below the offset was taken in. open tells that this ends inside a transaction, and ok is false if the feed or ctx
+// ended before.
+func (f *Feed) AwaitTaken(ctx context.Context, offset int64) (open, ok bool) {
+	ok = f.await(ctx, func() bool {
+		open = f.open
+		return f.taken >= offset
+	})
+	return open, ok
+}
+
+// await waits until something is so; reached is called under mu.
+func (f *Feed) await(ctx context.Context, reached func() bool) bool {
 	for {
 		f.mu.Lock()
-		published, changed := f.published, f.changed
+		done, changed := reached(), f.changed
 		f.mu.Unlock()
-		if published >= offset {
-			return
+		if done {
+			return true
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return
+			return false
 		case <-f.quit:
-			return
+			return false
 		}
 	}
+}
+
+// Checkpoint begins a checkpoint of the newest image now, or once no transaction is open.
+func (f *Feed) Checkpoint() {
+	f.mu.Lock()
+	f.wanted = true
+	f.mu.Unlock()
+	f.poke()
 }
 
 // maybeSnapshot begins a checkpoint when enough was written since the last, or it is old and anything was.
 func (f *Feed) maybeSnapshot(image *metadata.Image) {
 	s := f.settings
 	old := s.SnapshotInterval > 0 && time.Since(f.since) >= s.SnapshotInterval
-	if f.delta != nil || f.sinceBytes == 0 || f.sinceBytes < s.SnapshotBytes && !old {
+	f.mu.Lock()
+	wanted := f.wanted && f.delta == nil && image.Offset >= 0
+	f.wanted = f.wanted && !wanted
+	f.mu.Unlock()
+	if !wanted && (f.delta != nil || f.sinceBytes == 0 || f.sinceBytes < s.SnapshotBytes && !old) {
 		return
 	}
 	f.sinceBytes, f.since = 0, time.Now()

@@ -60,7 +60,7 @@ func (in *Incoming) Install() (*metadata.Image, error) {
 	if err := errors.Join(in.file.Sync(), in.file.Close()); err != nil {
 		return nil, errors.Join(err, fsys.Remove(in.name))
 	}
-	image, err := loadCheckpoint(fsys, in.name, in.id)
+	image, _, err := loadCheckpoint(fsys, in.name, in.id)
 	if err != nil {
 		return nil, errors.Join(err, fsys.Remove(in.name))
 	}

@@ -70,6 +70,8 @@ type Found struct {
 	SinceBytes int64 // of the log after the checkpoint, as far as it was replayed
 	// Open is true when what was replayed ends inside a metadata transaction. Image is the one before it.
 	Open bool
+	// Voting is what the checkpoint and what was replayed say about who votes.
+	Voting Voting
 
 	next    int64 // to be replayed
 	pending replay
@@ -99,7 +101,7 @@ func Open(ctx context.Context, cfg Config) (*Log, *Found, error) {
 		return nil, nil, err
 	}
 	var at Checkpoint
-	if f.Image, at, err = newestCheckpoint(cfg.FS, l.path); err != nil {
+	if f.Image, at, f.Voting, err = newestCheckpoint(cfg.FS, l.path); err != nil {
 		return nil, nil, err
 	}
 	f.SnapshotAt, f.next = time.Now(), at.End

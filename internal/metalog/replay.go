@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"leat/internal/metadata"
 	"leat/internal/record"
@@ -12,7 +13,7 @@ import (
 
 // Replay takes in what the log holds up to an offset, all of which must be committed.
 func (l *Log) Replay(ctx context.Context, f *Found, end int64) error {
-	r := replay{delta: f.pending.delta, last: f.Image.Offset, epoch: f.Image.Epoch, timestamp: f.Image.Timestamp}
+	r := replay{voting: &f.Voting, delta: f.pending.delta, last: f.Image.Offset, epoch: f.Image.Epoch, timestamp: f.Image.Timestamp}
 	if r.delta == nil {
 		r.delta = metadata.NewDelta(f.Image)
 	}
@@ -46,18 +47,26 @@ func (f *Found) Restart(image *metadata.Image) {
 	f.Image, f.next, f.SinceBytes, f.Open, f.pending = image, image.Offset+1, 0, false, replay{}
 }
 
-// AbortOpen gives up the transaction in which the replay ended.
-func (f *Found) AbortOpen() error {
-	r := f.pending
-	if err := r.delta.Replay(&metadata.AbortTransactionRecord{}); err != nil {
+// Reload begins anew if a checkpoint has come that ends behind what was found, and replays what the log holds up to an offset.
+func (l *Log) Reload(ctx context.Context, f *Found, end int64) error {
+	c, ok, err := l.NewestCheckpoint()
+	if err != nil {
 		return err
 	}
-	f.Image, f.Open, f.pending = r.delta.Image(r.last, r.epoch, r.timestamp), false, replay{}
-	return nil
+	if ok && c.End > f.next {
+		image, voting, err := loadCheckpoint(l.cfg.FS, filepath.Join(l.path, c.name()), c)
+		if err != nil {
+			return err
+		}
+		f.Restart(image)
+		f.Voting = voting
+	}
+	return l.Replay(ctx, f, end)
 }
 
 // replay collects the records of the log.
 type replay struct {
+	voting    *Voting
 	delta     *metadata.Delta
 	last      int64
 	epoch     int32
@@ -101,6 +110,26 @@ func (l *Log) Committed(offset, end int64) ([]Batch, int64, error) {
 	return out, next, err
 }
 
+// Decode reads the records of whole batches that were appended as one, as one Batch.
+func Decode(data []byte) (Batch, error) {
+	out := Batch{Bytes: len(data)}
+	for len(data) > 0 {
+		b, rest, err := record.Split(data)
+		if err == nil {
+			err = eachRecord(b, 0, func(m metadata.Record) error {
+				out.Records = append(out.Records, m)
+				return nil
+			})
+		}
+		if err != nil {
+			return out, fmt.Errorf("committed batch: %w", err)
+		}
+		out.LastOffset, out.Epoch, out.Timestamp = b.LastOffset(), b.LeaderEpoch(), b.MaxTimestamp()
+		data = rest
+	}
+	return out, nil
+}
+
 // batches replays whole batches below end from the offset on, and returns the offset after the last.
 func (r *replay) batches(data []byte, offset, end int64) (int64, error) {
 	return eachBatch(data, offset, end, func(b record.Batch) error { return r.batch(b, offset) })
@@ -131,6 +160,11 @@ func eachBatch(data []byte, offset, end int64, fn func(record.Batch) error) (int
 }
 
 func (r *replay) batch(b record.Batch, from int64) error {
+	if b.Control() {
+		if err := r.voting.take(b); err != nil {
+			return fmt.Errorf("metadata log at offset %d: %w", b.BaseOffset(), err)
+		}
+	}
 	if err := eachRecord(b, from, r.delta.Replay); err != nil {
 		return err
 	}

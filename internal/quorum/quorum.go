@@ -1,15 +1,20 @@
-// Package quorum keeps the metadata log, __cluster_metadata-0: it writes what the active controller decides, says when it is
-// committed, and hands every committed change of the cluster's image to the rooms of this node. It runs the controller's machine on
+// Package quorum keeps the metadata log, __cluster_metadata-0: it agrees with the other controllers on what the active one decides, says when it
+// is committed, and hands every committed change of the cluster's image to the rooms of this node. It runs the controller's machine on
 // the node that leads, but does not know what the machine decides.
 //
-// It is not the log on disk (package storage) and not the meaning of records (package metadata).
+// It is not the agreement (package voter and what lies below), not the log on disk (package storage) and not the meaning of records (package
+// metadata).
 //
-// Terms. A record is committed when a majority of the voters has it on disk; today a quorum has one voter, this node, so it is
-// committed when it is synced here. The epoch is the leader epoch of the batches: it rises with every leadership. A checkpoint
+// Terms. A record is committed when a majority of the voters has it on disk. The epoch is the leader epoch of the batches: it rises with every
+// leadership. A reign is the time for which this node leads: it begins when everything before it is committed and applied here. A checkpoint
 // is a snapshot of the image in a file.
 //
+// Order of work. Open replays the log, lets the voter put log, journal and checkpoints in agreement, and starts it; the only voter leads before Open
+// returns, others whenever they are elected. Close ends the machine, the voter, the feed and the log, in this order.
+//
 // Invariants. Subscribers see images in the order of the log, each once, from one goroutine, and never one that is not committed or that
-// ends inside a metadata transaction. A checkpoint holds committed records only. Locks do not nest and are not held over file operations.
+// ends inside a metadata transaction. A checkpoint holds committed records only. A machine appends only in the reign that it was made for. Locks
+// do not nest, but that a reign's is held over an append; none is held over file operations.
 package quorum
 
 import (
@@ -18,6 +23,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -27,6 +33,8 @@ import (
 	"leat/internal/machine"
 	"leat/internal/metadata"
 	"leat/internal/metalog"
+	"leat/internal/quorum/consensus"
+	"leat/internal/quorum/voter"
 	"leat/internal/record"
 	"leat/internal/security"
 	"leat/internal/storage"
@@ -92,135 +100,146 @@ type Leader interface {
 
 // Quorum is this node's part of the controller quorum.
 type Quorum struct {
-	cfg    Config
-	log    *metalog.Log
-	epoch  int32
-	writer *writer
-	feed   *metalog.Feed
+	cfg   Config
+	log   *metalog.Log
+	voter *voter.Voter
+	feed  *metalog.Feed
+	fed   atomic.Int64 // everything below was handed to the feed
 
-	observers observers
+	mu      sync.Mutex // guards what follows
+	view    view
+	reign   *reign        // nil while this node does not lead
+	changed chan struct{} // closed, and made anew, when one of the two above changes or a machine is started
+	opened  bool
+	closed  bool
+	failure error
 
-	mu     sync.Mutex
-	leader Leader // changes when the machine is lost
-	closed bool
-
-	background sync.WaitGroup // a machine being started
-	failOnce   sync.Once
+	background sync.WaitGroup // machines being started
 	closeOnce  sync.Once
 	closeErr   error
 }
 
-// Open loads the newest checkpoint and the log after it, becomes leader at a new epoch, writes the first records of a new cluster, and
-// starts the controller's machine.
+// Open loads the newest checkpoint and the log after it, and takes part in the quorum. It does not wait for others: only one that is alone leads when
+// Open returns.
 func Open(ctx context.Context, cfg Config) (*Quorum, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	q := &Quorum{cfg: cfg}
+	q := &Quorum{cfg: cfg, changed: make(chan struct{})}
 	var found *metalog.Found
 	var err error
 	q.log, found, err = metalog.Open(ctx, metalog.Config{FS: cfg.FS, Dir: cfg.Dir, Settings: cfg.Log, Logger: cfg.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("open metadata log: %w", err)
 	}
-	if err := q.lead(ctx, found); err != nil {
+	if err := q.join(ctx, found); err != nil {
 		_ = q.log.Close() // the first error says more
+		return nil, fmt.Errorf("open metadata log: %w", err)
+	}
+	if err := q.start(ctx, found); err != nil {
+		_ = q.Close() // likewise
 		return nil, fmt.Errorf("open metadata log: %w", err)
 	}
 	return q, nil
 }
 
-// lead makes this node the leader: epoch, leader change, first records, machine.
-//
-// With one voter, everything that the log holds is committed. If it ends inside a metadata transaction, the first record to be written aborts it, or
-// what follows would become part of it.
-func (q *Quorum) lead(ctx context.Context, s *metalog.Found) error {
-	end := q.log.Offsets().LogEnd
-	q.log.SetHighWatermark(end)
-	if err := q.log.Replay(ctx, s, end); err != nil {
+// join replays the log and opens the voter. The replay comes first, so that nothing is written beside a log that this build cannot read.
+func (q *Quorum) join(ctx context.Context, found *metalog.Found) error {
+	if err := q.log.Replay(ctx, found, q.log.Offsets().LogEnd); err != nil {
 		return err
 	}
-	open := s.Open
-	if open {
-		if err := s.AbortOpen(); err != nil {
-			return err
-		}
-	}
-	q.epoch = s.Epoch + 1
-	if err := s.State.Save(q.cfg.FS, q.log.Path(), q.cfg.NodeID, q.epoch); err != nil {
+	begin, err := q.beginning(found)
+	if err != nil {
 		return err
 	}
-	now := time.Now()
-	q.writer = newWriter(q.log, q.epoch, s.Image.Feature(metadata.FeatureMetadataVersion))
-	if err := q.writer.leaderChange(now, q.cfg.NodeID); err != nil {
+	q.voter, err = voter.Open(ctx, voter.Config{
+		FS: q.cfg.FS, Path: q.log.Path(), Log: q.log.Log, Self: consensus.Replica{ID: q.cfg.NodeID, DirID: q.cfg.DirID}, ClusterID: q.cfg.ClusterID,
+		Begin: begin, Transport: carrier{q.cfg.Transport}, Listener: listener{q}, ElectionTimeout: q.cfg.ElectionTimeout, Logger: q.cfg.Logger})
+	if err != nil {
 		return err
 	}
-	if open {
-		if err := q.writer.abort(now); err != nil {
-			return err
-		}
-	}
-	if s.Image.Feature(metadata.FeatureMetadataVersion) == 0 {
-		formatted, err := metalog.ReadBootstrap(q.cfg.FS, q.cfg.Dir)
-		if err != nil {
-			return err
-		}
-		if _, _, err := q.writer.Append(now, q.cfg.Bootstrap(formatted), nil); err != nil {
-			return err
-		}
-	}
-	if err := q.writer.sync(); err != nil {
+	if err := q.log.Reload(ctx, found, q.log.Offsets().LogEnd); err != nil {
+		_ = q.voter.Close() // it has not begun
 		return err
 	}
-	q.feed = metalog.NewFeed(s, q.cfg.Log, q.log.Snapshot)
-	if err := q.feed.TakeFirst(q.writer.takeCommitted()); err != nil {
-		return err
-	}
-	q.writer.start(q.feed.Add, q.fail)
-	q.feed.Start(q.fail)
-	q.startLeader(now)
-	if q.cfg.Register != nil {
-		q.active().Submit(security.Anonymous, q.cfg.Register, q.registered)
-	}
-	q.cfg.Logger.Info("controller became active", "node", q.cfg.NodeID, "leader_epoch", q.epoch, "offset", q.log.Offsets().LogEnd)
 	return nil
 }
 
-func (q *Quorum) registered(_ any, err error) {
-	if err != nil && !errors.Is(err, machine.ErrUnloaded) {
-		q.cfg.Logger.Warn("controller could not register itself", "node", q.cfg.NodeID, "err", err)
+// start takes part, and waits until this node leads if nobody else could.
+func (q *Quorum) start(ctx context.Context, found *metalog.Found) error {
+	q.fed.Store(q.log.Offsets().LogEnd)
+	q.feed = metalog.NewFeed(found, q.cfg.Log, q.snapshot)
+	q.feed.Start(q.fail)
+	status := q.voter.Status(time.Now())
+	q.view.epoch = status.Epoch
+	q.warnOfOtherVoters(status.Members)
+	q.tellMembers(status.Members)
+	alone := q.voter.Alone()
+	q.voter.Start()
+	for {
+		q.mu.Lock()
+		ready, changed, failure := !alone || q.reign != nil && q.reign.machine != nil, q.changed, q.failure
+		q.opened = ready && failure == nil
+		q.mu.Unlock()
+		if failure != nil || ready {
+			return failure
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+}
+
+// announce wakes those who wait for a change. mu is held.
+func (q *Quorum) announce() {
+	close(q.changed)
+	q.changed = make(chan struct{})
 }
 
 // fail reports, once, that the log cannot go on.
 func (q *Quorum) fail(err error) {
-	q.failOnce.Do(func() {
-		q.cfg.Logger.Error("metadata log failed, this controller stops", "dir", q.log.Path(), "err", err)
-		if q.cfg.Failed != nil {
-			go q.cfg.Failed(err) // not from here: it may close the quorum, which waits for its goroutines
-		}
-	})
+	q.mu.Lock()
+	first, opened := q.failure == nil, q.opened
+	if first {
+		q.failure = err
+		q.announce()
+	}
+	q.mu.Unlock()
+	if !first || !opened {
+		return
+	}
+	q.cfg.Logger.Error("metadata log failed, this controller stops", "dir", q.log.Path(), "err", err)
+	if q.cfg.Failed != nil {
+		go q.cfg.Failed(err) // not from here: it may close the quorum, which waits for its goroutines
+	}
 }
 
-// Do hands a request to the active controller and waits for its reply, and until this node has taken in the image that the reply speaks
+// Do hands a request to the machine if this node leads, and waits for its reply, and until this node has taken in the image that the reply speaks
 // of, so that who created a topic finds it. It must not be called by a subscriber.
+//
+// If this node does not lead, the error wraps kerr.NotController, and nothing was done. If it ceases to lead before the reply, the error
+// wraps kerr.RequestTimedOut: nobody knows what became of the request.
 func (q *Quorum) Do(ctx context.Context, principal security.Principal, request kmsg.Request) (kmsg.Response, error) {
 	type outcome struct {
 		response any
 		err      error
 	}
+	leader, err := q.active()
+	if err != nil {
+		return nil, err
+	}
 	done := make(chan outcome, 1)
-	q.active().Submit(principal, request, func(response any, err error) { done <- outcome{response, err} })
+	leader.Submit(principal, request, func(response any, err error) { done <- outcome{response, err} })
 	var o outcome
 	select {
 	case o = <-done:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if fault := (*machine.Fault)(nil); errors.As(o.err, &fault) {
-		return nil, fmt.Errorf("%w: %w", kerr.UnknownServerError, o.err)
-	} else if o.err != nil {
-		return nil, o.err
+	if o.err != nil {
+		return nil, explain(request, o.err)
 	}
 	response, ok := o.response.(kmsg.Response)
 	if refused, is := o.response.(error); is {
@@ -229,13 +248,25 @@ func (q *Quorum) Do(ctx context.Context, principal security.Principal, request k
 		return nil, fmt.Errorf("controller refused request %T: %v", request, o.response)
 	}
 	if _, heartbeat := request.(*kmsg.BrokerHeartbeatRequest); !heartbeat {
-		q.feed.Await(ctx, q.writer.committedOffset())
+		q.feed.Await(ctx, q.fed.Load())
 	}
 	return response, nil
 }
 
-// Subscribe calls fn with the newest image and a nil delta, then with every image after it and the delta that led there. fn is called from
-// one goroutine for all subscribers, in the order of their subscriptions; while it runs, no newer image is published.
+// explain is the error for the caller of a request that got no answer.
+func explain(request kmsg.Request, err error) error {
+	fault := (*machine.Fault)(nil)
+	switch {
+	case errors.As(err, &fault):
+		return fmt.Errorf("%w: %w", kerr.UnknownServerError, err)
+	case over(err), errors.Is(err, machine.ErrUnloaded):
+		return fmt.Errorf("controller ended with request %T under way: %w: %w", request, kerr.RequestTimedOut, err)
+	}
+	return err
+}
+
+// Subscribe calls fn with the newest image and a nil delta, then with every image after it and the delta that led there, which is nil if the image came as
+// a whole. fn is called from one goroutine for all subscribers, in the order of their subscriptions; while it runs, no newer image is published.
 func (q *Quorum) Subscribe(fn func(*metadata.Image, *metadata.Delta)) { q.feed.Subscribe(fn) }
 
 // Image returns the newest published image.
@@ -244,14 +275,20 @@ func (q *Quorum) Image() *metadata.Image { return q.feed.Newest() }
 // Log is the metadata log, for Fetch on the controller listener. Its high watermark is the committed offset.
 func (q *Quorum) Log() *storage.Log { return q.log.Log }
 
-// Close stops the machine, publishes what is committed, and closes the log cleanly.
+// Close stops the machine, takes no part any more, publishes what is committed, and closes the log cleanly.
 func (q *Quorum) Close() error {
 	q.closeOnce.Do(func() {
-		q.stopLeader()
-		q.writer.close()
+		q.mu.Lock()
+		q.closed = true
+		r := q.reign
+		q.mu.Unlock()
+		if r != nil {
+			q.end(r.epoch)
+		}
+		err := q.voter.Close()
 		q.feed.Close()
 		q.background.Wait()
-		q.closeErr = q.log.Close()
+		q.closeErr = errors.Join(err, q.log.Close())
 	})
 	return q.closeErr
 }

@@ -84,21 +84,22 @@ func (q *Quorum) Fetch(ctx context.Context, rq *kmsg.FetchRequest) *kmsg.FetchRe
 		return resp
 	}
 	part := kmsg.NewFetchResponseTopicPartition()
-	part.CurrentLeader.LeaderID, part.CurrentLeader.LeaderEpoch = q.cfg.NodeID, q.epoch
 	part.RecordBatches = []byte{}
-	switch code := q.epochCode(ask.CurrentLeaderEpoch); {
-	case code != 0:
-		part.ErrorCode = code
-	default:
+	r := q.serving(ctx, ask.CurrentLeaderEpoch, time.Duration(max(rq.MaxWaitMillis, 0))*time.Millisecond)
+	if part.ErrorCode = r.epochCode(ask.CurrentLeaderEpoch); part.ErrorCode == 0 {
 		replica := rq.ReplicaID
 		if rq.Version >= 15 {
 			replica = rq.ReplicaState.ID
 		}
-		q.observers.note(replica, ask.ReplicaDirectoryID, ask.FetchOffset, q.log.Offsets().LogEnd, time.Now())
+		r.observers.note(replica, ask.ReplicaDirectoryID, ask.FetchOffset, q.log.Offsets().LogEnd, time.Now())
 		if q.position(ask, &part) {
-			q.serve(ctx, rq, ask, &part)
+			q.serve(ctx, r, rq, ask, &part)
+		}
+		if r.ctx.Err() != nil { // what was read is committed, but the follower has to find the next leader
+			part.ErrorCode, part.RecordBatches = kerr.NotLeaderForPartition.Code, []byte{}
 		}
 	}
+	part.CurrentLeader.LeaderID, part.CurrentLeader.LeaderEpoch, _ = q.Active()
 	topic := kmsg.NewFetchResponseTopic()
 	topic.Topic, topic.TopicID = Partition.Topic, TopicID
 	topic.Partitions = append(topic.Partitions, part)
@@ -117,12 +118,40 @@ func metadataPart(rq *kmsg.FetchRequest) *kmsg.FetchRequestTopicPartition {
 	return &rq.Topics[0].Partitions[0]
 }
 
+// serving is the reign of this node, nil if it does not lead. If it was only just elected it is waited for: before it has applied what earlier leaders
+// committed, followers may be further than its log.
+func (q *Quorum) serving(ctx context.Context, epoch int32, wait time.Duration) *reign {
+	var timeout <-chan time.Time
+	for {
+		q.mu.Lock()
+		r, v, changed, closed := q.reign, q.view, q.changed, q.closed || q.failure != nil
+		q.mu.Unlock()
+		if r != nil || closed || !v.known || v.leader != q.cfg.NodeID || epoch != v.epoch {
+			return r
+		}
+		if timeout == nil {
+			timer := time.NewTimer(wait)
+			defer timer.Stop()
+			timeout = timer.C
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
 // epochCode compares the epoch that a follower knows with that of this leader.
-func (q *Quorum) epochCode(epoch int32) int16 {
+func (r *reign) epochCode(epoch int32) int16 {
 	switch {
-	case epoch < q.epoch:
+	case r == nil:
+		return kerr.NotLeaderForPartition.Code
+	case epoch < r.epoch:
 		return kerr.FencedLeaderEpoch.Code
-	case epoch > q.epoch:
+	case epoch > r.epoch:
 		return kerr.UnknownLeaderEpoch.Code
 	}
 	return 0
@@ -170,10 +199,12 @@ func (q *Quorum) toCheckpoint(part *kmsg.FetchResponseTopicPartition) {
 }
 
 // serve reads committed records. Without any it waits, unless the follower does not know yet how much is committed.
-func (q *Quorum) serve(ctx context.Context, rq *kmsg.FetchRequest, ask *kmsg.FetchRequestTopicPartition, part *kmsg.FetchResponseTopicPartition) {
+func (q *Quorum) serve(ctx context.Context, r *reign, rq *kmsg.FetchRequest, ask *kmsg.FetchRequestTopicPartition, part *kmsg.FetchResponseTopicPartition) {
 	if q.log.Offsets().HighWatermark <= min(ask.FetchOffset, ask.HighWatermark) {
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(max(rq.MaxWaitMillis, 0))*time.Millisecond)
+		stop := context.AfterFunc(r.ctx, cancel)
 		q.log.AwaitCommit(ctx, ask.FetchOffset)
+		stop()
 		cancel()
 	}
 	o := q.log.Offsets()
@@ -198,7 +229,8 @@ func (q *Quorum) serve(ctx context.Context, rq *kmsg.FetchRequest, ask *kmsg.Fet
 	}
 }
 
-// FetchSnapshot answers with a piece of a checkpoint (KIP-630).
+// FetchSnapshot answers with a piece of a checkpoint (KIP-630). Followers without a vote get it from the leader only; other controllers, which were
+// told of it by a leader, also from one that has ceased to lead since.
 func (q *Quorum) FetchSnapshot(rq *kmsg.FetchSnapshotRequest) *kmsg.FetchSnapshotResponse {
 	resp := kmsg.NewPtrFetchSnapshotResponse()
 	resp.Version = rq.Version
@@ -209,11 +241,11 @@ func (q *Quorum) FetchSnapshot(rq *kmsg.FetchSnapshotRequest) *kmsg.FetchSnapsho
 	ask := &rq.Topics[0].Partitions[0]
 	part := kmsg.NewFetchSnapshotResponseTopicPartition()
 	part.Partition, part.Bytes = ask.Partition, []byte{}
-	part.CurrentLeader.LeaderID, part.CurrentLeader.LeaderEpoch = q.cfg.NodeID, q.epoch
+	part.CurrentLeader.LeaderID, part.CurrentLeader.LeaderEpoch, _ = q.Active()
 	part.SnapshotID.EndOffset, part.SnapshotID.Epoch = ask.SnapshotID.EndOffset, ask.SnapshotID.Epoch
 	if ask.Partition != Partition.Partition {
 		part.ErrorCode = kerr.UnknownTopicOrPartition.Code
-	} else if part.ErrorCode = q.epochCode(ask.CurrentLeaderEpoch); part.ErrorCode == 0 {
+	} else if part.ErrorCode = q.snapshotCode(rq.ReplicaID, ask.CurrentLeaderEpoch); part.ErrorCode == 0 {
 		q.readSnapshot(ask, int(min(max(rq.MaxBytes, 1), maxServed)), &part)
 	}
 	topic := kmsg.NewFetchSnapshotResponseTopic()
@@ -221,6 +253,18 @@ func (q *Quorum) FetchSnapshot(rq *kmsg.FetchSnapshotRequest) *kmsg.FetchSnapsho
 	topic.Partitions = append(topic.Partitions, part)
 	resp.Topics = append(resp.Topics, topic)
 	return resp
+}
+
+func (q *Quorum) snapshotCode(replica, epoch int32) int16 {
+	for _, m := range q.members().List {
+		if m.ID == replica {
+			return 0
+		}
+	}
+	q.mu.Lock()
+	r := q.reign
+	q.mu.Unlock()
+	return r.epochCode(epoch)
 }
 
 func (q *Quorum) readSnapshot(ask *kmsg.FetchSnapshotRequestTopicPartition, limit int, part *kmsg.FetchSnapshotResponseTopicPartition) {

@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"leat/internal/record"
@@ -76,4 +77,48 @@ func votersRecord(m Members) record.Record {
 
 func appendFlexible(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s)+1)), s...)
+}
+
+// ReadVoters reads the value of a voters record.
+func ReadVoters(value []byte) (Members, error) {
+	r := reader{b: value}
+	if version := r.u16(); r.err == nil && version != 0 {
+		r.err = fmt.Errorf("version %d: %w", version, ErrNewer)
+	}
+	m := Members{KRaftVersion: 1}
+	for range r.flexibleCount(maxMembers) {
+		v := Member{Replica: Replica{ID: int32(r.u32())}}
+		copy(v.DirID[:], r.take(len(v.DirID)))
+		for range r.flexibleCount(maxEndpoints) {
+			v.Endpoints = append(v.Endpoints, Endpoint{Name: r.flexibleText(), Host: r.flexibleText(), Port: r.u16()})
+			r.noTags()
+		}
+		v.MinKRaft, v.MaxKRaft = int16(r.u16()), int16(r.u16())
+		r.noTags()
+		r.noTags()
+		m = m.with(v)
+	}
+	if r.noTags(); r.err != nil {
+		return Members{}, fmt.Errorf("voters record: %w", r.err)
+	}
+	return m, nil
+}
+
+// flexibleCount reads a length that counts one more than there is.
+func (r *reader) flexibleCount(most int) int { return max(r.count(most+1)-1, 0) }
+
+func (r *reader) flexibleText() string {
+	n := r.flexibleCount(maxText)
+	if r.err != nil || n == 0 {
+		return ""
+	}
+	return string(r.take(n))
+}
+
+// noTags passes over the tagged fields at the end of a struct, of which none is known.
+func (r *reader) noTags() {
+	for range r.count(maxEndpoints) {
+		r.count(1<<31 - 1) // the tag
+		r.take(r.count(maxText))
+	}
 }

@@ -61,6 +61,9 @@ func (j *Journal) load(data []byte) (consensus.State, error) {
 	if err != nil {
 		return s, err
 	}
+	if static := (Owner{j.owner.ClusterID, consensus.Replica{ID: j.owner.Replica.ID}}); owner == static {
+		j.owner = static // where voters are static, directories do not count
+	}
 	if owner != j.owner {
 		return s, fmt.Errorf("it belongs to controller %s of cluster %s, this is controller %s of cluster %s",
 			owner.Replica, owner.ClusterID, j.owner.Replica, j.owner.ClusterID)
@@ -157,6 +160,9 @@ func (j *Journal) cut() error {
 	}
 	return j.file.Sync()
 }
+
+// Owner is whose journal it is: without a directory if it began where voters are static.
+func (j *Journal) Owner() Owner { return j.owner }
 
 // Size is how long the file is.
 func (j *Journal) Size() int64 { return j.size }

@@ -87,6 +87,9 @@ func (d *disk) begin(owner journal.Owner, begin Beginning) (consensus.State, err
 			return s, fmt.Errorf("%s holds records up to offset %d, and this controller is not told who votes: set controller.quorum.voters, or empty the directory", d.path, end)
 		}
 	} else {
+		if begin.Members.KRaftVersion == 0 {
+			owner.Replica.DirID = record.UUID{}
+		}
 		epoch := max(d.log.LatestEpoch(), 0)
 		if newest.Offset == end {
 			epoch = max(epoch, newest.Epoch)

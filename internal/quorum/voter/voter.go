@@ -18,9 +18,9 @@ import (
 // Config is what Open needs.
 type Config struct {
 	FS        fs.FS
-	Path      string       // of the metadata log's directory
-	Log       *storage.Log // open; nobody else appends to it
-	Self      consensus.Replica
+	Path      string            // of the metadata log's directory
+	Log       *storage.Log      // open; nobody else appends to it
+	Self      consensus.Replica // with its directory, which does not count where voters are static
 	ClusterID record.UUID
 	Begin     Beginning // used where there is no journal yet
 	Transport Transport
@@ -130,6 +130,7 @@ func Open(ctx context.Context, cfg Config) (*Voter, error) {
 		disk: disk{fsys: cfg.FS, path: cfg.Path, log: cfg.Log, logger: cfg.Logger}}
 	s, err := v.disk.open(ctx, journal.Owner{ClusterID: cfg.ClusterID, Replica: cfg.Self}, cfg.Begin)
 	if err == nil {
+		v.cfg.Self = v.disk.journal.Owner().Replica
 		v.node, err = consensus.New(v.nodeConfig(), s, time.Now())
 	}
 	if err == nil {
@@ -362,6 +363,13 @@ func (v *Voter) Status(now time.Time) Status {
 	s := Status{Members: v.node.Members(), Followers: v.node.Followers(now)}
 	s.Leader, s.Epoch, s.Known = v.node.Leader()
 	return s
+}
+
+// Alone tells whether this is the only voter, which leads whenever it runs.
+func (v *Voter) Alone() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.node.Alone()
 }
 
 // Resign hands the leadership over and waits until it is, or ctx ends.
