@@ -39,7 +39,7 @@ type part struct {
 	before   []int32
 	replicas []int32
 	dirs     []int8 // for each of replicas the directory it lies in or is reckoned to go to, -1: not known
-	last     int // number of the last step that changed it, 0 if none did
+	last     int    // number of the last step that changed it, 0 if none did
 	why      Why
 }
 
@@ -232,7 +232,7 @@ func (b *board) touch(p *part, why Why) {
 	p.last = b.seq
 }
 
-func unmoved(p *Partition) bool { return !p.Moving }
+func unmoved(p *Partition) bool   { return !p.Moving }
 func unsettled(p *Partition) bool { return !p.Moving && !p.Settled }
 
 // byBytes lists for each broker its replicas of some partitions, small ones first. Equal ones stay in the order of partition numbers, so that what

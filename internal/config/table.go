@@ -16,7 +16,7 @@ var tables = [...]*table{
 	Broker: newTable(
 		brokerNodeKeys, brokerNetworkKeys, brokerTopicKeys, brokerLogKeys, brokerLogCleanerKeys, brokerReplicationKeys, brokerGroupKeys,
 		brokerGroupConsumerKeys, brokerGroupShareKeys, brokerGroupStreamsKeys, brokerTransactionKeys, brokerRemoteKeys, brokerSASLKeys,
-		brokerOAuthKeys, brokerSSLKeys, brokerSecurityKeys, brokerObserveKeys, brokerThrottleKeys, leatKeys,
+		brokerOAuthKeys, brokerSSLKeys, brokerSecurityKeys, brokerObserveKeys, brokerThrottleKeys, leatKeys, balanceKeys,
 	),
 	Topic:         newTable(topicKeys),
 	Group:         newTable(groupKeys),

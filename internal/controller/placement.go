@@ -3,6 +3,8 @@ package controller
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -11,12 +13,13 @@ import (
 )
 
 // place chooses the replicas of n new partitions. Each partition begins one rack and one broker after the one before, so that leaders
-// spread over brokers and replicas over racks; fenced brokers come last and never first. Where the first one begins is random.
+// spread over brokers and replicas over racks; brokers that are drained come after the others, and fenced ones last. Neither comes first
+// while there are others. Where the first one begins is random.
 func (m *Machine) place(n, factor int) ([][]int32, *refusal) {
 	racks := m.racks()
 	usable, active := 0, 0
 	for _, r := range racks {
-		usable, active = usable+len(r.active)+len(r.fenced), active+len(r.active)
+		usable, active = usable+len(r.active)+len(r.draining)+len(r.fenced), active+len(r.active)+len(r.draining)
 	}
 	if active == 0 {
 		return nil, refuse(kerr.InvalidReplicationFactor, "All brokers are currently fenced, or have all their log directories cordoned.")
@@ -27,6 +30,7 @@ func (m *Machine) place(n, factor int) ([][]int32, *refusal) {
 	}
 	for _, r := range racks {
 		m.rotate(r.active)
+		m.rotate(r.draining)
 		m.rotate(r.fenced)
 	}
 	start := m.cfg.Rand.Intn(len(racks))
@@ -38,11 +42,12 @@ func (m *Machine) place(n, factor int) ([][]int32, *refusal) {
 }
 
 // rack is the brokers of one rack that may take replicas.
-type rack struct{ active, fenced []int32 }
+type rack struct{ active, draining, fenced []int32 }
 
 // racks lists the racks by name with their brokers by id. Brokers without a rack share one.
 func (m *Machine) racks() []*rack {
 	byName := map[string]*rack{}
+	draining := strings.FieldsFunc(m.image().Config(metadata.BrokerResource, "")["leat.balance.drain"], func(r rune) bool { return r == ',' || r == ' ' })
 	for _, b := range m.image().Brokers() {
 		if len(b.Dirs) > 0 && len(b.CordonedDirs) >= len(b.Dirs) {
 			continue
@@ -52,10 +57,13 @@ func (m *Machine) racks() []*rack {
 			r = &rack{}
 			byName[b.Rack] = r
 		}
-		if b.Active() {
-			r.active = append(r.active, b.ID)
-		} else {
+		switch {
+		case !b.Active():
 			r.fenced = append(r.fenced, b.ID)
+		case slices.Contains(draining, strconv.Itoa(int(b.ID))):
+			r.draining = append(r.draining, b.ID)
+		default:
+			r.active = append(r.active, b.ID)
 		}
 	}
 	var out []*rack
@@ -72,11 +80,13 @@ func (m *Machine) rotate(ids []int32) {
 	}
 }
 
-// stripe picks the replicas of one partition: active brokers rack by rack from the first rack on, then fenced ones likewise.
+// stripe picks the replicas of one partition: active brokers rack by rack from the first rack on, then those that are drained and fenced
+// ones likewise.
 func stripe(racks []*rack, first, turn, factor int) []int32 {
 	chosen := make([]int32, 0, factor)
 	for _, list := range []func(*rack) []int32{
 		func(r *rack) []int32 { return r.active },
+		func(r *rack) []int32 { return r.draining },
 		func(r *rack) []int32 { return r.fenced },
 	} {
 		// Round k takes the k-th broker of each rack, counted from where this partition's turn is.

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ type Check struct {
 type HTTPConfig struct {
 	Live, Ready []Check
 	Metrics     *Source
+	Balance     func() any // what is moved between brokers, and why nothing is
 	Logger      *slog.Logger
 }
 
@@ -37,6 +39,7 @@ var Endpoints = []Endpoint{
 	{"/livez", "200 while the process works, else 503; the text says of each check whether it is well and why not."},
 	{"/readyz", "200 while clients can be served, else 503; the text is like that of /livez."},
 	{"/metrics", "Metrics in Prometheus' text format."},
+	{"/balance", "On the node whose controller is active: which replicas are being moved between brokers, and why not more are (JSON)."},
 	{"/debug/pprof/", "Profiles of the Go runtime: heap, goroutine, profile (processor time), trace and others; waiting (block, mutex) is recorded while it is asked for with ?seconds=N."},
 }
 
@@ -80,6 +83,9 @@ func Handler(cfg HTTPConfig) http.Handler {
 	mux.HandleFunc("GET /livez", health(cfg.Live))
 	mux.HandleFunc("GET /readyz", health(cfg.Ready))
 	mux.Handle("GET /metrics", metrics(cfg.Metrics))
+	if cfg.Balance != nil {
+		mux.HandleFunc("GET /balance", asJSON(cfg.Balance))
+	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -110,6 +116,17 @@ func health(checks []Check) http.HandlerFunc {
 		w.Header().Set("Cache-Control", "no-store")
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(text.String())) // a client that went away needs no answer
+	}
+}
+
+// asJSON answers with a value.
+func asJSON(value func() any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		out := json.NewEncoder(w)
+		out.SetIndent("", "  ")
+		_ = out.Encode(value()) // a client that went away needs no answer
 	}
 }
 
