@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -174,21 +173,6 @@ func (n *node) logSize() int64 {
 		return 0
 	}
 	return info.Size()
-}
-
-// awaitLog waits until the process prints one of some texts.
-func (n *node) awaitLog(ctx context.Context, behind int64, patience time.Duration, texts ...string) error {
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		said := strings.ToLower(n.logged(behind))
-		for _, text := range texts {
-			if strings.Contains(said, strings.ToLower(text)) {
-				return nil
-			}
-		}
-		if time.Now().After(end) || ctx.Err() != nil {
-			return fmt.Errorf("node %d does not say %q within %s; it said:\n%s", n.id, texts, patience, tail(said, 25))
-		}
-	}
 }
 
 func tail(text string, lines int) string {
