@@ -26,6 +26,8 @@ func (c *cluster) patient(name string) []kgo.Opt {
 		kgo.RequestRetries(1 << 30),
 		kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.UnknownTopicRetries(-1),
+		// A node that is killed while it answers the first request of a connection does not speak another protocol.
+		kgo.AlwaysRetryEOF(),
 	}
 	f, err := os.OpenFile(filepath.Join(c.dir, "client-"+name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -58,8 +60,6 @@ func newProducer(c *cluster, l *ledger, rng *rand.Rand, name, topic string, part
 		return nil, err
 	}
 	p := &producer{name: name, ledger: l, client: client, rng: rng, topic: topic, parts: parts}
-	// A client whose very first request for a producer id is cut off takes the broker for one that wants to be spoken to in another
-	// way, and gives up.
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	p.produce()

@@ -26,7 +26,8 @@ type ledger struct {
 	mu     sync.Mutex
 	places map[stream][]int64 // by number: the acknowledged offset
 	acked  int
-	failed error
+	failed error // the first record that was given up
+	gaveUp int
 }
 
 func newLedger() *ledger { return &ledger{places: map[stream][]int64{}} }
@@ -60,7 +61,11 @@ func (l *ledger) ack(value string, offset int64, err error) {
 	defer l.mu.Unlock()
 	s, number, bad := read(value)
 	if bad != nil || err != nil {
-		l.failed = errors.Join(l.failed, fmt.Errorf("producer %s gave up record %d of partition %d: %w", s.producer, number, s.partition, errors.Join(bad, err)))
+		l.gaveUp++
+		if l.failed != nil {
+			return
+		}
+		l.failed = fmt.Errorf("producer %s gave up record %d of partition %d: %w", s.producer, number, s.partition, errors.Join(bad, err))
 		return
 	}
 	if offset < 0 {
@@ -70,11 +75,14 @@ func (l *ledger) ack(value string, offset int64, err error) {
 	l.acked++
 }
 
-// trouble is the first record that a producer gave up.
+// trouble tells of records that producers gave up.
 func (l *ledger) trouble() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.failed
+	if l.failed == nil {
+		return nil
+	}
+	return fmt.Errorf("%w (the first of %d)", l.failed, l.gaveUp)
 }
 
 func (l *ledger) count() int {

@@ -177,13 +177,22 @@ func (p *proxy) forward(in net.Conn) {
 	p.wait(from, p.node)
 	out, err := net.DialTimeout("tcp", p.behind, time.Second)
 	if err != nil {
+		reset(in)
 		return
 	}
 	defer out.Close()
+	defer reset(in) // a node that was killed leaves no orderly end
 	done := make(chan struct{}, 2)
 	go p.pump(out, in, from, p.node, done)
 	go p.pump(in, out, p.node, from, done)
 	<-done
+}
+
+// reset has the other end see that nobody is there, and not that somebody hung up.
+func reset(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // it may be closed
+	}
 }
 
 func (p *proxy) pump(to io.Writer, from io.Reader, sender, receiver int, done chan<- struct{}) {
