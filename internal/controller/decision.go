@@ -22,11 +22,12 @@ var defaultLimits = limits{records: 10_000, bytes: 6 << 20, atomic: 8<<20 - 64<<
 // decision gathers the records of one decision and shows partitions as they leave them, so that one that is changed twice is changed from
 // what the first change made of it.
 type decision struct {
-	m       *Machine
-	records []Record
-	notices []Notice
-	bytes   int
-	changed map[place]*metadata.Partition
+	m                 *Machine
+	records           []Record
+	notices           []Notice
+	unclean, eligible int // leaders elected that may lack records, and that were eligible without being in sync
+	bytes             int
+	changed           map[place]*metadata.Partition
 
 	going  int32 // a broker that counts as gone already; nobody: none
 	coming int32 // a broker that counts as active already; nobody: none
@@ -109,6 +110,7 @@ func (d *decision) end(c *partitionChange) bool {
 		d.changed = map[place]*metadata.Partition{}
 	}
 	d.changed[c.at] = next
+	d.unclean, d.eligible = d.unclean+c.tookUnclean, d.eligible+c.tookEligible
 	d.add(r)
 	return true
 }

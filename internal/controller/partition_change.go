@@ -47,6 +47,8 @@ type partitionChange struct {
 	defaultDir func(int32) record.UUID
 
 	elr []int32
+
+	tookUnclean, tookEligible int // 1 if the leader that build elected may lack records, or was eligible
 }
 
 // build works the change out: the record, nil if nothing changes.
@@ -114,9 +116,11 @@ func (c *partitionChange) lead(r *metadata.PartitionChangeRecord) (clean bool) {
 	r.Leader = leader
 	switch {
 	case !clean:
+		c.tookUnclean = 1
 		c.isr = []int32{leader}
 		c.recovering = true
 	case slices.Contains(c.elr, leader):
+		c.tookEligible = 1
 		c.isr = []int32{leader}
 		c.elr = slices.DeleteFunc(c.elr, func(id int32) bool { return id == leader })
 	}

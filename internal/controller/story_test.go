@@ -190,6 +190,9 @@ func (s *story) notice(n Notice) string {
 	case BrokerLeaving:
 		return fmt.Sprintf("broker %d leaves, led %d: %s", n.BrokerID, n.Led, n.Why)
 	}
+	if n.What == LeadersElected {
+		return fmt.Sprintf("leaders elected: unclean %d, eligible %d", n.Unclean, n.Eligible)
+	}
 	return fmt.Sprintf("slept %v", n.Lost)
 }
 

@@ -71,6 +71,9 @@ type Notice struct {
 	Led         int // partitions that it led before
 	Why         string
 	Lost        time.Duration // of ControllerSlept
+	Expired     bool          // of BrokerFenced: its session ended
+	// Unclean and Eligible count the leaders of LeadersElected that may lack records, and those that were eligible without being in sync.
+	Unclean, Eligible int
 }
 
 // Occurrence is what a Notice is about.
@@ -82,7 +85,16 @@ const (
 	BrokerUnfenced
 	BrokerLeaving
 	ControllerSlept
+	LeadersElected
 )
+
+// told is what people should know of a decision.
+func (d *decision) told() []Notice {
+	if d.unclean+d.eligible == 0 {
+		return d.notices
+	}
+	return append(d.notices, Notice{What: LeadersElected, BrokerID: nobody, BrokerEpoch: -1, Unclean: d.unclean, Eligible: d.eligible})
+}
 
 // effects are notices as effects.
 func effects(notices []Notice) []machine.Effect {

@@ -80,7 +80,7 @@ func (m *Machine) run(now time.Time, tasks ...*task) answer {
 		}
 		response = r
 	}
-	a := answer{response: response, records: d.records, notices: d.notices}
+	a := answer{response: response, records: d.records, notices: d.told()}
 	if last := tasks[len(tasks)-1]; len(m.tasks) > 0 && m.tasks[len(m.tasks)-1] == last {
 		a.response, a.later = nil, last
 	}
@@ -111,7 +111,7 @@ func (m *Machine) leaving(broker int32) bool {
 func (m *Machine) goOn(now time.Time) machine.Result[Record] {
 	t, d := m.tasks[0], m.decide()
 	response, done := m.step(now, d, t)
-	res := machine.Result[Record]{Records: d.records, Effects: effects(d.notices)}
+	res := machine.Result[Record]{Records: d.records, Effects: effects(d.told())}
 	if !done {
 		return res
 	}

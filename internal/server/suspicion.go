@@ -309,6 +309,7 @@ func addressesOf(b *metadata.Broker) []string {
 
 // tell writes what the controller decided about a broker into the log.
 func (n *node) tell(notice controller.Notice) {
+	n.counts.count(notice)
 	about := []any{"node", notice.BrokerID, "broker_epoch", notice.BrokerEpoch, "leading", notice.Led, "reason", notice.Why}
 	switch notice.What {
 	case controller.BrokerFenced:
@@ -317,6 +318,12 @@ func (n *node) tell(notice controller.Notice) {
 		n.Logger.Info("broker unfenced", about...)
 	case controller.BrokerLeaving:
 		n.Logger.Info("broker leaves, its partitions get other leaders", about...)
+	case controller.LeadersElected:
+		level := slog.LevelInfo
+		if notice.Unclean > 0 {
+			level = slog.LevelWarn // records may be lost
+		}
+		n.Logger.Log(context.Background(), level, "leaders elected that were not in sync", "unclean", notice.Unclean, "eligible", notice.Eligible)
 	case controller.ControllerSlept:
 		n.Logger.Warn("controller stood still", "duration", notice.Lost, "reason", notice.Why)
 	default:

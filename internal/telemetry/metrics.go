@@ -1,5 +1,7 @@
 package telemetry
 
+import "slices"
+
 // Kind is the type of a metric in Prometheus' text format.
 type Kind string
 
@@ -98,6 +100,16 @@ var nodeGauges = []struct {
 	{&Metric{"kafka_server_replicamanager_atminisrpartitioncount", Gauge, nil,
 		"Partitions led by this node with just min.insync.replicas in-sync replicas."}, func(s *NodeStats) int { return s.AtMinISR }},
 	{&Metric{"kafka_server_replicamanager_offlinereplicacount", Gauge, nil, "Replicas of this node on failed directories."}, func(s *NodeStats) int { return s.OfflineReplicas }},
+	{&Metric{"kafka_server_replicamanager_isrshrinks_total", Counter, nil, "Times that this node as leader had a replica taken out of an in-sync set."}, func(s *NodeStats) int { return s.Shrinks }},
+	{&Metric{"kafka_server_replicamanager_isrexpands_total", Counter, nil, "Times that this node as leader had a replica taken into an in-sync set."}, func(s *NodeStats) int { return s.Expands }},
+	{&Metric{"kafka_server_replicamanager_failedisrupdates_total", Counter, nil, "Changes of in-sync sets that the controller refused."}, func(s *NodeStats) int { return s.FailedISRUpdates }},
+	{&Metric{"kafka_server_replicafetchermanager_maxlag", Gauge, nil,
+		"The most records that a partition followed here lacks of what its leader has committed."}, func(s *NodeStats) int { return s.MaxLag }},
+	{&Metric{"kafka_server_replicafetchermanager_minfetchrate", Gauge, nil, "Requests a second of the slowest fetcher of this node."}, func(s *NodeStats) int { return s.MinFetchRate }},
+	{&Metric{"kafka_server_replicafetchermanager_failedpartitionscount", Gauge, nil,
+		"Partitions followed here that could not be copied several times in a row."}, func(s *NodeStats) int { return s.FailedPartitions }},
+	{&Metric{"kafka_server_brokertopicmetrics_replicationbytesin_total", Counter, nil, "Bytes of batches that this node copied from leaders."}, func(s *NodeStats) int { return s.BytesIn }},
+	{&Metric{"kafka_server_brokertopicmetrics_replicationbytesout_total", Counter, nil, "Bytes of batches that this node sent to followers."}, func(s *NodeStats) int { return s.BytesOut }},
 	{&Metric{"kafka_server_replicamanager_produceridcount", Gauge, nil, "Producers that the logs of this node remember."}, func(s *NodeStats) int { return s.Producers }},
 	{&Metric{"kafka_log_logmanager_offlinelogdirectorycount", Gauge, nil, "Data directories that failed."}, func(s *NodeStats) int { return s.OfflineDirs }},
 	{&Metric{"kafka_controller_kafkacontroller_activecontrollercount", Gauge, nil, "1 on the active controller, else 0."}, func(s *NodeStats) int { return s.ActiveController }},
@@ -111,7 +123,7 @@ var nodeGauges = []struct {
 // Metrics lists the rows of everything but the Go runtime's and the process's own metrics, in the order of /metrics.
 func Metrics() []Metric {
 	var all []Metric
-	for _, g := range nodeGauges {
+	for _, g := range slices.Concat(nodeGauges, controllerGauges) {
 		all = append(all, *g.Metric)
 	}
 	all = append(all, storageRows()...)

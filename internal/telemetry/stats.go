@@ -7,8 +7,11 @@ type NodeStats struct {
 	BrokerState                                                               int
 	Partitions, Leaders, UnderReplicated, UnderMinISR, AtMinISR               int
 	OfflineReplicas, OfflineDirs, Producers                                   int
+	BytesIn, BytesOut, Shrinks, Expands, FailedISRUpdates, MaxLag             int // of replication
+	MinFetchRate, FailedPartitions                                            int
 	ActiveController                                                          int
 	Topics, GlobalPartitions, OfflinePartitions, ActiveBrokers, FencedBrokers int
+	Controller                                                                ControllerStats
 }
 
 // Partition is what is shown of one partition on this node.

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bufio"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -32,7 +33,7 @@ func (s *Source) WriteTo(out io.Writer, now time.Time) error {
 	w := &writer{out: bufio.NewWriterSize(out, 64<<10)}
 	if s.Node != nil {
 		stats := s.Node()
-		for _, g := range nodeGauges {
+		for _, g := range slices.Concat(nodeGauges, controllerGauges) {
 			w.family(g.Metric)
 			w.value(g.Name, int64(g.value(&stats)))
 		}
