@@ -18,7 +18,6 @@ type Agreement interface {
 
 // Identity is who this controller is, for others that look for their cluster.
 type Identity struct {
-	NodeID    int32
 	DirID     record.UUID
 	ClusterID string // "": it is fresh
 	Voters    []wire.IdentityVoter
@@ -58,7 +57,7 @@ func (h *Handlers) identity(c *Call) {
 	resp := &wire.IdentityResponse{NodeID: h.NodeID, ClusterID: h.ClusterID}
 	if h.Identity != nil {
 		who := h.Identity()
-		resp.DirID, resp.Voters = who.DirID, who.Voters
+		resp.DirID, resp.ClusterID, resp.Voters = who.DirID, who.ClusterID, who.Voters
 	}
 	c.Respond(resp)
 }

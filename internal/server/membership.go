@@ -4,9 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"leat/internal/metadata"
 	"leat/internal/quorum"
 	"leat/internal/record"
+	"leat/internal/security"
 	"leat/internal/uplink"
 )
 
@@ -27,17 +30,46 @@ func (n *node) openUplink() {
 		Logger:              n.Logger,
 	})
 	n.onClose("uplink", func() error { n.uplink.Close(); return nil })
+	n.placements = newPlacements(placementsConfig{
+		NodeID: n.id, Epoch: n.uplink.Epoch, Logger: n.Logger,
+		Where: func(tp record.TopicPartition) (record.UUID, bool) {
+			l, ok := n.store.Log(tp)
+			if !ok {
+				return record.UUID{}, false
+			}
+			return l.Dir(), true
+		},
+		Ask: func(ctx context.Context, rq kmsg.Request) (kmsg.Response, error) { return n.controller().Do(ctx, security.Anonymous, rq) },
+	})
+	n.onClose("placements", func() error { n.placements.Close(); return nil })
 }
 
-// leave hands leadership over before anything is closed. That it did not work is told and no reason not to stop.
+// leave hands leadership over before anything is closed: of partitions first, which the controllers decide about, and then that of the
+// controllers. That it did not work is told and no reason not to stop.
 func (n *node) leave() error {
 	n.ops.state.Store(stateShuttingDown)
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
 	defer cancel()
-	if err := n.uplink.Leave(ctx); err != nil {
-		n.Logger.Warn("shutting down without handing leadership over", "err", err)
+	if n.uplink != nil {
+		if err := n.uplink.Leave(ctx); err != nil {
+			n.Logger.Warn("shutting down without handing leadership over", "err", err)
+		}
+	}
+	if n.quorum != nil {
+		n.quorum.Resign(ctx)
 	}
 	return nil
+}
+
+// openRegistration has this controller registered with the active one.
+func (n *node) openRegistration() {
+	if n.quorum == nil {
+		return
+	}
+	n.registration = uplink.RegisterController(uplink.RegistrationConfig{
+		NodeID: n.id, Endpoints: n.controllerEndpoints(), Controller: n.controller(), Logger: n.Logger,
+	})
+	n.onClose("registration", func() error { n.registration.Close(); return nil })
 }
 
 // dirState selects log directories.
@@ -75,17 +107,42 @@ func (n *node) publish(im *metadata.Image, delta *metadata.Delta) {
 	if delta == nil || brokerConfigChanged(delta) {
 		n.settings.publish(im)
 	}
+	if n.quorum != nil {
+		n.knowControllers(im)
+		n.registration.Publish(im)
+		n.suspicion.publish(im)
+	}
+	if n.uplink != nil {
+		n.publishReplicas(im, delta)
+	}
+	n.images.publish(im)
+	if n.uplink != nil {
+		n.uplink.Publish(im)
+	}
+}
+
+// publishReplicas hands an image to the rooms that hold partitions, from the first on that shows this broker as it is registered now.
+//
+// What images before that say of this broker is about the process before it. If the power was lost, its logs were longer: to lead by such an image
+// is to lead in sync with replicas that have records which this one lost, and what they have would be cut off.
+func (n *node) publishReplicas(im *metadata.Image, delta *metadata.Delta) {
+	if !n.joined {
+		if !n.uplink.Registered(im) {
+			return
+		}
+		n.joined, delta = true, nil
+	}
 	if err := n.replicas.Publish(im, delta); err != nil {
+		n.counts.metadataErrors.Add(1)
 		n.Logger.Error("replicas could not follow the metadata", "offset", im.Offset, "err", err)
 	}
+	n.placements.publish(im, delta)
 	n.groups.Publish(im, delta)
 	if delta != nil {
 		for _, t := range delta.DeletedTopics() {
 			n.ops.metrics.Forget(t.Name)
 		}
 	}
-	n.images.publish(im)
-	n.uplink.Publish(im)
 }
 
 func brokerConfigChanged(delta *metadata.Delta) bool {

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"leat/internal/broker"
 	"leat/internal/config"
 	"leat/internal/coordinator"
 	"leat/internal/coordinator/group"
 	"leat/internal/fs/sealed"
+	"leat/internal/listener"
 	"leat/internal/metadata"
 	"leat/internal/quorum"
 	"leat/internal/record"
@@ -31,19 +31,31 @@ type node struct {
 	bound     []bound
 	endpoints []metadata.Endpoint
 
-	settings *settingsFeed
-	images   *imageFeed
-	sealed   *sealed.FS
-	store    *storage.Store
-	replicas *replication.Node
-	failing  atomic.Pointer[replication.Node] // replicas once they are there, for who tells of failed directories
-	groups   *coordinator.Groups
-	quorum   *quorum.Quorum // nil if this node is no controller
-	remote   *remote        // what a node that is no controller has instead
-	uplink   *uplink.Uplink
-	ops      *operations
-	failed   chan error // why the node must stop by itself; holds one
-	handlers *broker.Handlers
+	settings     *settingsFeed
+	images       *imageFeed
+	sealed       *sealed.FS
+	store        *storage.Store
+	replicas     *replication.Node                // nil, as groups, if this node is no broker
+	failing      atomic.Pointer[replication.Node] // replicas once they are there, for who tells of failed directories
+	groups       *coordinator.Groups
+	quorum       *quorum.Quorum                // nil if this node is no controller
+	voting       atomic.Pointer[quorum.Quorum] // quorum once it is there, for frames and suspicions
+	voice        *voice                        // what a controller has of the others
+	suspicion    *suspicion                    // of brokers; nil if this node is no controller
+	counts       controllerCounts
+	formed       []quorum.Member      // voters that this node agreed on with others when it was fresh
+	remote       *remote              // what a node that is no controller has instead
+	uplink       *uplink.Uplink       // nil if this node is no broker
+	placements   *placements          // likewise
+	registration *uplink.Registration // of this controller; nil if it is none
+	joined       bool                 // an image showed this broker's registration; belongs to publish
+	ops          *operations
+	failed       chan error                       // why the node must stop by itself; holds one
+	handle       atomic.Pointer[listener.Handler] // of requests; another while this node looks for its cluster
+	shared       *listener.Shared
+	serving      map[audience]bool
+	dirToBe      record.UUID // of a fresh controller's metadata log
+	identified   atomic.Bool // the cluster's id is on disk
 
 	closers []closer
 }
@@ -116,8 +128,9 @@ func (n *node) openReplicas() {
 		Leading: func(tp record.TopicPartition, leaderEpoch int32, leading bool) {
 			n.groups.Leading(tp, leaderEpoch, leading)
 		},
-		Cluster: n.cluster(),
-		Logger:  n.Logger,
+		RackAware: n.Values.String("replica.selector.class") == config.RackAwareSelector,
+		Cluster:   n.cluster(),
+		Logger:    n.Logger,
 	})
 	n.onClose("replicas", func() error { n.replicas.Close(); return nil })
 	n.groups = coordinator.New(coordinator.Config{
@@ -150,6 +163,7 @@ func (n *node) openStore(ctx context.Context) error {
 	}
 	n.store, err = storage.Open(ctx, storage.StoreConfig{
 		FS: n.sealed, Dirs: n.Values.LogDirs(), NodeID: n.id, ClusterID: n.clusterID,
+		NewDirIDs: map[string]record.UUID{n.Values.MetadataLogDir(): n.dirToBe},
 		Settings:  func() storage.Settings { return n.settings.now().storage },
 		LogConfig: func(string) storage.LogConfig { return logConfig(n.settings.now().values.ForTopic(nil)) },
 		DirFailed: n.dirFailed, Opening: &n.ops.opening, Logger: n.Logger,

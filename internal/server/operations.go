@@ -3,13 +3,14 @@ package server
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"leat/internal/balance/run"
 	"leat/internal/listener"
-	"leat/internal/metadata"
 	"leat/internal/storage"
 	"leat/internal/telemetry"
 	"leat/internal/wire"
@@ -17,11 +18,13 @@ import (
 
 // operations is what the HTTP listener tells of this node.
 type operations struct {
-	metrics *telemetry.Broker
-	state   atomic.Int32 // of the broker, numbered as Kafka's BrokerState
-	failure atomic.Pointer[error]
-	opening storage.Opening // of the log directories
-	address string
+	metrics        *telemetry.Broker
+	state          atomic.Int32 // of the broker, numbered as Kafka's BrokerState
+	failure        atomic.Pointer[error]
+	opening        storage.Opening // of the log directories
+	role, starting string          // what this node is, and what it waits for at the start
+	address        string
+	balance        atomic.Pointer[run.Runner]
 }
 
 // States of a broker, as Kafka's metric BrokerState numbers them.
@@ -37,6 +40,10 @@ const (
 func (n *node) openOperations() error {
 	n.ops = &operations{metrics: telemetry.NewBroker(n.Values.Int("leat.metrics.topics.max"))}
 	n.ops.state.Store(stateStarting)
+	n.ops.role, n.ops.starting = "broker", "not registered with the controller yet"
+	if !n.broker() {
+		n.ops.role, n.ops.starting = "controller", "no controller leads yet"
+	}
 	address := n.Values.String("leat.http.listener")
 	if address == "" {
 		return nil
@@ -48,12 +55,12 @@ func (n *node) openOperations() error {
 	n.ops.address = l.Addr().String()
 	s := telemetry.Serve(l, telemetry.HTTPConfig{
 		Live:  []telemetry.Check{{Name: "process", Problem: n.ops.alive}},
-		Ready: []telemetry.Check{{Name: "broker", Problem: n.ops.ready}, {Name: "log directories", Problem: n.directoriesProblem}},
+		Ready: []telemetry.Check{{Name: n.ops.role, Problem: n.ops.ready}, {Name: "log directories", Problem: n.directoriesProblem}},
 		Metrics: &telemetry.Source{
 			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
 			APIName: apiName, ErrorName: errorName,
 		},
-		Logger: n.Logger,
+		Balance: n.balanceStatus, Logger: n.Logger,
 	})
 	n.onClose("operations listener", s.Close)
 	return nil
@@ -78,7 +85,7 @@ func (o *operations) ready() error {
 	case stateShuttingDown:
 		return errors.New("shutting down")
 	}
-	return errors.New("starting: not registered with the controller yet")
+	return errors.New("starting: " + o.starting)
 }
 
 // directoriesProblem names failed directories; the others serve on, so this only shows when none is left.
@@ -101,7 +108,7 @@ func (n *node) observe(name string) listener.Observe {
 	counters := n.ops.metrics.Listener(name)
 	return listener.Observe{
 		Opened:  func(*listener.Conn) { counters.Opened() },
-		Closed:  func(*listener.Conn) { counters.Closed() },
+		Closed:  func(c *listener.Conn) { counters.Closed(); n.suspicion.hungUp(c) },
 		Refused: func(netip.Addr) { n.ops.metrics.Refused() },
 		Request: func(d listener.Done) {
 			n.ops.metrics.Request(d.Key, d.Version, telemetry.Times{Handled: d.Handled, Answered: d.Answered, Sent: d.Sent})
@@ -116,41 +123,31 @@ func (n *node) stats() telemetry.NodeStats {
 	if s.BrokerState != stateRunning {
 		return s
 	}
-	s.Count(n.partitionStats)
+	if n.replicas != nil {
+		s.Count(n.partitionStats)
+		r := n.replicas.Replicated()
+		s.BytesIn, s.BytesOut, s.MaxLag = int(r.BytesIn), int(r.BytesOut), int(r.MaxLag)
+		s.Shrinks, s.Expands, s.FailedISRUpdates = int(r.Shrinks), int(r.Expands), int(r.FailedISRUpdates)
+		s.MinFetchRate, s.FailedPartitions = int(math.Round(r.MinFetchRate)), r.Failed
+	}
 	for _, d := range n.store.Dirs() {
 		if d.Offline != nil {
 			s.OfflineDirs++
 		}
 	}
 	im := n.images.image()
-	s.ActiveController = 1
-	s.Topics, s.GlobalPartitions = im.TopicCount(), im.PartitionCount()
-	s.OfflinePartitions = leaderless(im)
-	for _, b := range im.Brokers() {
-		if b.Fenced {
-			s.FencedBrokers++
-		} else {
-			s.ActiveBrokers++
+	if n.quorum != nil {
+		if leader, _, known := n.quorum.Active(); known && leader == n.id {
+			s.ActiveController = 1
 		}
 	}
+	n.clusterStats(&s, im)
 	return s
-}
-
-func leaderless(im *metadata.Image) int {
-	count := 0
-	for t := range im.Topics("") {
-		for _, p := range t.Partitions {
-			if p.Leader < 0 {
-				count++
-			}
-		}
-	}
-	return count
 }
 
 // partitionStats yields what is shown of each partition of this node.
 func (n *node) partitionStats(yield func(*telemetry.Partition) bool) {
-	if n.ops.state.Load() != stateRunning {
+	if n.ops.state.Load() != stateRunning || n.replicas == nil {
 		return
 	}
 	var p telemetry.Partition

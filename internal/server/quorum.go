@@ -13,12 +13,16 @@ import (
 	"leat/internal/quorum"
 )
 
-// openQuorum opens the metadata log in the directory that the configuration names, and becomes its leader.
+// openQuorum opens the metadata log in the directory that the configuration names, and takes part in the quorum.
 func (n *node) openQuorum(ctx context.Context) error {
+	n.openVoice()
+	n.openSuspicion()
 	v := n.Values
 	dir := v.MetadataLogDir()
 	q, err := quorum.Open(ctx, quorum.Config{
 		FS: n.FS, Dir: dir, DirID: n.dirID(dir), NodeID: n.id, Log: metadataLogSettings(v),
+		ClusterID: n.clusterUUID(), Voters: n.firstVoters(), Transport: n.voice.frames, ElectionTimeout: v.Millis("controller.quorum.election.timeout.ms"),
+		LeaderChanged: n.leaderChanged, MembersChanged: n.membersChanged,
 		Bootstrap: func(formatted []metadata.Record) []metadata.Record {
 			return controller.Bootstrap(formatted, strconv.Itoa(v.Int("min.insync.replicas")))
 		},
@@ -30,7 +34,9 @@ func (n *node) openQuorum(ctx context.Context) error {
 		return err
 	}
 	n.quorum = q
+	n.voting.Store(q)
 	n.onClose("metadata log", q.Close)
+	n.openLine()
 	return nil
 }
 
@@ -38,9 +44,11 @@ func (n *node) openQuorum(ctx context.Context) error {
 func (n *node) leadController(l quorum.Leadership) quorum.Leader {
 	m := controller.New(controller.Config{
 		NodeID: n.id, ClusterID: n.clusterID, Broker: n.Values, Image: l.Image, NextOffset: l.NextOffset, Now: l.Now,
-		Rand: rand.New(rand.NewSource(seed())),
+		Rand: rand.New(rand.NewSource(seed())), Tell: n.tell,
 	})
-	return controller.Run(m, l.Log, l.Failed)
+	running := controller.Run(m, l.Log, l.Failed)
+	n.suspicion.lead(running, l.Image)
+	return running
 }
 
 func seed() int64 {

@@ -32,7 +32,8 @@ type remote struct {
 // findControllers reads where the controllers are. It asks nobody yet.
 func (n *node) findControllers() error {
 	if n.Values.HasRole("controller") {
-		return nil
+		n.voice = &voice{controllers: uplink.NewControllers(n.others(), n.peers(), n.Logger)}
+		return checkControllerProtocol(n.Values)
 	}
 	addresses, err := controllerAddresses(n.Values)
 	if err != nil {
@@ -129,7 +130,7 @@ func (n *node) controller() uplink.Controller {
 	if n.remote != nil {
 		return n.remote.line
 	}
-	return n.quorum
+	return n.voice.line
 }
 
 // subscribe hands images of the metadata log to fn.
@@ -141,11 +142,8 @@ func (n *node) subscribe(fn func(*metadata.Image, *metadata.Delta)) {
 	n.quorum.Subscribe(fn)
 }
 
-// cluster is what replicas need of other nodes; nil for a node that is its own controller, which is alone.
+// cluster is what replicas need of other nodes. A node that is alone has none to ask, and pays for a timer.
 func (n *node) cluster() *replication.Cluster {
-	if n.remote == nil {
-		return nil
-	}
 	return &replication.Cluster{
 		Connect: func(nodeID int32) replication.Source {
 			return peer.New(n.peers(), nodeID, func() (string, error) { return n.brokerAddress(nodeID) })
@@ -192,5 +190,6 @@ func replicaSettings(v *config.Values) replication.Settings {
 		FetchBackoff: v.Millis("replica.fetch.backoff.ms"), SocketTimeout: v.Millis("replica.socket.timeout.ms"),
 		FetchMinBytes: v.Int("replica.fetch.min.bytes"), FetchMaxBytes: v.Int("replica.fetch.max.bytes"),
 		ResponseMaxBytes: v.Int("replica.fetch.response.max.bytes"), Fetchers: v.Int("num.replica.fetchers"),
+		LeaderThrottle: v.Int64("leader.replication.throttled.rate"), FollowerThrottle: v.Int64("follower.replication.throttled.rate"),
 	}
 }

@@ -18,11 +18,8 @@ import (
 // start opens the rooms in order. What it opened before an error is closed by the caller.
 func (n *node) start(ctx context.Context) error {
 	n.id = int32(n.Values.Int("node.id"))
-	n.settings = newSettingsFeed(n.Values, n.id)
+	n.settings, n.serving = newSettingsFeed(n.Values, n.id), map[audience]bool{}
 	n.images = newImageFeed()
-	if err := n.checkRoles(); err != nil {
-		return err
-	}
 	if err := n.bindListeners(); err != nil {
 		return err
 	}
@@ -39,37 +36,51 @@ func (n *node) start(ctx context.Context) error {
 	if err := n.openStore(ctx); err != nil {
 		return err
 	}
+	n.identified.Store(true)
 	n.ops.state.Store(stateStarting)
 	defer startCarefully()()
-	n.openReplicas()
+	if n.broker() {
+		n.openReplicas()
+	}
 	if err := n.openMetadata(ctx); err != nil {
 		return err
 	}
 	n.openHandlers()
-	n.openUplink()
+	if n.broker() {
+		n.openUplink()
+	}
+	n.openRegistration()
 	n.subscribe(n.publish)
+	n.openBalancer()
 	// Controllers and brokers are answered at once, clients only when this broker is a member: before that its partitions have no
 	// leader, and clients that come back after a restart would be told so. They wait meanwhile, as the ports are bound.
-	shared := listener.NewShared()
-	n.serve(shared, controllers)
-	if err := n.uplink.Join(ctx); err != nil {
+	n.serve(controllers)
+	n.onClose("suspicion of brokers", func() error { n.suspicion.close(); return nil })
+	if err := n.join(ctx); err != nil {
 		return err
 	}
-	n.store.SetBrokerEpoch(n.uplink.Epoch())
-	n.serve(shared, clients)
+	n.serve(clients)
 	n.onClose("membership", n.leave)
 	n.ops.state.Store(stateRunning)
 	n.returnMemory()
 	return nil
 }
 
-// checkRoles refuses what is not built.
-func (n *node) checkRoles() error {
-	if n.Values.HasRole("broker") {
-		return nil
+// broker and controls tell the roles of this node.
+func (n *node) broker() bool   { return n.Values.HasRole("broker") }
+func (n *node) controls() bool { return n.remote == nil }
+
+// join waits until this node is what it is to be: a broker that is registered and not fenced, or a controller that knows who leads.
+func (n *node) join(ctx context.Context) error {
+	n.watchQuorum()
+	if !n.broker() {
+		return n.voice.controllers.AwaitLeader(ctx)
 	}
-	text, _, _ := n.Values.Lookup("process.roles")
-	return fmt.Errorf("process.roles=%s: this version has no controllers that are not brokers: write broker,controller", text)
+	if err := n.uplink.Join(ctx); err != nil {
+		return err
+	}
+	n.store.SetBrokerEpoch(n.uplink.Epoch())
+	return nil
 }
 
 // chooseClusterID takes the cluster id of the log directories. Fresh ones get that of the controllers, or a new one if this is the controller.
@@ -90,8 +101,7 @@ func (n *node) chooseClusterID(ctx context.Context) error {
 		n.clusterID, err = n.remote.askClusterID(ctx)
 		return err
 	}
-	n.clusterID = newUUID().String()
-	return nil
+	return n.form(ctx)
 }
 
 // directories are those with partitions, and that of the metadata log, each once.
@@ -129,9 +139,11 @@ func (n *node) openHandlers() {
 		Metrics: n.ops.metrics, Logger: n.Logger, LogLevels: telemetry.LevelsOf(n.Logger),
 	}
 	if n.quorum != nil {
-		rooms.Quorum, rooms.MetadataLog = n.describeQuorum, n.quorum
+		rooms.Quorum, rooms.MetadataLog, rooms.Voters = n.describeQuorum, n.quorum, n.quorum
+		rooms.HeardBroker = n.suspicion.heard
+		rooms.OwnController, rooms.Agreement, rooms.Identity = n.quorum, n.quorum, n.identity
 	}
-	n.handlers = broker.New(rooms)
+	n.handle.Store(new(listener.Handler(broker.New(rooms).Handle)))
 }
 
 // controllerEndpoints is where this node's controller is reached.
@@ -153,15 +165,22 @@ const (
 	controllers audience = true
 )
 
-// serve opens the listeners of an audience for requests.
-func (n *node) serve(shared *listener.Shared, who audience) {
+// serve opens the listeners of an audience for requests, unless they are open.
+func (n *node) serve(who audience) {
+	if n.shared == nil {
+		n.shared = listener.NewShared()
+	}
+	if n.serving[who] {
+		return
+	}
+	n.serving[who] = true
 	for _, b := range n.bound {
 		if b.Control != bool(who) {
 			continue
 		}
 		s := listener.Serve(listener.Config{
-			Name: b.Name, Control: b.Control, Protocol: protocolOf(b.Listener), Listener: b.net, Shared: shared,
-			Limits: func() listener.Limits { return n.settings.now().limits }, Handler: n.handlers.Handle, Logger: n.Logger, Observe: n.observe(b.Name),
+			Name: b.Name, Control: b.Control, Protocol: protocolOf(b.Listener), Listener: b.net, Shared: n.shared,
+			Limits: func() listener.Limits { return n.settings.now().limits }, Handler: func(rq *listener.Request) { (*n.handle.Load())(rq) }, Logger: n.Logger, Observe: n.observe(b.Name),
 		})
 		n.onClose("listener "+b.Name, func() error { s.Close(); return nil })
 	}

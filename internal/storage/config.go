@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"leat/internal/fs"
+	"leat/internal/record"
 )
 
 // LogConfig is the topic-level configuration of one log: Kafka's topic configs as typed values. It is comparable, so that
@@ -79,6 +80,8 @@ type StoreConfig struct {
 	Dirs      []string
 	NodeID    int32
 	ClusterID string // as in meta.properties; a directory without one is formatted with it
+	// NewDirIDs are the ids that directories get which have none yet, by path; others draw one.
+	NewDirIDs map[string]record.UUID
 	// Settings returns the current node settings; cheap.
 	Settings func() Settings
 	// LogConfig returns the config that a log of topic is opened with. Later changes arrive by Log.Configure.

@@ -159,6 +159,9 @@ func (d *logDir) identify() error {
 		return nil
 	}
 	if m.dirID.IsZero() {
+		m.dirID = cfg.NewDirIDs[d.path]
+	}
+	if m.dirID.IsZero() {
 		m.dirID = newUUID()
 	}
 	m.clusterID, m.nodeID, m.hasNode = cfg.ClusterID, cfg.NodeID, true

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/peer"
+	"leat/internal/wire"
 )
 
 // Address is where a controller is reached. NodeID is -1 while nobody has told it.
@@ -221,6 +222,12 @@ func (c *Controllers) active(ctx context.Context) (Address, error) {
 	}
 }
 
+// AwaitLeader waits until it is known which controller is active.
+func (c *Controllers) AwaitLeader(ctx context.Context) error {
+	_, err := c.active(ctx)
+	return err
+}
+
 // trouble says who could not be reached and why.
 func (c *Controllers) trouble() error {
 	c.mu.Lock()
@@ -271,6 +278,25 @@ func (c *Controllers) ClusterID(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("cluster id: %w: %w", c.trouble(), err)
 		}
 	}
+}
+
+// Identify asks a controller who it is and which cluster it belongs to. One that is not leat's is asked for the cluster alone; its node id is -1.
+func (c *Controllers) Identify(ctx context.Context, a Address, self *wire.Identity) (*wire.IdentityResponse, error) {
+	p := c.line(a)
+	defer p.Close()
+	response, err := p.Do(ctx, self)
+	if errors.Is(err, peer.ErrUnsupported) {
+		id, err := c.askClusterID(ctx, a)
+		return &wire.IdentityResponse{NodeID: -1, ClusterID: id}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	resp, ok := response.(*wire.IdentityResponse)
+	if !ok {
+		return nil, fmt.Errorf("%s answered LeatIdentity with %T", a, response)
+	}
+	return resp, kerr.ErrorForCode(resp.ErrorCode)
 }
 
 func (c *Controllers) askClusterID(ctx context.Context, a Address) (string, error) {
