@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"sync"
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -12,54 +15,67 @@ import (
 // deleteToHighWatermark asks to delete everything that is committed.
 const deleteToHighWatermark int64 = -1
 
-// deleteRecords raises log start offsets.
+// deleteRecords raises log start offsets, and answers once that of every replica whose broker is alive has got there, or the time is over.
 func (h *Handlers) deleteRecords(c *Call) {
 	rq := c.Body.(*kmsg.DeleteRecordsRequest)
 	resp := kmsg.NewPtrDeleteRecordsResponse()
+	deadline := time.Now().Add(time.Duration(max(rq.TimeoutMillis, 0)) * time.Millisecond)
+	var waiting sync.WaitGroup
 	for _, t := range rq.Topics {
 		rt := kmsg.NewDeleteRecordsResponseTopic()
 		rt.Topic = t.Topic
-		for _, p := range t.Partitions {
+		rt.Partitions = make([]kmsg.DeleteRecordsResponseTopicPartition, len(t.Partitions))
+		for i, p := range t.Partitions {
 			tp := record.TopicPartition{Topic: t.Topic, Partition: p.Partition}
-			rp := kmsg.NewDeleteRecordsResponseTopicPartition()
+			rp := &rt.Partitions[i]
 			rp.Partition, rp.LowWatermark = p.Partition, -1
-			if logStart, err := h.deleteBefore(c, tp, p.Offset); err != nil {
-				rp.ErrorCode = h.partitionCode(err, tp)
-			} else {
-				rp.LowWatermark = logStart
-			}
-			rt.Partitions = append(rt.Partitions, rp)
+			waiting.Add(1)
+			h.deleteBefore(c, tp, p.Offset, deadline, func(lowest int64, err error) {
+				defer waiting.Done()
+				if err != nil {
+					rp.ErrorCode = h.partitionCode(err, tp)
+				} else {
+					rp.LowWatermark = lowest
+				}
+			})
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
+	waiting.Wait()
 	c.Respond(resp)
 }
 
-// deleteBefore drops what lies below offset and returns the log start offset after it, which is the lowest of all replicas because this is the only one.
-func (h *Handlers) deleteBefore(c *Call, tp record.TopicPartition, offset int64) (int64, error) {
+// deleteBefore drops what lies below offset. done is called once, with the lowest log start offset of the replicas.
+func (h *Handlers) deleteBefore(c *Call, tp record.TopicPartition, offset int64, deadline time.Time, done func(lowest int64, err error)) {
+	partition, offset, err := h.deletable(c, tp, offset)
+	if err != nil {
+		done(-1, err)
+		return
+	}
+	partition.DeleteBefore(offset, deadline, done)
+}
+
+// deletable finds the partition if records below the offset may be deleted, and the offset that is meant.
+func (h *Handlers) deletable(c *Call, tp record.TopicPartition, offset int64) (*replication.Partition, int64, error) {
 	if !exists(c.Image, tp) {
-		return 0, replication.ErrUnknownPartition
+		return nil, 0, replication.ErrUnknownPartition
 	}
 	if isInternal(tp.Topic) && c.Header.ClientID != adminClient {
-		return 0, kerr.InvalidTopicException
+		return nil, 0, kerr.InvalidTopicException
 	}
 	partition, err := h.Replicas.Leader(tp, -1)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	if !partition.Deletable() {
-		return 0, kerr.PolicyViolation
+		return nil, 0, kerr.PolicyViolation
 	}
-	log := partition.Log()
-	o := log.Offsets()
+	o := partition.Log().Offsets()
 	if offset == deleteToHighWatermark {
 		offset = o.HighWatermark
 	}
 	if offset < 0 || offset > o.HighWatermark {
-		return 0, storage.ErrOffsetOutOfRange
+		return nil, 0, storage.ErrOffsetOutOfRange
 	}
-	if err := log.AdvanceLogStart(offset); err != nil {
-		return 0, err
-	}
-	return log.Offsets().LogStart, nil
+	return partition, offset, nil
 }

@@ -45,8 +45,12 @@ type fetchPart struct {
 	cached *sessionPart    // in an incremental fetch
 }
 
-// fetchByID is the first version that names topics by id.
-const fetchByID = 13
+const (
+	// fetchByID is the first version that names topics by id.
+	fetchByID = 13
+	// fetchFromFollowers is the first version in which consumers say where they are, and may read from followers (KIP-392).
+	fetchFromFollowers = 11
+)
 
 // exists reports whether there is such a partition.
 func (p *fetchPart) exists() bool {
@@ -109,7 +113,7 @@ func (f *fetchCall) read() bool {
 			got += n
 			left = max(0, left-n)
 		}
-		news = news || answer.ErrorCode != 0 || answer.DivergingEpoch >= 0
+		news = news || answer.ErrorCode != 0 || answer.DivergingEpoch >= 0 || answer.PreferredReadReplica >= 0
 		f.answers = append(f.answers, answer)
 		if bound.Partition != nil {
 			f.waits = append(f.waits, bound)
@@ -148,10 +152,7 @@ func (f *fetchCall) readPart(p *fetchPart, left int, minOne bool) (wire.FetchPar
 // readLog does the work of readPart; with an error, answer's offsets mean nothing.
 func (f *fetchCall) readLog(p *fetchPart, tp record.TopicPartition, answer *wire.FetchPartition, left int, minOne bool) (replication.WaitPart, error) {
 	var none replication.WaitPart
-	if f.follower() { // no partition here has a replica elsewhere
-		return none, replication.ErrNotLeader
-	}
-	partition, err := f.h.Replicas.Leader(tp, p.ask.currentLeaderEpoch)
+	partition, leads, err := f.h.Replicas.Reader(tp, p.ask.currentLeaderEpoch, f.c.Header.Version >= fetchFromFollowers)
 	if err != nil {
 		return none, err
 	}
@@ -166,7 +167,12 @@ func (f *fetchCall) readLog(p *fetchPart, tp record.TopicPartition, answer *wire
 			return none, err
 		}
 	}
-	wait := replication.WaitPart{Partition: partition, Offset: o.HighWatermark, Isolation: f.isolation}
+	if leads && f.h.Replicas.RackAware() {
+		if answer.PreferredReadReplica = partition.PreferredReplica(f.c.Image, f.rq.Rack, p.ask.offset); answer.PreferredReadReplica >= 0 {
+			return none, nil
+		}
+	}
+	wait := replication.WaitPart{Partition: partition, Offset: o.HighWatermark, Isolation: f.isolation, Any: !leads}
 	if f.isolation == storage.ReadCommitted {
 		wait.Offset = o.LastStable
 		answer.AbortedNull = false

@@ -148,7 +148,7 @@ func (f *fetchCall) newSession(now time.Time) int32 {
 
 // tell notes an answer in the session and reports whether the client has to see it.
 func (p *sessionPart) tell(a *wire.FetchPartition) bool {
-	return p.told(a.ErrorCode, a.HighWatermark, a.LogStartOffset, a.Records != nil, a.DivergingEpoch >= 0)
+	return p.told(a.ErrorCode, a.HighWatermark, a.LogStartOffset, a.Records != nil, a.DivergingEpoch >= 0 || a.PreferredReadReplica >= 0)
 }
 
 // answerChanges fills an incremental response. If the session went on without this request, nothing of it can be told any more.

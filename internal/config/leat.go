@@ -41,9 +41,9 @@ var leatKeys = []Key{
 // brokerThrottleKeys are set by kafka-reassign-partitions on brokers, and only while partitions move.
 var brokerThrottleKeys = []Key{
 	{Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: PerBroker, Importance: "MEDIUM",
-		Unlisted: true, Doc: "Bytes per second that this broker sends for throttled replicas it leads."},
+		Unlisted: true, Built: true, Doc: "Bytes per second that this broker sends for throttled replicas it leads."},
 	{Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: PerBroker, Importance: "MEDIUM",
-		Unlisted: true, Doc: "Bytes per second that this broker fetches for throttled replicas it follows."},
+		Unlisted: true, Built: true, Doc: "Bytes per second that this broker fetches for throttled replicas it follows."},
 	{Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: PerBroker,
 		Importance: "MEDIUM", Unlisted: true, Doc: "Bytes per second that moving replicas between directories of this broker may take."},
 }

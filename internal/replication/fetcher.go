@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -40,6 +41,9 @@ type fetcher struct {
 	denied  bool              // the source has answered without giving a session
 	hurry   wire.ReplicaFetch // the request that ends the wait of another
 	failed  int               // rounds in a row
+
+	pace    pace
+	failing atomic.Int32 // partitions that could not be copied several times in a row
 }
 
 // order is a partition to be copied from now on, or no more.
@@ -180,7 +184,8 @@ func (f *fetcher) obey() {
 			fd = &followed{partition: o.partition}
 			f.parts[key] = fd
 		}
-		fd.leaderEpoch, fd.known, fd.tries = o.leaderEpoch, false, 0
+		f.calm(fd)
+		fd.leaderEpoch, fd.known = o.leaderEpoch, false
 		f.change(fd)
 		if !fd.rests.IsZero() { // the new leader may be better
 			fd.rests = time.Time{}
@@ -191,6 +196,7 @@ func (f *fetcher) obey() {
 
 // drop stops copying a partition.
 func (f *fetcher) drop(key partKey, fd *followed) {
+	f.calm(fd)
 	delete(f.parts, key)
 	if fd.inSession {
 		f.gone = append(f.gone, key)
@@ -255,7 +261,9 @@ func (f *fetcher) nextRested() time.Time {
 // round asks the source once and takes what it answers.
 func (f *fetcher) round(ctx context.Context) error {
 	s := f.node.cfg.Cluster.Settings()
+	f.node.fetchers.spread(s.Fetchers)
 	f.request(s)
+	f.pace.tick(time.Now())
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.SocketTimeout, 30*time.Second))
 	defer cancel()
 	pending, err := f.source.Begin(ctx, &f.rq)
@@ -398,9 +406,18 @@ func (f *fetcher) stopped(fd *followed, err error) {
 	}
 	fd.tries++
 	if fd.tries == triesInSilence {
+		f.failing.Add(1)
 		f.logger(fd).Warn("partition not followed for now", "err", err)
 	}
 	f.rest(fd, min(askAgain<<min(fd.tries-1, 10), max(f.node.cfg.Cluster.Settings().FetchBackoff, askAgain)))
+}
+
+// calm forgets failures of a partition.
+func (f *fetcher) calm(fd *followed) {
+	if fd.tries >= triesInSilence {
+		f.failing.Add(-1)
+	}
+	fd.tries = 0
 }
 
 func (f *fetcher) logger(fd *followed) *slog.Logger {
@@ -423,7 +440,7 @@ func (f *fetcher) take(ctx context.Context, answer *wire.Fetched, late bool, s S
 			lost = append(lost, fd)
 			continue
 		}
-		if err := f.takePart(fd, &part); err != nil {
+		if err := f.takePart(fd, &part, &s); err != nil {
 			f.stopped(fd, err)
 		}
 	}
@@ -446,10 +463,11 @@ func (f *fetcher) prepareCuts(answer *wire.Fetched) {
 }
 
 // takePart takes the answer for one partition.
-func (f *fetcher) takePart(fd *followed, part *wire.FetchedPartition) error {
+func (f *fetcher) takePart(fd *followed, part *wire.FetchedPartition, s *Settings) error {
 	if part.ErrorCode != 0 {
 		return kerr.ErrorForCode(part.ErrorCode)
 	}
+	behind := part.HighWatermark - fd.position.offset
 	at, err := fd.partition.takeFetched(fd.leaderEpoch, fd.position, part)
 	if err != nil {
 		return err
@@ -461,9 +479,9 @@ func (f *fetcher) takePart(fd *followed, part *wire.FetchedPartition) error {
 	if fd.tries >= triesInSilence {
 		f.logger(fd).Info("partition followed again")
 	}
-	fd.tries = 0
-	if t := f.node.throttle(); t != nil && len(part.Records) > 0 {
-		if pause := t.Fetched(fd.partition.tp, len(part.Records)); pause > 0 {
+	f.calm(fd)
+	if len(part.Records) > 0 {
+		if pause := fd.partition.received(time.Now(), s, len(part.Records), behind <= 0); pause > 0 {
 			f.rest(fd, pause)
 		}
 	}

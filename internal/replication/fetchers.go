@@ -3,6 +3,7 @@ package replication
 import (
 	"hash/fnv"
 	"sync"
+	"time"
 
 	"leat/internal/record"
 )
@@ -14,6 +15,7 @@ type fetchers struct {
 
 	mu     sync.Mutex
 	byKey  map[fetcherKey]*fetcher // guarded by mu
+	count  int                     // per source, when partitions were last spread over them; guarded by mu
 	closed bool                    // guarded by mu
 }
 
@@ -41,7 +43,10 @@ func (t *fetchers) follow(p *Partition, source, leaderEpoch int32) {
 	}
 	var next *fetcher
 	if source >= 0 {
-		next = t.fetcher(fetcherKey{source, fetcherIndex(p.tp, t.node.cfg.Cluster.Settings().Fetchers)})
+		if t.count == 0 {
+			t.count = max(1, t.node.cfg.Cluster.Settings().Fetchers)
+		}
+		next = t.fetcher(fetcherKey{source, fetcherIndex(p.tp, t.count)})
 	}
 	if p.fetcher != nil && p.fetcher != next {
 		p.fetcher.order(order{partition: p})
@@ -77,6 +82,44 @@ func (t *fetchers) leave(f *fetcher) bool {
 	}
 	delete(t.byKey, f.key)
 	return true
+}
+
+// spread spreads the partitions over another number of fetchers, if num.replica.fetchers was changed. While an image is taken up it leaves that to the
+// next round, because that also says whom to follow.
+func (t *fetchers) spread(count int) {
+	count = max(1, count)
+	t.mu.Lock()
+	same := t.count == count || t.closed
+	t.mu.Unlock()
+	if same || !t.node.publish.TryLock() {
+		return
+	}
+	defer t.node.publish.Unlock()
+	t.mu.Lock()
+	t.count = count
+	t.mu.Unlock()
+	for p := range t.node.table.all() {
+		p.mu.Lock()
+		f := p.following
+		p.mu.Unlock()
+		if f.leader >= 0 {
+			t.follow(p, f.leader, f.leaderEpoch)
+		}
+	}
+}
+
+// state is the pace of the slowest fetcher, and how many partitions could not be copied lately.
+func (t *fetchers) state(now time.Time) (slowest float64, failed int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first := true
+	for _, f := range t.byKey {
+		if rate := f.pace.rate(now); first || rate < slowest {
+			slowest, first = rate, false
+		}
+		failed += int(f.failing.Load())
+	}
+	return slowest, failed
 }
 
 // close waits until no fetcher is left. The node's context has ended.

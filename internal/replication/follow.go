@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"leat/internal/record"
 	"leat/internal/replication/progress"
 	"leat/internal/storage"
 	"leat/internal/wire"
@@ -63,6 +64,7 @@ func (p *Partition) takeFetched(leaderEpoch int32, at position, part *wire.Fetch
 		if err := p.truncate(diverging(part)); err != nil {
 			return at, err
 		}
+		p.cutOff()
 		return p.ends(), nil
 	}
 	grown := len(part.Records) > 0
@@ -70,13 +72,21 @@ func (p *Partition) takeFetched(leaderEpoch int32, at position, part *wire.Fetch
 		if err := p.room(); err != nil {
 			return at, err
 		}
+		if err := p.beginEarlier(part.Records); err != nil {
+			return at, err
+		}
 		if _, err := p.log.AppendFetched(part.Records); err != nil {
 			return at, fmt.Errorf("%s: leader epoch %d: %w", p.tp, leaderEpoch, err)
 		}
 	}
 	o := p.log.Offsets()
-	if mark := progress.FollowerMark(o.HighWatermark, part.HighWatermark, o.LogEnd); mark > o.HighWatermark {
+	mark := progress.FollowerMark(o.HighWatermark, part.HighWatermark, o.LogEnd)
+	if mark > o.HighWatermark {
 		o = p.log.SetHighWatermark(mark)
+	}
+	p.followed(int64(len(part.Records)), o)
+	if lag := max(0, part.HighWatermark-o.LogEnd); lag != p.lag.Load() {
+		p.lag.Store(lag)
 	}
 	start := min(part.LogStartOffset, o.HighWatermark)
 	if start > o.LogStart {
@@ -88,6 +98,17 @@ func (p *Partition) takeFetched(leaderEpoch int32, at position, part *wire.Fetch
 		return p.ends(), nil
 	}
 	return at, nil
+}
+
+// beginEarlier moves the start of an empty log back to that of the batch which holds it: the leader's log begins within a batch, where records were
+// deleted, and batches are whole. The log start follows the leader's once the batch is here.
+func (p *Partition) beginEarlier(records []byte) error {
+	o := p.log.Offsets()
+	b, _, err := record.Split(records)
+	if err != nil || o.LogEnd > o.LogStart || b.BaseOffset() >= o.LogEnd || b.LastOffset() < o.LogEnd || b.BaseOffset() < 0 {
+		return nil //nolint:nilerr // what is damaged is refused when it is appended
+	}
+	return p.log.TruncateFullyAndStartAt(b.BaseOffset())
 }
 
 // room refuses records while the directory is almost full: what is left is for what must go on. Kafka's own topics are among that.

@@ -58,6 +58,28 @@ func TestAFollowerTakesOverRecordsAndMarks(t *testing.T) {
 	}
 }
 
+func TestAFollowerBeginsWithTheBatchInWhichTheLeadersLogStarts(t *testing.T) {
+	w, p := followingWorld(t)
+	defer w.stop()
+	if err := p.restart(0, 40); err != nil {
+		t.Fatal(err)
+	}
+	part := fromLeader(38, 0, 5)
+	part.HighWatermark, part.LogStartOffset = 43, 40
+	if at := w.take(p, part); at != (position{43, 0, 40}) {
+		t.Errorf("%+v", at)
+	}
+	if o := p.log.Offsets(); o != (storage.Offsets{LogStart: 40, HighWatermark: 43, LastStable: 43, LogEnd: 43}) {
+		t.Errorf("%+v", o)
+	}
+	if err := p.restart(0, 60); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.takeFetched(0, p.ends(), fromLeader(50, 0, 5)); !errors.Is(err, storage.ErrOffsetOutOfRange) || p.log.Offsets().LogEnd != 60 {
+		t.Errorf("a batch that ends before the log: %v, %+v", err, p.log.Offsets())
+	}
+}
+
 func TestAFollowerWritesNothingForALeaderThatIsGone(t *testing.T) {
 	w, p := followingWorld(t)
 	defer w.stop()

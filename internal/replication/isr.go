@@ -125,6 +125,9 @@ func (n *Node) brokersChanged(im *metadata.Image) {
 			}
 			p.joiners()
 		}
+		if p.log != nil {
+			p.deleted(&ready) // who is not alive is not waited for
+		}
 		p.mu.Unlock()
 		ready.run()
 	}
@@ -236,6 +239,7 @@ func (k *isrKeeper) answered(batch []proposed, resp *kmsg.AlterPartitionResponse
 func (p *Partition) answered(proposal *progress.Proposal, answer progress.Answer) progress.Outcome {
 	var ready wakeups
 	p.mu.Lock()
+	before := p.progress.InSync()
 	outcome, moved := p.progress.Answered(proposal, answer)
 	if moved {
 		p.advanced(true, &ready)
@@ -248,8 +252,14 @@ func (p *Partition) answered(proposal *progress.Proposal, answer progress.Answer
 	logger := p.node.cfg.Logger.With("topic", p.tp.Topic, "partition", p.tp.Partition, "leader_epoch", proposal.LeaderEpoch)
 	switch outcome {
 	case progress.Taken:
+		if len(answer.ISR) < before {
+			p.node.moved.Shrinks.Add(1)
+		} else {
+			p.node.moved.Expands.Add(1)
+		}
 		logger.Debug("in-sync replicas changed", "in_sync", answer.ISR)
 	case progress.Withdrawn, progress.Awaited:
+		p.node.moved.FailedISRUpdates.Add(1)
 		logger.Debug("change of in-sync replicas refused", "proposed", proposal.String(), "err", kerr.ErrorForCode(answer.Code))
 	}
 	return outcome

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -23,6 +24,8 @@ type Config struct {
 	// Leading is called, in order, when this node became leader of a partition at an epoch, or stopped being it (leading false), after the
 	// log is ready. It must not wait.
 	Leading func(tp record.TopicPartition, leaderEpoch int32, leading bool)
+	// RackAware: consumers are sent to replicas in their rack (replica.selector.class), so followers are told at once what is committed.
+	RackAware bool
 	// Cluster is nil for a node that is alone.
 	Cluster *Cluster
 	Logger  *slog.Logger
@@ -43,6 +46,9 @@ type Node struct {
 	cancel    context.CancelFunc
 
 	waitingFetches, waitingCommits atomic.Int64
+
+	leaderQuota, followerQuota quota
+	moved                      moved
 }
 
 // New returns a node without partitions; Publish fills it.
@@ -72,14 +78,6 @@ func (n *Node) Close() {
 	n.stopReopening()
 }
 
-// throttle is nil if nothing is throttled.
-func (n *Node) throttle() Throttle {
-	if n.cfg.Cluster == nil {
-		return nil
-	}
-	return n.cfg.Cluster.Throttle
-}
-
 // Leader returns the partition if this node leads it. currentEpoch is the caller's idea of the leader epoch, -1: none.
 func (n *Node) Leader(tp record.TopicPartition, currentEpoch int32) (*Partition, error) {
 	p, err := n.Replica(tp)
@@ -91,6 +89,24 @@ func (n *Node) Leader(tp record.TopicPartition, currentEpoch int32) (*Partition,
 	}
 	return p, nil
 }
+
+// Reader returns the partition if consumers may read it here: from its leader or, with any, from another replica up to the high watermark that this node
+// knows of (KIP-392).
+func (n *Node) Reader(tp record.TopicPartition, currentEpoch int32, any bool) (p *Partition, leads bool, err error) {
+	if p, err = n.Replica(tp); err != nil {
+		return nil, false, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	leads = p.progress.Leads()
+	if err = p.leadsAt(currentEpoch); err != nil && !(any && errors.Is(err, ErrNotLeader)) {
+		return nil, false, err
+	}
+	return p, leads, nil
+}
+
+// RackAware reports whether consumers are sent to replicas in their rack.
+func (n *Node) RackAware() bool { return n.cfg.RackAware }
 
 // Replica returns the partition if this node has a usable replica of it, leader or not.
 func (n *Node) Replica(tp record.TopicPartition) (*Partition, error) {

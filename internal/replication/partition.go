@@ -3,6 +3,7 @@ package replication
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"leat/internal/invariant"
@@ -20,6 +21,9 @@ type Partition struct {
 	log     *storage.Log // nil: it could not be opened, and failed says why
 	fetcher *fetcher     // that copies it, nil: none; guarded by node.fetchers.mu
 
+	throttles throttles
+	lag       atomic.Int64 // how far this follower was behind its leader's high watermark when it last heard of it
+
 	// role is held for reading over an append and for writing over a change of leadership, so that no batch gets an epoch at which this node
 	// does not lead any more. It is the one lock that is held over writes to files: whoever wants to change the role has to wait for
 	// just those.
@@ -31,6 +35,7 @@ type Partition struct {
 	grown    growth
 	commits  []*commitWait
 	fetches  []*waitEntry
+	deletes  []*deleteWait
 	watchers []*sessionPart // of followers
 
 	following following // what the fetchers were told
@@ -242,6 +247,7 @@ func (p *Partition) advanced(moved bool, ready *wakeups) {
 func (p *Partition) assign(part *metadata.Partition, s topicSettings) {
 	a := progress.Assignment{Leader: part.Leader, LeaderEpoch: part.LeaderEpoch, PartitionEpoch: part.PartitionEpoch,
 		Replicas: part.Replicas, ISR: part.ISR, Recovering: part.LeaderRecovering}
+	p.throttles.set(p.tp.Partition, &s)
 	var ready wakeups
 	before, change, err := p.changeRole(a, s, &ready)
 	ready.run()
@@ -274,6 +280,9 @@ func (p *Partition) followLeader() {
 	same := p.following == following{source, epoch}
 	p.following = following{source, epoch}
 	p.mu.Unlock()
+	if source < 0 {
+		p.lag.Store(0)
+	}
 	if !same {
 		p.node.fetchers.follow(p, source, epoch)
 	}
@@ -321,6 +330,7 @@ func (p *Partition) configure(s topicSettings) {
 		return
 	}
 	p.log.Configure(s.log)
+	p.throttles.set(p.tp.Partition, &s)
 	var ready wakeups
 	p.mu.Lock()
 	moved := p.progress.SetMinISR(s.minISR)

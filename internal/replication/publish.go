@@ -13,6 +13,8 @@ import (
 type topicSettings struct {
 	log    storage.LogConfig
 	minISR int
+
+	leaderThrottled, followerThrottled throttledReplicas
 }
 
 // Publish brings the node to an image: opens logs, changes leadership, reconfigures, deletes. Called from one goroutine. delta is nil for
@@ -84,7 +86,9 @@ func registration(image *metadata.Image, topicID record.UUID, partition int32) *
 // settings reads a topic's configuration.
 func (n *Node) settings(image *metadata.Image, topic string) topicSettings {
 	overrides := image.Config(metadata.TopicResource, topic)
-	return topicSettings{log: n.cfg.LogConfig(topic, overrides), minISR: n.cfg.MinISR(topic, overrides)}
+	return topicSettings{log: n.cfg.LogConfig(topic, overrides), minISR: n.cfg.MinISR(topic, overrides),
+		leaderThrottled:   readThrottled(overrides["leader.replication.throttled.replicas"], n.cfg.NodeID),
+		followerThrottled: readThrottled(overrides["follower.replication.throttled.replicas"], n.cfg.NodeID)}
 }
 
 // publishTopic brings the partitions of one topic to what the image says.
@@ -106,7 +110,7 @@ func (n *Node) publishTopic(image *metadata.Image, topic *metadata.Topic) {
 			s, known = n.settings(image, topic.Name), true
 		}
 		if p == nil || p.log == nil {
-			p = n.open(tp, topic.ID, dirOf(part, mine), s)
+			p = n.open(tp, topic.ID, n.place(part, mine), s)
 		}
 		if p.log != nil {
 			p.assign(part, s)
@@ -127,6 +131,21 @@ func dirOf(part *metadata.Partition, replica int) record.UUID {
 		return record.UUID{}
 	}
 	return dir
+}
+
+// place is the directory in which a replica is made, zero: any. A follower's that no longer exists, because it was replaced, does not bind: what was in it
+// comes from the leader. Who leads has nobody to get it from, and is not made to lead an empty log; and a directory that is out of service may come back.
+func (n *Node) place(part *metadata.Partition, replica int) record.UUID {
+	dir := dirOf(part, replica)
+	if dir.IsZero() || part.Leader == n.cfg.NodeID {
+		return dir
+	}
+	for _, d := range n.cfg.Store.Dirs() {
+		if d.ID == dir || d.Offline != nil {
+			return dir
+		}
+	}
+	return record.UUID{}
 }
 
 // open opens or creates the log of a partition and enters it in the table. If that fails, the partition is there without a log and says why.

@@ -38,8 +38,10 @@ type replicaCall struct {
 	reply    func(*ReplicaAnswer)
 	at       time.Time
 	deadline deadline
-	full     bool // everything is answered
-	eligible bool // the follower may join in-sync sets
+	full     bool          // everything is answered
+	eligible bool          // the follower may join in-sync sets
+	held     time.Duration // how long records must not be sent that the follower lacks; 0: they may
+	urgent   bool          // there is something to tell that must not wait for records
 	answer   ReplicaAnswer
 }
 
@@ -176,7 +178,11 @@ func (s *replicaSession) proceed(c *replicaCall, last bool, ready *wakeups) (don
 		}
 		c.takeBack()
 		if c.deadline.who == nil {
-			s.node.deadlines.add(&c.deadline, c.at.Add(c.rq.Wait), c)
+			wait := c.rq.Wait
+			if c.held > 0 { // then there may be something to send
+				wait = min(wait, c.held)
+			}
+			s.node.deadlines.add(&c.deadline, c.at.Add(wait), c)
 		}
 		s.call = c
 		s.awaited.Store(true)
@@ -210,7 +216,7 @@ func (s *replicaSession) pass(c *replicaCall, ready *wakeups) (enough bool) {
 		c.answer.Parts = append(c.answer.Parts, part)
 	}
 	s.giveBack(taken)
-	return enough || got >= c.rq.MinBytes || len(s.parts) == 0
+	return enough || c.urgent || got >= c.rq.MinBytes || len(s.parts) == 0
 }
 
 // takeBack undoes a pass that is not answered.
@@ -337,15 +343,15 @@ func (p *Partition) answerReplica(c *replicaCall, part *ReplicaPart, left int, m
 	if ask.Offset >= p.log.Offsets().LogEnd {
 		return say, nil
 	}
-	throttle := p.node.throttle()
-	if out && throttle != nil && throttle.Exceeded(p.tp) {
-		c.session.list(part.part, false)
-		return say, nil
+	if out {
+		if held := p.heldBack(); held > 0 {
+			c.session.list(part.part, false)
+			c.held = held
+			return say, nil
+		}
 	}
 	part.Records, err = p.log.Read(ask.Offset, max(0, min(ask.MaxBytes, left)), storage.ReadLogEnd, minOne)
-	if out && throttle != nil {
-		throttle.Sent(p.tp, part.Records.Len())
-	}
+	p.sent(part.Records.Len(), out)
 	if part.Records.Len() == 0 && err == nil { // no room left in this answer
 		c.session.list(part.part, false)
 	}
@@ -380,11 +386,13 @@ func (p *Partition) position(c *replicaCall, part *ReplicaPart, ready *wakeups) 
 		p.advanced(true, ready)
 		o = p.log.Offsets()
 	}
+	p.deleted(ready)
 	if proposal := p.progress.Expand(s.replica, c.eligible); proposal != nil {
 		p.node.isr.submit(p, proposal)
 	}
 	part.HighWatermark, part.LastStable, part.LogStart = o.HighWatermark, o.LastStable, o.LogStart
 	say = o.HighWatermark != sp.toldMark || o.LogStart != sp.toldFrom
+	c.urgent = c.urgent || sp.toldFrom >= 0 && o.LogStart > sp.toldFrom || p.node.cfg.RackAware && sp.toldMark >= 0 && o.HighWatermark > sp.toldMark
 	return say, !p.progress.InISR(s.replica), nil
 }
 

@@ -158,7 +158,9 @@ func (p *Partition) tellFollowers(ready *wakeups) {
 				ready.sessions = append(ready.sessions, sp.session)
 			}
 		case mark != sp.toldMark:
-			sp.session.list(sp, false)
+			if sp.session.list(sp, p.node.cfg.RackAware) {
+				ready.sessions = append(ready.sessions, sp.session)
+			}
 		}
 	}
 }

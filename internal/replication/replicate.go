@@ -22,8 +22,6 @@ type Cluster struct {
 	BrokerEpoch func() int64
 	// Settings are those of now.
 	Settings func() Settings
-	// Throttle, if not nil, bounds what throttled replicas are sent and fetch.
-	Throttle Throttle
 }
 
 // Source is a connection to another broker; *peer.Peer is one.
@@ -32,16 +30,6 @@ type Source interface {
 	Begin(ctx context.Context, rq kmsg.Request) (peer.Pending, error)
 	Do(ctx context.Context, rq kmsg.Request) (kmsg.Response, error)
 	Close()
-}
-
-// Throttle bounds the replication of those replicas that leader.replication.throttled.replicas and follower.replication.throttled.replicas name.
-type Throttle interface {
-	// Fetched counts bytes that this node took as follower, and tells how long to leave the partition alone.
-	Fetched(tp record.TopicPartition, bytes int) time.Duration
-	// Exceeded reports whether this node as leader must not send records of the partition to a replica out of sync now.
-	Exceeded(tp record.TopicPartition) bool
-	// Sent counts bytes that such a replica was sent.
-	Sent(tp record.TopicPartition, bytes int)
 }
 
 // Settings are the configs of replication.
@@ -54,6 +42,8 @@ type Settings struct {
 	FetchMaxBytes    int           // replica.fetch.max.bytes: of one partition
 	ResponseMaxBytes int           // replica.fetch.response.max.bytes
 	Fetchers         int           // num.replica.fetchers: per source
+	LeaderThrottle   int64         // leader.replication.throttled.rate: bytes a second
+	FollowerThrottle int64         // follower.replication.throttled.rate: bytes a second
 }
 
 // Refusals of a whole fetch request of a replica.

@@ -41,6 +41,9 @@ type cluster struct {
 	deaf    map[int32]bool
 	refused int // changes of the ISR
 
+	settings  func(*Settings) // changes those of all nodes; nil: leaves them
+	rackAware bool            // of nodes that are started from now on
+
 	acked  []ack
 	byNode [4]int // of those, by leader
 }
@@ -156,7 +159,7 @@ func (m *member) start() {
 	m.brokerEpoch = m.epoch
 	peers := peer.Config{ClientID: fmt.Sprint(m.id), Dial: m.host.DialContext}
 	m.node = New(Config{
-		NodeID: m.id, Store: store, Logger: logger,
+		NodeID: m.id, Store: store, Logger: logger, RackAware: m.rackAware,
 		LogConfig: func(_ string, overrides map[string]string) storage.LogConfig { return testLogConfig(overrides) },
 		MinISR: func(_ string, overrides map[string]string) int {
 			var n int
@@ -172,8 +175,13 @@ func (m *member) start() {
 			},
 			BrokerEpoch: func() int64 { return m.brokerEpoch },
 			Settings: func() Settings {
-				return Settings{LagTimeMax: lagTimeMax, FetchWaitMax: fetchWaitMax, FetchBackoff: time.Second, SocketTimeout: 3 * time.Second,
-					FetchMinBytes: 1, FetchMaxBytes: 1 << 20, ResponseMaxBytes: 10 << 20, Fetchers: 2}
+				s := Settings{LagTimeMax: lagTimeMax, FetchWaitMax: fetchWaitMax, FetchBackoff: time.Second, SocketTimeout: 3 * time.Second,
+					FetchMinBytes: 1, FetchMaxBytes: 1 << 20, ResponseMaxBytes: 10 << 20, Fetchers: 2,
+					LeaderThrottle: unthrottled, FollowerThrottle: unthrottled}
+				if m.settings != nil {
+					m.settings(&s)
+				}
+				return s
 			},
 		},
 	})

@@ -13,6 +13,7 @@ type WaitPart struct {
 	Partition *Partition
 	Offset    int64
 	Isolation storage.Isolation
+	Any       bool // a replica that does not lead will do
 }
 
 // Wait is one waiting fetch: see WaitFor.
@@ -42,6 +43,7 @@ type waitEntry struct {
 	counted   int64 // what the partition's counter stood at when it was last added to the wait
 	index     int32 // in partition.fetches, -1: not there
 	isolation storage.Isolation
+	any       bool
 }
 
 // WaitFor registers a waiter over several partitions: fn is called once, when the bytes that became readable past the given offsets
@@ -54,7 +56,7 @@ func (n *Node) WaitFor(parts []WaitPart, minBytes int, deadline time.Time, fn fu
 	news := minBytes <= 0
 	for i, part := range parts {
 		e := &w.entries[i]
-		*e = waitEntry{wait: w, partition: part.Partition, offset: part.Offset, isolation: part.Isolation, index: -1}
+		*e = waitEntry{wait: w, partition: part.Partition, offset: part.Offset, isolation: part.Isolation, any: part.Any, index: -1}
 		if news = news || !e.watch(); news {
 			w.entries = w.entries[:i+1]
 			break
@@ -108,7 +110,11 @@ func (e *waitEntry) watch() bool {
 	p := e.partition
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.refusal() != nil || p.bound(e.isolation) != e.offset {
+	refusal := p.refusal()
+	if e.any {
+		refusal = p.failed
+	}
+	if refusal != nil || p.bound(e.isolation) != e.offset {
 		return false
 	}
 	e.counted = p.grown.counter(e.isolation)

@@ -71,7 +71,7 @@ func TestFetchWaitThatMissedAnAppendIsCalledAtOnce(t *testing.T) {
 	a, b := w.leader("orders", 0), w.leader("orders", 1)
 	w.append(b, 1)
 	calls := 0
-	w.node.WaitFor([]WaitPart{{a, 0, storage.ReadUncommitted}, {b, 0, storage.ReadUncommitted}}, 1000, time.Now().Add(time.Hour), func() { calls++ })
+	w.node.WaitFor([]WaitPart{{a, 0, storage.ReadUncommitted, false}, {b, 0, storage.ReadUncommitted, false}}, 1000, time.Now().Add(time.Hour), func() { calls++ })
 	if calls != 1 || len(a.fetches) != 0 {
 		t.Fatalf("called %d times, %d left waiting", calls, len(a.fetches))
 	}
@@ -215,7 +215,7 @@ func TestWaitsAndAppendsFromManyGoroutines(t *testing.T) {
 			for range rounds {
 				var asked []WaitPart
 				for _, p := range parts {
-					asked = append(asked, WaitPart{p, p.bound(storage.ReadUncommitted), storage.ReadUncommitted})
+					asked = append(asked, WaitPart{p, p.bound(storage.ReadUncommitted), storage.ReadUncommitted, false})
 				}
 				done := make(chan struct{})
 				w.node.WaitFor(asked, 1, time.Now().Add(time.Millisecond), func() { called.Add(1); close(done) })
@@ -335,7 +335,7 @@ func BenchmarkWaitFor(b *testing.B) {
 			w.publish(topic("orders", 1, n, self)...)
 			var parts []WaitPart
 			for i := range n {
-				parts = append(parts, WaitPart{w.leader("orders", int32(i)), 0, storage.ReadUncommitted})
+				parts = append(parts, WaitPart{w.leader("orders", int32(i)), 0, storage.ReadUncommitted, false})
 			}
 			b.ReportAllocs()
 			for b.Loop() {

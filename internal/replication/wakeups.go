@@ -6,6 +6,13 @@ type wakeups struct {
 	fetches []*Wait
 
 	sessions []*replicaSession
+	deletes  []endedDelete
+}
+
+type endedDelete struct {
+	wait   *deleteWait
+	lowest int64
+	err    error
 }
 
 type endedCommit struct {
@@ -24,6 +31,9 @@ func (r *wakeups) run() {
 	for _, s := range r.sessions {
 		s.wake()
 	}
+	for _, d := range r.deletes {
+		d.wait.end(d.lowest, d.err)
+	}
 }
 
 // endWaits moves everybody who waits for the partition to ready: produce requests fail with the reason (nil, when this node goes on leading, leaves them
@@ -32,6 +42,9 @@ func (p *Partition) endWaits(reason error, ready *wakeups) {
 	p.lookAgain(true, ready)
 	for _, e := range p.fetches {
 		ready.fetches = append(ready.fetches, e.wait)
+	}
+	if reason != nil {
+		p.endDeletes(reason, ready)
 	}
 	for reason != nil && len(p.commits) > 0 {
 		w := p.commits[0]

@@ -95,15 +95,28 @@ func (r *Replica) InISR(id int32) bool { return slices.Contains(r.assignment.ISR
 // LogEnd is the leader's log end offset.
 func (r *Replica) LogEnd() int64 { return r.logEnd }
 
-// LowestStart is the lowest log start offset among this node's, which is given, and those of the replicas that have fetched: below it the
-// records are gone everywhere (DeleteRecords, KIP-107).
-func (r *Replica) LowestStart(own int64) int64 {
+// LowestStart is the lowest log start offset among this node's, which is given, and those of the replicas whose nodes are alive: below it the
+// records are gone everywhere (DeleteRecords, KIP-107). Of one that has not fetched yet nothing is known, so it is -1.
+func (r *Replica) LowestStart(own int64, alive func(id int32) bool) int64 {
 	for i := range r.others {
-		if o := &r.others[i]; o.logEnd != unknownEnd {
+		if o := &r.others[i]; alive(o.id) {
 			own = min(own, o.logStart)
 		}
 	}
 	return own
+}
+
+// BestReader is the in-sync replica of those allowed that has the record at an offset and the most records, by the last it said; -1: none.
+func (r *Replica) BestReader(offset int64, allowed func(id int32) bool) int32 {
+	best, end := int32(-1), unknownEnd
+	for i := range r.others {
+		o := &r.others[i]
+		if o.logEnd < offset || o.logEnd <= end || o.logStart > offset || !r.InISR(o.id) || !allowed(o.id) {
+			continue
+		}
+		best, end = o.id, o.logEnd
+	}
+	return best
 }
 
 // lags reports whether a replica has not had all of the log for longer than maxLag. One that stands at the log's end never lags, however long ago

@@ -203,14 +203,46 @@ func TestALeaderThatAgreedOnAnISRHasRecovered(t *testing.T) {
 	}
 }
 
-func TestLowestStartIsThatOfThoseWhoFetched(t *testing.T) {
+func TestLowestStartIsThatOfTheLiving(t *testing.T) {
 	r := New(1)
 	r.Assign(lead(1, 1), Marks{LogEnd: 4, At: at(0)})
 	f := fetch(2, 4)
 	f.LogStart = 2
 	r.Fetched(f)
-	if got := r.LowestStart(3); got != 2 {
-		t.Errorf("lowest start %d", got)
+	for dead, want := range map[int32]int64{0: -1, 2: -1, 3: 2} {
+		if got := r.LowestStart(3, func(id int32) bool { return id != dead }); got != want {
+			t.Errorf("without node %d: lowest start %d, want %d", dead, got, want)
+		}
+	}
+	if got := r.LowestStart(3, func(int32) bool { return false }); got != 3 {
+		t.Errorf("alone: lowest start %d", got)
+	}
+}
+
+func TestBestReaderIsInSyncAndHasTheRecord(t *testing.T) {
+	r := New(1)
+	r.Assign(Assignment{Leader: 1, LeaderEpoch: 1, PartitionEpoch: 1, Replicas: []int32{1, 2, 3, 4}, ISR: []int32{1, 2, 3}}, Marks{LogEnd: 10, At: at(0)})
+	all := func(int32) bool { return true }
+	if got := r.BestReader(0, all); got != -1 {
+		t.Errorf("nobody has fetched: %d", got)
+	}
+	for id, end := range map[int32]int64{2: 6, 3: 8, 4: 10} {
+		f := fetch(id, end)
+		f.LogStart = int64(id)
+		r.Fetched(f)
+	}
+	for _, c := range []struct {
+		offset  int64
+		allowed func(int32) bool
+		want    int32
+	}{
+		{5, all, 3}, {8, all, 3}, {9, all, -1}, // 4 has it, but is not in sync
+		{5, func(id int32) bool { return id == 2 }, 2}, {7, func(id int32) bool { return id == 2 }, -1},
+		{2, all, 2}, {1, all, -1}, // deleted there
+	} {
+		if got := r.BestReader(c.offset, c.allowed); got != c.want {
+			t.Errorf("offset %d: %d, want %d", c.offset, got, c.want)
+		}
 	}
 }
 
