@@ -28,11 +28,10 @@ func controlRecord(t record.ControlType, value []byte) record.Record {
 }
 
 // leaderChange is the record that begins an epoch: who leads, who votes, and who is known to have voted for the leader. Who did is not
-// remembered here, so it is the leader itself.
+// remembered here, so it is the leader itself. The message has a version 1, with directories, but Kafka 4.4 writes and reads version 0 always:
+// its brokers and kafka-dump-log fail on anything else.
 func leaderChange(leader Replica, m Members) record.Record {
-	version := min(m.KRaftVersion, 1)
-	v := binary.BigEndian.AppendUint16(nil, uint16(version))
-	v = binary.BigEndian.AppendUint32(v, uint32(leader.ID))
+	v := binary.BigEndian.AppendUint32([]byte{0, 0}, uint32(leader.ID))
 	var all []Replica
 	for _, x := range m.Voters() {
 		all = append(all, x.Replica)
@@ -40,11 +39,7 @@ func leaderChange(leader Replica, m Members) record.Record {
 	for _, list := range [][]Replica{all, {leader}} {
 		v = binary.AppendUvarint(v, uint64(len(list)+1))
 		for _, r := range list {
-			v = binary.BigEndian.AppendUint32(v, uint32(r.ID))
-			if version > 0 {
-				v = append(v, r.DirID[:]...)
-			}
-			v = append(v, 0)
+			v = append(binary.BigEndian.AppendUint32(v, uint32(r.ID)), 0)
 		}
 	}
 	return controlRecord(record.ControlLeaderChange, append(v, 0))

@@ -96,7 +96,7 @@ func TestControlRecordsAreKafkas(t *testing.T) {
 	for i, want := range []string{
 		"0000" + "0001" + "00",
 		"0000" + "02" + "00000003" + disk + "02" + "0243" + "0268" + "2385" + "00" + "0000" + "0001" + "00" + "00" + "00",
-		"0001" + "00000003" + "02" + "00000003" + disk + "00" + "02" + "00000003" + disk + "00" + "00",
+		"0000" + "00000003" + "02" + "00000003" + "00" + "02" + "00000003" + "00" + "00", // Kafka reads version 0, whatever the record says
 		"0000" + "00000003" + "02" + "00000003" + "00" + "02" + "00000003" + "00" + "00",
 	} {
 		if got := hex.EncodeToString(records[i].Value); got != want {
