@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+func (p *program) clusterCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cluster",
+		Short: "Look at a running cluster and change which nodes belong to it",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(p.clusterIDCommand(), p.clusterNodesCommand(), p.clusterUnregisterCommand(), p.clusterDrainCommand(), p.clusterBalanceCommand())
+	return cmd
+}
+
+// clusterCommandOf makes a command that asks a cluster: it has the flags, and its errors are failures of what it did.
+func (p *program) clusterCommandOf(cmd *cobra.Command, flags *clusterFlags, run func(ctx context.Context, args []string) error) *cobra.Command {
+	flags.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := flags.check(); err != nil {
+			return err
+		}
+		ctx, cancel := flags.timed(cmd)
+		defer cancel()
+		return run(ctx, args)
+	}
+	return cmd
+}
+
+func (p *program) clusterIDCommand() *cobra.Command {
+	var flags clusterFlags
+	cmd := &cobra.Command{Use: "id", Short: "Print the id of the cluster", Args: cobra.NoArgs}
+	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, _ []string) error {
+		resp, err := flags.describeCluster(ctx, false)
+		if err != nil {
+			return failure{err}
+		}
+		if flags.output == "json" {
+			return p.printJSON(struct {
+				ClusterID string `json:"cluster_id"`
+			}{resp.ClusterID})
+		}
+		return p.print([]string{resp.ClusterID})
+	})
+}
+
+// describeCluster asks which nodes there are.
+func (f *clusterFlags) describeCluster(ctx context.Context, fenced bool) (*kmsg.DescribeClusterResponse, error) {
+	rq := kmsg.NewPtrDescribeClusterRequest()
+	rq.IncludeFencedBrokers = fenced && !f.asksControllers()
+	if f.asksControllers() {
+		const controllers = 2
+		rq.EndpointType = controllers
+	}
+	answer, err := f.ask(ctx, rq)
+	if err != nil {
+		return nil, err
+	}
+	resp, ok := answer.(*kmsg.DescribeClusterResponse)
+	if !ok {
+		return nil, fmt.Errorf("DescribeCluster was answered with %T", answer)
+	}
+	return resp, answered("describe cluster", resp.ErrorCode, resp.ErrorMessage)
+}
+
+// clusterNode is what `leat cluster nodes -o json` prints of each.
+type clusterNode struct {
+	ID     int32   `json:"id"`
+	Host   string  `json:"host"`
+	Port   int32   `json:"port"`
+	Rack   *string `json:"rack,omitempty"`
+	Kind   string  `json:"kind"`
+	Fenced bool    `json:"fenced"`
+	Active bool    `json:"active,omitempty"`
+}
+
+func (p *program) clusterNodesCommand() *cobra.Command {
+	var flags clusterFlags
+	cmd := &cobra.Command{
+		Use:   "nodes",
+		Short: "List the brokers, those that are fenced included, or with --bootstrap-controller the controllers",
+		Args:  cobra.NoArgs,
+	}
+	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, _ []string) error {
+		resp, err := flags.describeCluster(ctx, true)
+		if err != nil {
+			return failure{err}
+		}
+		kind := "broker"
+		if flags.asksControllers() {
+			kind = "controller"
+		}
+		nodes := []clusterNode{}
+		for _, b := range resp.Brokers {
+			nodes = append(nodes, clusterNode{b.NodeID, b.Host, b.Port, b.Rack, kind, b.IsFenced, kind == "controller" && b.NodeID == resp.ControllerID})
+		}
+		slices.SortFunc(nodes, func(a, b clusterNode) int { return int(a.ID) - int(b.ID) })
+		if flags.output == "json" {
+			return p.printJSON(nodes)
+		}
+		return p.printNodes(nodes)
+	})
+}
+
+func (p *program) printNodes(nodes []clusterNode) error {
+	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tHOST\tPORT\tRACK\tKIND\tSTATE")
+	for _, n := range nodes {
+		rack, state := "-", "up"
+		if n.Rack != nil {
+			rack = *n.Rack
+		}
+		if n.Fenced {
+			state = "fenced"
+		} else if n.Active {
+			state = "active"
+		}
+		fmt.Fprintf(w, "%d\t%s\t%d\t%s\t%s\t%s\n", n.ID, n.Host, n.Port, rack, n.Kind, state)
+	}
+	if err := w.Flush(); err != nil {
+		return failure{err}
+	}
+	return nil
+}
+
+func (p *program) clusterUnregisterCommand() *cobra.Command {
+	var flags clusterFlags
+	cmd := &cobra.Command{
+		Use:   "unregister ID",
+		Short: "Forget a broker that is gone for good",
+		Long: `Forget a broker that is gone for good. A broker that runs registers again at once: stop it first. Partitions with replicas on it keep them in their
+list until they are reassigned.`,
+		Args: cobra.ExactArgs(1),
+	}
+	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, args []string) error {
+		id, err := nodeID(args[0])
+		if err != nil {
+			return err
+		}
+		rq := kmsg.NewPtrUnregisterBrokerRequest()
+		rq.BrokerID = id
+		answer, err := flags.ask(ctx, rq)
+		if err != nil {
+			return failure{err}
+		}
+		if resp, ok := answer.(*kmsg.UnregisterBrokerResponse); !ok {
+			return failure{fmt.Errorf("UnregisterBroker was answered with %T", answer)}
+		} else if err := answered(fmt.Sprintf("unregister broker %d", id), resp.ErrorCode, resp.ErrorMessage); err != nil {
+			return failure{err}
+		}
+		if flags.output == "json" {
+			return p.printJSON(struct {
+				Unregistered int32 `json:"unregistered"`
+			}{id})
+		}
+		return p.print([]string{fmt.Sprintf("broker %d is no longer registered", id)})
+	})
+}
+
+// nodeID reads the id of a node.
+func nodeID(text string) (int32, error) {
+	id, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || id < 0 {
+		return 0, fmt.Errorf("node id %q: not a number from 0 on", text)
+	}
+	return int32(id), nil
+}
