@@ -128,8 +128,8 @@ func (v *Values) NotBuilt() []string {
 	var names []string
 	for _, k := range Keys(v.scope) {
 		e, set := v.resolve(k)
-		if !set || k.Built || !k.NoDefault && e.text == k.Default || k.Name == "controller.quorum.voters" && len(v.Voters()) == 1 {
-			continue // a quorum of one works
+		if !set || k.Built || !k.NoDefault && e.text == k.Default {
+			continue
 		}
 		names = append(names, k.Name)
 	}

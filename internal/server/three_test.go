@@ -29,6 +29,8 @@ type three struct {
 	files   [3]*fs.Mem
 	nodes   [3]*bubbleNode
 	set     map[string]string
+	how     func(i int) map[string]string // the settings of a node
+	clients []*sim.Host                   // whom clients ask first
 }
 
 // newThree makes the machines. Nothing runs on them yet.
@@ -36,9 +38,11 @@ func newThree(t *testing.T, set map[string]string) *three {
 	t.Helper()
 	network := sim.NewNetwork(sim.Config{Delay: time.Millisecond})
 	c := &three{t: t, network: network, client: network.Host("client"), set: set}
+	c.how = c.settings
 	for i := range c.hosts {
 		c.hosts[i], c.files[i] = network.Host(fmt.Sprint("node-", i+1)), fs.NewMem()
 	}
+	c.clients = c.hosts[:]
 	return c
 }
 
@@ -61,7 +65,7 @@ func (c *three) start(which ...int) {
 	errs := make(chan error, len(which))
 	for _, i := range which {
 		go func() {
-			n, err := bubbleTry(c.t, c.hosts[i], c.files[i], c.settings(i), threeLogs(i))
+			n, err := bubbleTry(c.t, c.hosts[i], c.files[i], c.how(i), threeLogs(i))
 			c.nodes[i] = n
 			errs <- err
 		}()
@@ -97,7 +101,7 @@ func (c *three) stop() {
 func (c *three) cl(opts ...kgo.Opt) *kgo.Client {
 	c.t.Helper()
 	var seeds []string
-	for _, h := range c.hosts {
+	for _, h := range c.clients {
 		seeds = append(seeds, h.IP().String()+":9092")
 	}
 	cl, err := kgo.NewClient(append([]kgo.Opt{
@@ -255,4 +259,85 @@ func threeLogs(i int) slog.Handler {
 		return slog.DiscardHandler
 	}
 	return slog.NewTextHandler(os.Stderr, nil).WithAttrs([]slog.Attr{slog.Int("on", i+1)})
+}
+
+// separate are the settings of a node that is a controller only (0 to 2) or a broker only.
+func (c *three) separate(voters func(i int) string) func(i int) map[string]string {
+	return func(i int) map[string]string {
+		set := c.settings(i)
+		delete(set, "controller.quorum.voters")
+		set["process.roles"], set["listeners"] = "controller", fmt.Sprintf("CONTROLLER://%s:9093", c.hosts[i].IP())
+		key, value, _ := strings.Cut(voters(i), "=")
+		set[key] = value
+		return set
+	}
+}
+
+func (c *three) addresses() string {
+	var all []string
+	for _, h := range c.hosts {
+		all = append(all, h.IP().String()+":9093")
+	}
+	return strings.Join(all, ",")
+}
+
+func TestClusterOfControllersOnlyServesBrokers(t *testing.T) {
+	for name, key := range map[string]func(c *three) string{
+		"static":  func(c *three) string { return "controller.quorum.voters=" + c.settings(0)["controller.quorum.voters"] },
+		"dynamic": func(c *three) string { return "controller.quorum.bootstrap.servers=" + c.addresses() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newThree(t, nil)
+				c.how = c.separate(func(int) string { return key(c) })
+				c.start(0, 1, 2)
+				var brokers [2]*bubbleNode
+				var hosts [2]*sim.Host
+				for i := range brokers {
+					hosts[i] = c.network.Host(fmt.Sprint("broker-", i+4))
+					set := follows(hosts[i], c.hosts[0], i+4)
+					set["controller.quorum.bootstrap.servers"] = c.addresses()
+					brokers[i] = bubbleStart(t, hosts[i], fs.NewMem(), set)
+				}
+				c.clients = hosts[:]
+				c.create("orders", 2, 2)
+				c.write("orders", 0, 20)
+				for i := range c.nodes {
+					c.kill(i)
+					c.create(fmt.Sprint("without-", i), 1, 2)
+					c.write("orders", 20*(i+1), 20)
+					c.start(i)
+					time.Sleep(5 * time.Second)
+				}
+				c.inSync("orders", 2)
+				c.read("orders", 80)
+				for _, b := range brokers {
+					b.shutDown(t)
+				}
+				c.stop()
+			})
+		})
+	}
+}
+
+func TestClusterOfThreeFormsAmongAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newThree(t, nil)
+		c.how = func(i int) map[string]string {
+			set := c.settings(i)
+			delete(set, "controller.quorum.voters")
+			set["controller.quorum.bootstrap.servers"] = c.addresses()
+			return set
+		}
+		c.start(0, 1, 2)
+		c.create("orders", 3, 3)
+		c.write("orders", 0, 20)
+		for i := range c.nodes {
+			c.kill(i)
+		}
+		c.start(2, 1, 0)
+		c.inSync("orders", 3)
+		c.read("orders", 20)
+		c.stop()
+	})
 }
