@@ -98,6 +98,9 @@ func (m *Machine) updateFeature(version int16, u kmsg.UpdateFeaturesRequestFeatu
 		return nil, invalid(why)
 	}
 	current := m.image().Feature(u.Feature)
+	if u.Feature == metadata.FeatureKRaftVersion {
+		current = m.cfg.KRaftVersion
+	}
 	switch {
 	case u.Feature == metadata.FeatureKRaftVersion && level < current:
 		return nil, invalid("Can't downgrade the version of this feature.")

@@ -54,6 +54,8 @@ type Config struct {
 	// Image is the state that the log gave so far; NextOffset is where the next record will be written.
 	Image      *metadata.Image
 	NextOffset int64
+	// KRaftVersion is the level of kraft.version, which stands in the quorum's own records and not in the image.
+	KRaftVersion int16
 	// Now is when this controller became active: brokers that are not fenced have a whole session from then on to be heard of.
 	Now  time.Time
 	Rand *rand.Rand

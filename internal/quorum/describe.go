@@ -65,3 +65,6 @@ func (d *Description) add(m consensus.Member, r Replica) {
 		d.Voters = append(d.Voters, r)
 	}
 }
+
+// KRaftVersion is the level of kraft.version: from 1 on the voters stand in the log.
+func (q *Quorum) KRaftVersion() int16 { return q.members().KRaftVersion }

@@ -85,9 +85,11 @@ type Leadership struct {
 	Image      *metadata.Image
 	Epoch      int32
 	NextOffset int64 // where the first record of the machine will be written
-	Now        time.Time
-	Log        machine.Log[metadata.Record]
-	Failed     func(error)
+	// KRaftVersion is the level of kraft.version.
+	KRaftVersion int16
+	Now          time.Time
+	Log          machine.Log[metadata.Record]
+	Failed       func(error)
 }
 
 // Leader is the controller's machine at work.
@@ -174,11 +176,14 @@ func (q *Quorum) start(ctx context.Context, found *metalog.Found) error {
 	q.view.epoch = status.Epoch
 	q.warnOfOtherVoters(status.Members)
 	q.tellMembers(status.Members)
-	alone := q.voter.Alone()
 	q.voter.Start()
 	for {
 		q.mu.Lock()
-		ready, changed, failure := !alone || q.reign != nil && q.reign.machine != nil, q.changed, q.failure
+		changed := q.changed
+		q.mu.Unlock()
+		alone := q.voter.Alone() // no more, once it has applied that others came
+		q.mu.Lock()
+		ready, failure := !alone || q.reign != nil && q.reign.machine != nil, q.failure
 		q.opened = ready && failure == nil
 		q.mu.Unlock()
 		if failure != nil || ready {

@@ -104,7 +104,8 @@ func (r *reign) start(before func() error) {
 		return
 	}
 	q, now, image := r.q, time.Now(), r.q.feed.Newest()
-	leader := q.cfg.Lead(Leadership{Image: image, Epoch: r.epoch, NextOffset: image.Offset + 1, Now: now, Log: r, Failed: r.lost})
+	leader := q.cfg.Lead(Leadership{Image: image, Epoch: r.epoch, NextOffset: image.Offset + 1, KRaftVersion: q.KRaftVersion(), Now: now, Log: r,
+		Failed: r.lost})
 	q.mu.Lock()
 	late := q.reign != r
 	if !late {

@@ -43,7 +43,7 @@ func (n *node) openQuorum(ctx context.Context) error {
 // leadController starts the controller's machine on the log that this node now leads.
 func (n *node) leadController(l quorum.Leadership) quorum.Leader {
 	m := controller.New(controller.Config{
-		NodeID: n.id, ClusterID: n.clusterID, Broker: n.Values, Image: l.Image, NextOffset: l.NextOffset, Now: l.Now,
+		NodeID: n.id, ClusterID: n.clusterID, Broker: n.Values, Image: l.Image, NextOffset: l.NextOffset, KRaftVersion: l.KRaftVersion, Now: l.Now,
 		Rand: rand.New(rand.NewSource(seed())), Tell: n.tell,
 	})
 	running := controller.Run(m, l.Log, l.Failed)

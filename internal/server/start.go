@@ -140,8 +140,11 @@ func (n *node) openHandlers() {
 	}
 	if n.quorum != nil {
 		rooms.Quorum, rooms.MetadataLog, rooms.Voters = n.describeQuorum, n.quorum, n.quorum
-		rooms.HeardBroker = n.suspicion.heard
+		rooms.HeardBroker, rooms.KRaftVersion = n.suspicion.heard, n.quorum.KRaftVersion
 		rooms.OwnController, rooms.Agreement, rooms.Identity = n.quorum, n.quorum, n.identity
+	}
+	if n.remote != nil {
+		rooms.KRaftVersion = n.remote.follower.KRaftVersion
 	}
 	n.handle.Store(new(listener.Handler(broker.New(rooms).Handle)))
 }

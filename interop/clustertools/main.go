@@ -62,7 +62,7 @@ type step struct {
 func (r *run) all(kind target.Kind, binary string, controllers int) error {
 	r.fleet = &fleet.Fleet{Dir: r.dir, Binary: binary, Settings: map[string]string{
 		"replica.lag.time.max.ms": "3000", "broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500",
-		"min.insync.replicas": "1", "auto.leader.rebalance.enable": "false", "leader.imbalance.check.interval.seconds": "3600",
+		"min.insync.replicas": "1", "metadata.log.max.record.bytes.between.snapshots": "3000", "auto.leader.rebalance.enable": "false", "leader.imbalance.check.interval.seconds": "3600",
 	}}
 	for id := int32(1); id <= 3; id++ {
 		roles := "broker,controller"

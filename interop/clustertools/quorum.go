@@ -68,7 +68,7 @@ func (r *run) takeOut(n *fleet.Node) error {
 	if err != nil {
 		return err
 	}
-	if err := r.says("kafka-metadata-quorum", fmt.Sprintf("remove-controller --controller-id %d --controller-directory-id %s", n.ID, dir), fmt.Sprintf("Removed KRaft controller %d", n.ID)); err != nil {
+	if err := r.says("kafka-metadata-quorum", fmt.Sprintf("remove-controller --controller-id %d --controller-directory-id %s", n.ID, dir), fmt.Sprintf("Removed +KRaft controller %d", n.ID)); err != nil {
 		return err
 	}
 	if err := r.until(func() error { return r.votes(n.ID, false) }); err != nil {
