@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -52,6 +53,7 @@ func (t *trio) write(ctx context.Context, o options, size int, window time.Durat
 		}
 	}
 	o.settle()
+	finish := t.profile(ctx, o, name, window)
 	before, err := t.cpu()
 	if err != nil {
 		return load.Totals{}, 0, err
@@ -66,7 +68,7 @@ func (t *trio) write(ctx context.Context, o options, size int, window time.Durat
 	}
 	running.Wait()
 	after, err := t.cpu()
-	if err != nil {
+	if err := errors.Join(err, finish()); err != nil {
 		return load.Totals{}, 0, err
 	}
 	var sum load.Totals

@@ -33,6 +33,7 @@ type options struct {
 	replicas   int
 	session    time.Duration
 	json       string
+	profiles   string
 	from       []string
 	ballast    *pages.Ballast
 }
@@ -74,6 +75,7 @@ func main() {
 	flag.IntVar(&o.replicas, "replicas", 1, "replicas of each of them")
 	flag.DurationVar(&o.session, "session", 0, "broker.session.timeout.ms of the failover part; 0: the default of both")
 	flag.StringVar(&o.json, "o", "", "file to write the raw results to")
+	flag.StringVar(&o.profiles, "profiles", "", "directory for processor profiles of leat's nodes under the loads of produce; the loads become slower by it")
 	flag.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with commas between them")
 	flag.Parse()
 	o.kinds, o.parts = strings.Split(kinds, ","), strings.Split(names, ",")

@@ -34,7 +34,8 @@ func newTrio(ctx context.Context, o options, kind target.Kind, name string, sett
 		return nil, err
 	}
 	var err error
-	t.all, err = target.NewCluster(target.ClusterConfig{Kind: kind, Binary: o.binary, Dir: t.dir, Nodes: nodes, Settings: settings, Patience: 10 * time.Minute})
+	t.all, err = target.NewCluster(target.ClusterConfig{Kind: kind, Binary: o.binary, Dir: t.dir, Nodes: nodes, Settings: settings,
+		Operations: o.profiles != "", Patience: 10 * time.Minute})
 	if err != nil {
 		return nil, err
 	}

@@ -97,6 +97,9 @@ func (n *Node) Bootstrap() string { return net.JoinHostPort("127.0.0.1", n.port)
 // Controller is the address for nodes that have their controller here.
 func (n *Node) Controller() string { return net.JoinHostPort("127.0.0.1", n.controller) }
 
+// Operations is the address of leat's operations listener; empty: none.
+func (n *Node) Operations() string { return n.cfg.Operations }
+
 // DataDir is the broker's log.dirs.
 func (n *Node) DataDir() string { return filepath.Join(n.cfg.Dir, "data") }
 
