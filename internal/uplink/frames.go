@@ -178,6 +178,10 @@ func (f *Frames) suspect(nodeID int32) {
 	}
 }
 
+// looks are the pauses before each look at a controller that hung up: a process that is being ended holds its listeners for a moment longer than its
+// connections, and takes new ones meanwhile.
+var looks = []time.Duration{0, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond}
+
 // hungUp looks whether a controller whose connection ended is still there. That nobody listens any more is as good as its last word; any other
 // failure may be the network's, and says nothing.
 func (f *Frames) hungUp(nodeID int32) {
@@ -193,14 +197,20 @@ func (f *Frames) hungUp(nodeID int32) {
 		defer f.asking.Done()
 		ctx, cancel := context.WithTimeout(f.ctx, f.cfg.Timeout)
 		defer cancel()
-		nc, err := f.dial(ctx, nodeID)
-		if err == nil {
-			_ = nc.Close()
+		for _, wait := range looks {
+			if pause(ctx, wait) != nil {
+				return
+			}
+			nc, err := f.dial(ctx, nodeID)
+			if err == nil {
+				_ = nc.Close()
+				continue
+			}
+			f.cfg.Controllers.note(nodeID, err)
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				f.suspect(nodeID)
+			}
 			return
-		}
-		f.cfg.Controllers.note(nodeID, err)
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			f.suspect(nodeID)
 		}
 	}()
 }
