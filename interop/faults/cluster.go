@@ -81,21 +81,20 @@ func (c *cluster) settings(id int) map[string]string {
 	if !c.opts.defaults {
 		maps.Copy(s, short)
 	}
-	var voters []string
+	var voters, bootstrap []string
 	for v := 1; v <= c.opts.controllers; v++ {
 		_, addr := c.ground.advertises(v)
-		voters = append(voters, fmt.Sprintf("%d@%s", v, addr))
+		voters, bootstrap = append(voters, fmt.Sprintf("%d@%s", v, addr)), append(bootstrap, addr)
+	}
+	if c.opts.static {
+		s["controller.quorum.voters"] = strings.Join(voters, ",")
+	} else {
+		s["controller.quorum.bootstrap.servers"] = strings.Join(bootstrap, ",")
 	}
 	if c.opts.controllers == 1 {
 		s["min.insync.replicas"], s["default.replication.factor"] = "1", "1"
 	}
 	s["node.id"] = strconv.Itoa(id)
-	if c.opts.controllers == 1 { // a node that is its own quorum does not name voters
-		_, addr := c.ground.advertises(1)
-		s["controller.quorum.bootstrap.servers"] = addr
-	} else {
-		s["controller.quorum.voters"] = strings.Join(voters, ",")
-	}
 	s["log.dirs"] = filepath.Join(c.ground.disk(id), "data")
 	if id <= c.opts.controllers {
 		s["process.roles"] = "broker,controller"

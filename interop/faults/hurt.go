@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -314,7 +316,7 @@ func (g *game) slowDisk(ctx context.Context, victim int) error {
 	return g.ground.release(victim)
 }
 
-// loseDisk is a node that comes back with nothing.
+// loseDisk is a node that comes back with nothing. Its vote is in the directory that is gone; one command gives it another.
 func (g *game) loseDisk(ctx context.Context, victim int) error {
 	n := g.node[victim]
 	if err := n.kill(); err != nil {
@@ -324,5 +326,21 @@ func (g *game) loseDisk(ctx context.Context, victim int) error {
 		return err
 	}
 	g.pause(ctx)
-	return n.start()
+	if err := n.start(); err != nil {
+		return err
+	}
+	if g.opts.static {
+		return nil
+	}
+	args := []string{"quorum", "replace-controller", strconv.Itoa(victim), "--bootstrap-server", strings.Join(g.bootstrap(), ",")}
+	for end := time.Now().Add(g.patience); ; wait(ctx, 200*time.Millisecond) {
+		out, err := exec.CommandContext(ctx, g.opts.binary, args...).CombinedOutput()
+		g.note("leat quorum replace-controller %d: %v: %s", victim, err, out)
+		if err == nil || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("leat quorum replace-controller %d: %w: %s", victim, err, out)
+		}
+	}
 }

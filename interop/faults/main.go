@@ -28,6 +28,7 @@ type options struct {
 	rounds      int
 	seed        uint64
 	controllers int
+	static      bool
 	defaults    bool
 	luck        bool
 	only        []string
@@ -43,6 +44,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 50, "how many rounds of faults")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano())%1e9, "seed of the faults and of the records")
 	flag.IntVar(&o.controllers, "controllers", nodes, "how many of the nodes are controllers, too: 1 or 3")
+	flag.BoolVar(&o.static, "static", false, "controllers named by controller.quorum.voters, so that none can be replaced")
 	flag.BoolVar(&o.defaults, "defaults", false, "leat's own timeouts and not short ones")
 	flag.BoolVar(&o.luck, "luck", false, "the cases of bad luck instead of random faults")
 	flag.StringVar(&only, "only", "", "only faults, or cases, with these names, separated by commas")
