@@ -27,7 +27,7 @@ type Identity struct {
 // not wait for anything.
 var frameRoutes = []route{
 	{key: wire.KeyQuorumFrames, handle: (*Handlers).quorumFrames},
-	{key: wire.KeyIdentity, handle: (*Handlers).identity},
+	{key: wire.KeyIdentity, handle: (*Handlers).identity, waits: true},
 }
 
 // quorumFrames hands frames to the agreement, unless they come from another cluster.
@@ -43,7 +43,7 @@ func (h *Handlers) quorumFrames(c *Call) {
 		for _, frame := range rq.Frames {
 			if err := h.Agreement.Receive(frame); err != nil {
 				resp.ErrorCode = codeOf(err)
-				if h.strange.due(rq.Sender) {
+				if h.strange.due(rq.Sender) && c.Gone.Err() == nil {
 					h.Logger.Warn("message of another controller not taken", "node", rq.Sender, "err", err)
 				}
 			}
@@ -52,8 +52,11 @@ func (h *Handlers) quorumFrames(c *Call) {
 	c.Respond(resp)
 }
 
-// identity tells who this controller is.
+// identity tells who this controller is. One that asks because it is fresh is told to the quorum first.
 func (h *Handlers) identity(c *Call) {
+	if rq := c.Body.(*wire.Identity); rq.ClusterID == "" && rq.NodeID != h.NodeID && h.FreshController != nil {
+		h.FreshController(c.Gone, rq.NodeID)
+	}
 	resp := &wire.IdentityResponse{NodeID: h.NodeID, ClusterID: h.ClusterID}
 	if h.Identity != nil {
 		who := h.Identity()

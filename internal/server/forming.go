@@ -24,7 +24,7 @@ const (
 	// formPause is between rounds of asking.
 	formPause = 100 * time.Millisecond
 	// formAsk bounds one question.
-	formAsk = time.Second
+	formAsk = 2 * time.Second
 	// formComplain is how often it is told what is waited for.
 	formComplain = 5 * time.Second
 )

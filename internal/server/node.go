@@ -50,12 +50,14 @@ type node struct {
 	registration *uplink.Registration // of this controller; nil if it is none
 	joined       bool                 // an image showed this broker's registration; belongs to publish
 	ops          *operations
-	failed       chan error                       // why the node must stop by itself; holds one
-	handle       atomic.Pointer[listener.Handler] // of requests; another while this node looks for its cluster
+	failed       chan error                              // why the node must stop by itself; holds one
+	handle       atomic.Pointer[listener.Handler]        // of requests; another while this node looks for its cluster
+	abort        atomic.Pointer[context.CancelCauseFunc] // of the start
 	shared       *listener.Shared
 	serving      map[audience]bool
-	dirToBe      record.UUID // of a fresh controller's metadata log
-	identified   atomic.Bool // the cluster's id is on disk
+	dirToBe      record.UUID  // of a fresh controller's metadata log
+	resigned     atomic.Int64 // when leadership was given away for a fresh voter, in seconds
+	identified   atomic.Bool  // the cluster's id is on disk
 
 	closers []closer
 }
@@ -129,6 +131,8 @@ func (n *node) openReplicas() {
 			n.groups.Leading(tp, leaderEpoch, leading)
 		},
 		RackAware: n.Values.String("replica.selector.class") == config.RackAwareSelector,
+		MoveRate:  func() int64 { return n.settings.now().values.Int64("replica.alter.log.dirs.io.max.bytes.per.second") },
+		Moved:     func(tp record.TopicPartition) { n.placements.moved(tp) },
 		Cluster:   n.cluster(),
 		Logger:    n.Logger,
 	})
@@ -178,6 +182,9 @@ func (n *node) openStore(ctx context.Context) error {
 // fail stops the node: its metadata log cannot go on, so nothing it says could be relied on.
 func (n *node) fail(err error) {
 	n.ops.failure.Store(&err)
+	if abort := n.abort.Load(); abort != nil {
+		(*abort)(err)
+	}
 	select {
 	case n.failed <- err:
 	default:

@@ -67,6 +67,9 @@ func (n *node) openOperations() error {
 }
 
 func (o *operations) alive() error {
+	if o == nil {
+		return nil
+	}
 	if err := o.failure.Load(); err != nil {
 		return *err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net"
 	"slices"
 	"strconv"
@@ -71,6 +72,30 @@ func (n *node) membersChanged(members []quorum.Member) {
 		}
 	}
 }
+
+// freshVoter hands this controller's leadership over if a static voter comes with an empty disk. A leader counts on what a voter acknowledged, and
+// would take the one that has lost it for damaged; who leads next asks it what it has.
+func (n *node) freshVoter(ctx context.Context, id int32) {
+	leader, _, known := n.quorum.Active()
+	if !known || leader != n.id {
+		return
+	}
+	for _, m := range n.quorum.Members() {
+		if m.ID != id || !m.DirID.IsZero() {
+			continue
+		}
+		if last := n.resigned.Swap(time.Now().Unix()); time.Now().Unix()-last < int64(freshVoterPause/time.Second) {
+			return // it was told before, or somebody plays
+		}
+		n.Logger.Warn("a voter comes with an empty disk, so the controllers' leadership goes to another", "node", id)
+		ctx, cancel := context.WithTimeout(ctx, formAsk/2)
+		n.quorum.Resign(ctx)
+		cancel()
+	}
+}
+
+// freshVoterPause is the least time between two leaderships that are given away for a fresh voter.
+const freshVoterPause = 5 * time.Second
 
 // listenerOf picks the endpoint by which controllers are reached.
 func (n *node) listenerOf(all []quorum.Endpoint) int {

@@ -17,6 +17,20 @@ import (
 
 // start opens the rooms in order. What it opened before an error is closed by the caller.
 func (n *node) start(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	n.abort.Store(&cancel)
+	if err := n.open(ctx); err != nil {
+		if failure := n.ops.alive(); failure != nil && ctx.Err() != nil {
+			return failure
+		}
+		return err
+	}
+	return nil
+}
+
+// open does the work of start; ctx ends, too, when a room fails meanwhile.
+func (n *node) open(ctx context.Context) error {
 	n.id = int32(n.Values.Int("node.id"))
 	n.settings, n.serving = newSettingsFeed(n.Values, n.id), map[audience]bool{}
 	n.images = newImageFeed()
@@ -73,6 +87,7 @@ func (n *node) controls() bool { return n.remote == nil }
 // join waits until this node is what it is to be: a broker that is registered and not fenced, or a controller that knows who leads.
 func (n *node) join(ctx context.Context) error {
 	n.watchQuorum()
+	n.awaitVote()
 	if !n.broker() {
 		return n.voice.controllers.AwaitLeader(ctx)
 	}
@@ -142,6 +157,7 @@ func (n *node) openHandlers() {
 		rooms.Quorum, rooms.MetadataLog, rooms.Voters = n.describeQuorum, n.quorum, n.quorum
 		rooms.HeardBroker, rooms.KRaftVersion = n.suspicion.heard, n.quorum.KRaftVersion
 		rooms.OwnController, rooms.Agreement, rooms.Identity = n.quorum, n.quorum, n.identity
+		rooms.FreshController = n.freshVoter
 	}
 	if n.remote != nil {
 		rooms.KRaftVersion = n.remote.follower.KRaftVersion

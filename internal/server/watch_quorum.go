@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -42,13 +41,8 @@ func (n *node) quorumProblem() error {
 	if _, _, known := n.quorum.Active(); known {
 		return nil
 	}
-	member := false
-	for _, m := range n.quorum.Members() {
-		member = member || m.ID == n.id
-	}
-	if !member {
-		return fmt.Errorf("controller %d is no voter and has not heard of the leader: add it with leat cluster controllers add, or kafka-metadata-quorum add-controller, "+
-			"on a node of the cluster: %w", n.id, n.unreached())
+	if !n.votes() {
+		return nil // which is told by itself
 	}
 	return n.unreached()
 }
