@@ -74,7 +74,9 @@ func (r *Runner) finish(im *metadata.Image, now time.Time) {
 		if p == nil || !slices.Equal(p.Replicas, m.After) {
 			continue // deleted, or called back by somebody
 		}
-		r.settled[tp] = now
+		if m.Why != balance.ForDrain { // a broker that takes replicas again after all shall have its share soon
+			r.settled[tp] = now
+		}
 		r.done++
 		r.bytes += m.Bytes
 		if m.TouchesLeader && p.Leader != m.After[0] && slices.Contains(p.ISR, m.After[0]) {

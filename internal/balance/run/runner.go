@@ -55,6 +55,7 @@ type work struct {
 	active  bool
 	members []member
 	drain   []int32
+	limits  balance.Limits
 	stable  time.Time // since when the members are as they are
 	next    time.Time // when the next plan is due
 	pending []balance.Move
@@ -140,8 +141,8 @@ func (r *Runner) look(now time.Time) time.Duration {
 		r.active, r.members, r.stable, r.next = true, m, now, time.Time{}
 		r.pending = nil
 	}
-	if !slices.Equal(s.Drain, r.drain) {
-		r.drain, r.next, r.pending = s.Drain, time.Time{}, nil
+	if !slices.Equal(s.Drain, r.drain) || s.Limits != r.limits {
+		r.drain, r.limits, r.next, r.pending = s.Drain, s.Limits, time.Time{}, nil
 	}
 	r.finish(im, now)
 	others := r.others(im)

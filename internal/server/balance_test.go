@@ -1,0 +1,244 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"leat/internal/fs"
+	"leat/internal/sim"
+)
+
+// Balancing, in a bubble: a node that is broker and controller, and brokers that come, are drained and go.
+
+// quick makes the waits of balancing short: brokers talk all the time, and virtual time is not free.
+var quick = map[string]string{"leat.balance.delay.ms": "30000", "leat.balance.interval.ms": "20000"}
+
+// fleet is node 1, which controls, and brokers from 2 on.
+type fleet struct {
+	t       *testing.T
+	network *sim.Network
+	hosts   []*sim.Host
+	files   []*fs.Mem
+	nodes   []*bubbleNode
+	client  *sim.Host
+}
+
+func startFleet(t *testing.T, brokers int, set map[string]string) *fleet {
+	t.Helper()
+	network := sim.NewNetwork(sim.Config{Delay: time.Millisecond})
+	f := &fleet{t: t, network: network, client: network.Host("client")}
+	f.hosts, f.files = []*sim.Host{network.Host("node-1")}, []*fs.Mem{fs.NewMem()}
+	f.nodes = []*bubbleNode{bubbleStart(t, f.hosts[0], f.files[0], set)}
+	for range brokers - 1 {
+		f.add()
+	}
+	return f
+}
+
+// add lets one more broker join.
+func (f *fleet) add() {
+	f.t.Helper()
+	id := len(f.nodes) + 1
+	f.hosts, f.files, f.nodes = append(f.hosts, f.network.Host(fmt.Sprint("node-", id))), append(f.files, fs.NewMem()), append(f.nodes, nil)
+	f.start(id)
+}
+
+func (f *fleet) start(id int) {
+	f.t.Helper()
+	f.nodes[id-1] = bubbleStart(f.t, f.hosts[id-1], f.files[id-1], follows(f.hosts[id-1], f.hosts[0], id))
+}
+
+func (f *fleet) stop() {
+	for i := len(f.nodes) - 1; i >= 0; i-- {
+		f.nodes[i].shutDown(f.t)
+	}
+}
+
+func (f *fleet) admin() *kadm.Client { return kadm.NewClient(bubbleClient(f.t, f.client, f.nodes[0])) }
+
+// create makes a topic with its replicas in turn on brokers 1 to n.
+func (f *fleet) create(topic string, partitions, factor int) {
+	f.t.Helper()
+	adm := f.admin()
+	defer adm.Close()
+	if _, err := adm.CreateTopic(f.t.Context(), int32(partitions), int16(factor), nil, topic); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// set changes a key of all brokers.
+func (f *fleet) set(op kadm.IncrementalOp, key, value string) {
+	f.t.Helper()
+	adm := f.admin()
+	defer adm.Close()
+	answers, err := adm.AlterBrokerConfigs(f.t.Context(), []kadm.AlterConfig{{Op: op, Name: key, Value: &value}})
+	if err == nil {
+		err = answers[0].Err
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// placed is where the replicas and leaders of a topic are, and whether all are in sync and nothing moves.
+type placed struct {
+	replicas, leaders map[int32]int
+	settled           bool
+	all               string
+}
+
+func (f *fleet) placed(topic string) placed {
+	f.t.Helper()
+	adm := f.admin()
+	defer adm.Close()
+	p := placed{replicas: map[int32]int{}, leaders: map[int32]int{}, settled: true}
+	topics, err := adm.ListTopics(f.t.Context(), topic)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ongoing, err := adm.ListPartitionReassignments(f.t.Context(), nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	p.settled = len(ongoing) == 0
+	for _, part := range topics[topic].Partitions.Sorted() {
+		p.leaders[part.Leader]++
+		p.all += fmt.Sprintln(part.Partition, part.Replicas)
+		for _, id := range part.Replicas {
+			p.replicas[id]++
+			p.settled = p.settled && slices.Contains(part.ISR, id)
+		}
+	}
+	return p
+}
+
+// await waits until the placement of a topic is as wanted.
+func (f *fleet) await(topic string, within time.Duration, wanted func(placed) bool) {
+	f.t.Helper()
+	var last placed
+	for range int(within / time.Second) {
+		if last = f.placed(topic); last.settled && wanted(last) {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	f.t.Fatalf("after %v: %v replicas, %v leaders, settled %v; %+v", within, last.replicas, last.leaders, last.settled, f.placed(topic))
+}
+
+func TestClusterABrokerThatJoinsGetsItsShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startFleet(t, 3, quick)
+		defer f.stop()
+		f.create("orders", 24, 2)
+		producer := bubbleClient(t, f.client, f.nodes[0], kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+		defer producer.Close()
+		if n, err := produceMany(t.Context(), producer, "orders", 0, 200); err != nil {
+			t.Fatal(n, err)
+		}
+		f.add()
+		time.Sleep(25 * time.Second) // leat.balance.delay.ms is 30
+		if p := f.placed("orders"); p.replicas[4] != 0 {
+			t.Errorf("replicas were moved before the brokers were there for as long as they have to: %v", p.replicas)
+		}
+		f.await("orders", time.Minute, func(p placed) bool { return p.replicas[4] >= 10 && p.leaders[4] >= 5 })
+		if n, err := produceMany(t.Context(), producer, "orders", 200, 50); err != nil {
+			t.Fatal(n, err)
+		}
+		if got := len(readAll(t, f.client, f.nodes[0], "orders", 250)); got != 250 {
+			t.Errorf("%d records, want 250", got)
+		}
+		before := f.placed("orders")
+		time.Sleep(90 * time.Second)
+		if after := f.placed("orders"); after.all != before.all {
+			t.Errorf("moved again without a reason:\n%s\nthen\n%s", before.all, after.all)
+		}
+	})
+}
+
+func TestClusterDrainingEmptiesABrokerUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startFleet(t, 4, quick)
+		defer f.stop()
+		f.create("orders", 12, 3)
+		producer := bubbleClient(t, f.client, f.nodes[0], kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+		defer producer.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		acknowledged := make(chan int)
+		go func() {
+			n := 0
+			for ; ctx.Err() == nil; n++ {
+				if err := producer.ProduceSync(context.Background(), &kgo.Record{Topic: "orders", Value: fmt.Appendf(nil, "record %d", n)}).FirstErr(); err != nil {
+					t.Errorf("record %d: %v", n, err)
+					break
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			acknowledged <- n
+		}()
+		f.set(kadm.AppendConfig, "leat.balance.drain", "3")
+		f.await("orders", time.Minute, func(p placed) bool { return p.replicas[3] == 0 && p.leaders[3] == 0 })
+		cancel()
+		count := <-acknowledged
+		f.nodes[2].shutDown(t) // nothing needs it any more
+		values := readAll(t, f.client, f.nodes[0], "orders", count)
+		slices.Sort(values)
+		if got := len(slices.Compact(values)); got != count {
+			t.Errorf("%d different records of %d that were acknowledged", got, count)
+		}
+		f.create("later", 6, 2)
+		if p := f.placed("later"); p.replicas[3] != 0 {
+			t.Errorf("new partitions were placed on a broker that is drained: %v", p.replicas)
+		}
+		f.start(3)
+	})
+}
+
+func TestClusterBalancingIsPausedAndResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startFleet(t, 2, quick)
+		defer f.stop()
+		f.create("orders", 12, 2)
+		f.set(kadm.SetConfig, "leat.balance.mode", "off")
+		f.add()
+		f.set(kadm.AppendConfig, "leat.balance.drain", "2")
+		before := f.placed("orders")
+		time.Sleep(90 * time.Second)
+		if after := f.placed("orders"); after.all != before.all {
+			t.Errorf("moved although paused:\n%s\nthen\n%s", before.all, after.all)
+		}
+		f.set(kadm.SetConfig, "leat.balance.mode", "drain-only")
+		f.await("orders", time.Minute, func(p placed) bool { return p.replicas[2] == 0 && p.replicas[3] == 12 })
+		f.set(kadm.SubtractConfig, "leat.balance.drain", "2")
+		time.Sleep(90 * time.Second)
+		if p := f.placed("orders"); p.replicas[2] != 0 {
+			t.Errorf("evened out although leat.balance.mode=drain-only: %v", p.replicas)
+		}
+		f.set(kadm.DeleteConfig, "leat.balance.mode", "")
+		f.await("orders", time.Minute, func(p placed) bool { return p.replicas[2] >= 7 })
+	})
+}
+
+// A broker that restarts, also for long, comes back to what it had.
+func TestClusterARestartMovesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startFleet(t, 4, quick)
+		defer f.stop()
+		f.create("orders", 12, 2)
+		time.Sleep(time.Minute)
+		before := f.placed("orders")
+		f.nodes[3].shutDown(t)
+		time.Sleep(time.Minute)
+		f.start(4)
+		time.Sleep(time.Minute)
+		if after := f.placed("orders"); after.all != before.all {
+			t.Errorf("a restart moved replicas:\n%s\nthen\n%s", before.all, after.all)
+		}
+	})
+}
