@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,11 +130,11 @@ func createTopic(t testing.TB, q *quorum.Quorum, name string, partitions int32) 
 
 // describe writes an image as the records of its snapshot.
 func describe(im *metadata.Image) string {
-	s := ""
+	var s strings.Builder
 	for r := range im.Snapshot() {
-		s += fmt.Sprintf("%T %x\n", r, metadata.AppendRecord(nil, r))
+		fmt.Fprintf(&s, "%T %x\n", r, metadata.AppendRecord(nil, r))
 	}
-	return s
+	return s.String()
 }
 
 func onFiles(t *testing.T, test func(t *testing.T, fsys fs.FS, dir string)) {

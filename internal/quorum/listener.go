@@ -59,7 +59,12 @@ func (l listener) LeaderChanged(leader consensus.Replica, epoch int32, known boo
 }
 
 // MembersChanged implements voter.Listener.
-func (l listener) MembersChanged(m consensus.Members) { l.q.tellMembers(m) }
+func (l listener) MembersChanged(m consensus.Members) {
+	l.q.mu.Lock()
+	l.q.announce()
+	l.q.mu.Unlock()
+	l.q.tellMembers(m)
+}
 
 // Installed implements voter.Listener.
 func (l listener) Installed(c consensus.Checkpoint) {

@@ -3,6 +3,7 @@ package consensus
 import (
 	"encoding/hex"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -103,6 +104,33 @@ func TestControlRecordsAreKafkas(t *testing.T) {
 			t.Errorf("control record %x is %s, want %s", records[i].Key, got, want)
 		}
 	}
+}
+
+func TestVotersRecordsAreReadAgain(t *testing.T) {
+	m := Dynamic(Member{Replica: Replica{ID: 3, DirID: record.UUID{0xaa}}, MaxKRaft: 1, Endpoints: []Endpoint{{"C", "h", 9093}, {"D", "i", 9094}}},
+		Member{Replica: Replica{ID: 4, DirID: record.UUID{0xbb}}, MinKRaft: 1, MaxKRaft: 2})
+	value := VotersRecords(m)[1].Value
+	got, err := ReadVoters(value)
+	if err != nil || !reflect.DeepEqual(got, m) {
+		t.Errorf("%+v, %v, want %+v", got, err, m)
+	}
+	for n := range value {
+		if _, err := ReadVoters(value[:n]); err == nil {
+			t.Errorf("%d of %d bytes are read", n, len(value))
+		}
+	}
+	if _, err := ReadVoters(append([]byte{0, 1}, value[2:]...)); !errors.Is(err, ErrNewer) {
+		t.Errorf("version 1: %v", err)
+	}
+}
+
+func FuzzReadVoters(f *testing.F) {
+	f.Add(VotersRecords(Dynamic(Member{Replica: Replica{ID: 3, DirID: record.UUID{0xaa}}, Endpoints: []Endpoint{{"C", "h", 9093}}}))[1].Value)
+	f.Fuzz(func(t *testing.T, value []byte) {
+		if m, err := ReadVoters(value); err == nil && len(m.List) > maxMembers {
+			t.Errorf("%d voters", len(m.List))
+		}
+	})
 }
 
 func FuzzStep(f *testing.F) {

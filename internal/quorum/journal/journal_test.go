@@ -237,3 +237,28 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// Where voters are static nobody knows the directories, and a journal of such a quorum is anybody's with the right id.
+func TestAJournalOfStaticVotersKnowsNoDirectory(t *testing.T) {
+	fsys := fs.NewMem()
+	if err := fsys.MkdirAll("/m", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	static := Owner{owner.ClusterID, consensus.Replica{ID: 3}}
+	j, err := Create(fsys, "/m", static, consensus.State{Members: consensus.Static(3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if j, _, err = Open(fsys, "/m", owner, nil); err != nil || j.Owner() != static {
+		t.Fatalf("opened by %v: %v", owner, err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Open(fsys, "/m", Owner{owner.ClusterID, consensus.Replica{ID: 4}}, nil); err == nil {
+		t.Error("opened by another controller")
+	}
+}
