@@ -81,11 +81,10 @@ func (g *game) draw(ctx context.Context, allowed func(fault) bool) (fault, int, 
 		if f.name == lostDisk && g.opts.controllers == 1 {
 			continue // the only one that knows the metadata, or a replica that the other one waits for
 		}
-		if !allowed(f) || (len(g.opts.only) > 0 && !slices.ContainsFunc(g.opts.only, func(s string) bool { return strings.Contains(f.name, s) })) {
-			continue
-		}
-		for range f.weight {
-			from = append(from, f)
+		if allowed(f) && (len(g.opts.only) == 0 || named(f, g.opts.only)) && !named(f, g.opts.without) {
+			for range f.weight {
+				from = append(from, f)
+			}
 		}
 	}
 	if len(from) == 0 { // -only names faults that stand alone
@@ -104,6 +103,10 @@ func (g *game) draw(ctx context.Context, allowed func(fault) bool) (fault, int, 
 		}
 	}
 	return f, victim, role
+}
+
+func named(f fault, names []string) bool {
+	return slices.ContainsFunc(names, func(s string) bool { return strings.Contains(f.name, s) })
 }
 
 // pause is how long a fault lasts: around both sides of the timeouts.

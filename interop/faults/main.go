@@ -32,6 +32,7 @@ type options struct {
 	defaults    bool
 	luck        bool
 	only        []string
+	without     []string
 	keep        bool
 	loopback    bool
 	verbose     bool
@@ -39,7 +40,7 @@ type options struct {
 
 func main() {
 	var o options
-	var only string
+	var only, without string
 	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
 	flag.IntVar(&o.rounds, "rounds", 50, "how many rounds of faults")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano())%1e9, "seed of the faults and of the records")
@@ -48,12 +49,16 @@ func main() {
 	flag.BoolVar(&o.defaults, "defaults", false, "leat's own timeouts and not short ones")
 	flag.BoolVar(&o.luck, "luck", false, "the cases of bad luck instead of random faults")
 	flag.StringVar(&only, "only", "", "only faults, or cases, with these names, separated by commas")
+	flag.StringVar(&without, "without", "", "no faults with these names, separated by commas")
 	flag.BoolVar(&o.keep, "keep", false, "keep the directory with logs and history")
 	flag.BoolVar(&o.loopback, "loopback", false, "do without namespaces")
 	flag.BoolVar(&o.verbose, "v", false, "print what is done as it is done")
 	flag.Parse()
 	if only != "" {
 		o.only = strings.Split(only, ",")
+	}
+	if without != "" {
+		o.without = strings.Split(without, ",")
 	}
 	if !o.loopback {
 		o.loopback = !enter()
