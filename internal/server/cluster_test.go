@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +29,20 @@ type bubbleNode struct {
 	addr string
 	stop context.CancelFunc
 	done chan error
+	dead atomic.Bool // killed: what it still does, nobody sees
+}
+
+// dial is the network of one process: a killed one has none, although the machine has.
+func (n *bubbleNode) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if n.dead.Load() {
+		return nil, errors.New("this process was killed")
+	}
+	c, err := n.host.DialContext(ctx, network, address)
+	if err == nil && n.dead.Load() {
+		_ = c.Close()
+		return nil, errors.New("this process was killed")
+	}
+	return c, err
 }
 
 // bubbleStart runs a node on a host, with its files in fsys, and waits until it is ready.
@@ -54,10 +69,15 @@ func bubbleTry(t *testing.T, host *sim.Host, fsys *fs.Mem, set map[string]string
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &bubbleNode{host: host, addr: net.JoinHostPort(host.IP().String(), "9092"), stop: cancel, done: make(chan error, 1)}
+	t.Cleanup(func() {
+		if n.dead.Load() { // it goes on until it finds that it can do nothing
+			<-n.done
+		}
+	})
 	ready := make(chan Addresses, 1)
 	go func() {
 		n.done <- Run(ctx, Config{
-			Values: v, Logger: slog.New(logs), Ready: func(a Addresses) { ready <- a }, FS: fsys, Listen: host.Listen, Dial: host.DialContext,
+			Values: v, Logger: slog.New(logs), Ready: func(a Addresses) { ready <- a }, FS: fsys, Listen: host.Listen, Dial: n.dial,
 		})
 	}()
 	select {
@@ -79,12 +99,12 @@ func (n *bubbleNode) shutDown(t *testing.T) {
 }
 
 // kill takes the node away as kill -9 would: its connections break, and the next process finds the files that are returned. What the old one
-// still does, nobody sees.
+// still does, nobody sees, and nobody waits for it.
 func (n *bubbleNode) kill(fsys *fs.Mem) *fs.Mem {
+	n.dead.Store(true)
 	left := fsys.Kill()
 	n.host.Stop()
 	n.stop()
-	<-n.done
 	return left
 }
 
