@@ -50,6 +50,10 @@ func (n *node) waitForVote(ctx context.Context) {
 		var err error
 		if auto {
 			err = n.askToVote(ctx)
+		} else { // who adds it will send to it, and it has to know where to answer
+			asking, cancel := context.WithTimeout(ctx, formAsk)
+			_, err = n.voice.controllers.FindLeader(asking)
+			cancel()
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -61,7 +65,7 @@ func (n *node) waitForVote(ctx context.Context) {
 		case !auto:
 			complained = time.Now()
 			n.Logger.Warn("controller is no voter and waits to be added: run leat quorum add-controller, or set controller.quorum.auto.join.enable=true",
-				"node", n.id, "dir_id", n.dirID(n.Values.MetadataLogDir()).String(), "cluster_id", n.clusterID)
+				"node", n.id, "dir_id", n.dirID(n.Values.MetadataLogDir()).String(), "cluster_id", n.clusterID, "err", err)
 		}
 		select {
 		case <-time.After(joinPause):

@@ -341,3 +341,53 @@ func TestClusterOfThreeFormsAmongAddresses(t *testing.T) {
 		c.stop()
 	})
 }
+
+// A voter whose disk is new has nothing, and gets all of it from the others.
+func TestClusterOfThreeTakesBackANodeThatLostItsDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newThree(t, nil)
+		c.start(0, 1, 2)
+		c.create("orders", 3, 3)
+		c.write("orders", 0, 20)
+		for i := range c.nodes {
+			c.kill(i)
+			c.files[i] = fs.NewMem()
+			c.write("orders", 20*(i+1), 20)
+			c.start(i)
+			c.inSync("orders", 3)
+			time.Sleep(10 * time.Second)
+		}
+		c.read("orders", 80)
+		c.stop()
+	})
+}
+
+// With directories named, a voter that lost its disk is another one: it asks for its place, and the old one's vote is gone.
+func TestClusterControllersJoinByThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newThree(t, map[string]string{"controller.quorum.auto.join.enable": "true"})
+		c.how = func(i int) map[string]string {
+			set := c.settings(i)
+			delete(set, "controller.quorum.voters")
+			set["controller.quorum.bootstrap.servers"] = c.addresses()
+			return set
+		}
+		c.start(0, 1, 2)
+		c.create("orders", 3, 3)
+		c.write("orders", 0, 20)
+		lost := c.active()
+		c.kill(lost)
+		c.files[lost] = fs.NewMem()
+		c.write("orders", 20, 20)
+		c.start(lost)
+		c.inSync("orders", 3)
+		other := c.active()
+		c.kill(other)
+		c.write("orders", 40, 20)
+		c.create("later", 1, 2)
+		c.start(other)
+		c.inSync("orders", 3)
+		c.read("orders", 60)
+		c.stop()
+	})
+}

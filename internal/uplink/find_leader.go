@@ -24,7 +24,8 @@ type Voter struct {
 	DirID record.UUID
 }
 
-// FindLeader asks controllers at addresses of the configuration, for one that does not belong to the quorum and so is told nothing by itself.
+// FindLeader asks controllers at addresses of the configuration, for one that does not belong to the quorum and so is told nothing by itself. It learns
+// where the others are, too.
 func (c *Controllers) FindLeader(ctx context.Context) (Leader, error) {
 	var why []error
 	for _, a := range c.first {
@@ -56,6 +57,9 @@ func (c *Controllers) askLeader(ctx context.Context, a Address) (Address, error)
 	}
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 		return a, fmt.Errorf("%s: DescribeCluster: %w", a, err)
+	}
+	for _, b := range resp.Brokers {
+		c.Known(Address{b.NodeID, b.Host, int(b.Port)})
 	}
 	for _, b := range resp.Brokers {
 		if b.NodeID == resp.ControllerID {
