@@ -262,7 +262,7 @@ func TestAControllerFarBehindGetsACheckpoint(t *testing.T) {
 		<-whole // the first
 		c.isolate(slow, true)
 		time.Sleep(5 * time.Second) // for one that answers more is kept
-		for n := range 40 {
+		for n := range 20 {
 			c.know(n, 100_000) // more than is kept in memory
 		}
 		c.isolate(slow, false)
