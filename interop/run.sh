@@ -8,13 +8,14 @@
 #   interop/run.sh disk                  kafka-dump-log on leat's files; leat on a directory of Kafka's
 #   interop/run.sh kill [rounds]         kill -9 while producers write, 100 rounds unless told
 #   interop/run.sh faults [rounds] [seed]  three nodes in namespaces, hurt in every way, 50 rounds unless told
+#   interop/run.sh cluster-tools         Kafka's tools for clusters against three nodes of leat; -target kafka: of Kafka
 #   interop/run.sh mixed                 a leat broker in a cluster whose controller is Kafka
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|faults|mixed|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|faults|cluster-tools|mixed|differential [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -49,6 +50,11 @@ faults)
 	go build -o "$bin/faults" ./interop/faults
 	"$bin/faults" -binary "$leat" "$@"
 	;;
+cluster-tools)
+	interop/setup.sh kafka
+	go build -o "$bin/clustertools" ./interop/clustertools
+	"$bin/clustertools" -binary "$leat" "$@"
+	;;
 mixed)
 	interop/setup.sh kafka
 	go build -o "$bin/mixed" ./interop/mixed
@@ -60,7 +66,7 @@ differential)
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, faults, mixed, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, faults, cluster-tools, mixed, differential" >&2
 	exit 2
 	;;
 esac

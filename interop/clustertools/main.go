@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"leat/interop/fleet"
@@ -50,6 +51,10 @@ type run struct {
 	only    string
 	verbose bool
 	fleet   *fleet.Fleet
+
+	mu     sync.Mutex
+	failed []string // guarded by mu
+	over   bool     // guarded by mu; a step failed that later ones need
 }
 
 // step is one thing that an operator does. Those that make the cluster what later ones need always run.
@@ -75,8 +80,25 @@ func (r *run) all(kind target.Kind, binary string, controllers int) error {
 	if err := fleet.New(r.fleet); err != nil {
 		return err
 	}
-	var failed []string
-	for _, s := range r.steps() {
+	for _, beside := range r.steps() {
+		var done sync.WaitGroup
+		for _, chain := range beside {
+			done.Go(func() { r.chain(chain) })
+		}
+		done.Wait()
+		if r.over {
+			break
+		}
+	}
+	if len(r.failed) > 0 {
+		return errors.Join(fmt.Errorf("%d steps failed: %s", len(r.failed), strings.Join(r.failed, "; ")), r.fleet.Tails(15))
+	}
+	return nil
+}
+
+// chain does steps one after the other.
+func (r *run) chain(steps []step) {
+	for _, s := range steps {
 		if !s.makes && !strings.Contains(s.name, r.only) {
 			continue
 		}
@@ -85,25 +107,33 @@ func (r *run) all(kind target.Kind, binary string, controllers int) error {
 		verdict := "ok"
 		if err != nil {
 			verdict = "FAILED: " + err.Error()
-			failed = append(failed, s.name)
 		}
-		fmt.Printf("cluster-tools  %-5s  %-72s  %5.1fs  %s\n", kind, s.name, time.Since(began).Seconds(), verdict)
+		r.mu.Lock()
+		if err != nil {
+			r.failed, r.over = append(r.failed, s.name), r.over || s.makes
+		}
+		fmt.Printf("cluster-tools  %-5s  %-72s  %5.1fs  %s\n", r.fleet.Nodes[0].Kind, s.name, time.Since(began).Seconds(), verdict)
+		r.mu.Unlock()
 		if err != nil && s.makes {
-			break
+			return
 		}
 	}
-	if len(failed) > 0 {
-		return errors.Join(fmt.Errorf("%d steps failed: %s", len(failed), strings.Join(failed, "; ")), r.fleet.Tails(15))
-	}
-	return nil
 }
 
-func (r *run) steps() []step {
-	all := []step{{name: "three nodes start", do: r.start, makes: true}, {name: "a topic with three replicas", do: r.createTopic, makes: true}}
-	for _, part := range [][]step{r.describing(), r.features(), r.configs(), r.reassigning(), r.failing(), r.membership(), r.onDisk()} {
-		all = append(all, part...)
+// steps are all steps: chains in groups, of which those of one group run beside each other, because most of the time goes into starting Java.
+func (r *run) steps() [][][]step {
+	first := []step{{name: "three nodes start", do: r.start, makes: true}, {name: "a topic with three replicas", do: r.createTopic, makes: true}}
+	describing := r.describing()
+	half := len(describing) / 2
+	return [][][]step{
+		{first},
+		{describing[:half], describing[half:]},
+		{r.features(), r.configs()},
+		{r.reassigning()},
+		{r.failing()},
+		{r.membership()},
+		{r.onDisk()},
 	}
-	return all
 }
 
 // start starts the nodes side by side. Kafka's are formatted before, with all controllers as first voters.
@@ -127,7 +157,7 @@ func (r *run) start() error {
 func (r *run) format() error {
 	var voters []string
 	for i, n := range r.fleet.Controllers() {
-		voters = append(voters, fmt.Sprintf("%d@%s:%s", n.ID, n.Controller(), []string{"AAAAAAAAAAAAAAAAAAAAAg", "AAAAAAAAAAAAAAAAAAAAAw", "AAAAAAAAAAAAAAAAAAAABA"}[i]))
+		voters = append(voters, fmt.Sprintf("%d@%s:%s", n.ID, n.Controller(), []string{"bGVhdC10b29scy1kaXItMQ", "bGVhdC10b29scy1kaXItMg", "bGVhdC10b29scy1kaXItMw"}[i]))
 	}
 	for _, n := range r.fleet.Nodes {
 		more := []string{"--no-initial-controllers"}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,7 +33,46 @@ func (r *run) membership() []step {
 			}
 			return r.takeOut(r.fleet.Node(leader))
 		}},
+		step{name: "leat quorum replace-controller of one that lost its disk", do: r.loseDisk},
 	)
+}
+
+// loseDisk empties a controller's directories and lets it vote again with the one command that leat has for it.
+func (r *run) loseDisk() error {
+	if !r.leat() {
+		return nil // Kafka needs three: kafka-storage format, remove-controller, add-controller
+	}
+	n := r.follower()
+	before, err := directoryID(n)
+	if err != nil {
+		return err
+	}
+	n.Kill()
+	if err := n.Empty(); err != nil {
+		return err
+	}
+	launched, err := n.Launch() // it is ready when it votes
+	if err != nil {
+		return err
+	}
+	for _, want := range []string{fmt.Sprintf("controller %d no longer votes from directory %s", n.ID, before), "has it: nothing is to be replaced"} {
+		if err := r.until(func() error { return r.replace(n, want) }); err != nil {
+			return err
+		}
+	}
+	if err := n.Await(r.ctx, launched); err != nil {
+		return err
+	}
+	after, err := directoryID(n)
+	if err != nil || after == before {
+		return fmt.Errorf("directory %s before and %s after: %w", before, after, err)
+	}
+	if err := r.until(func() error {
+		return r.says("kafka-metadata-quorum", "describe --replication", fmt.Sprintf(`^%d\s+%s\s.*Follower`, n.ID, after))
+	}); err != nil {
+		return err
+	}
+	return r.inSync()
 }
 
 func (r *run) leader() (int32, error) {
@@ -103,6 +143,16 @@ func (r *run) votes(id int32, want bool) error {
 	return nil
 }
 
+// replace runs leat's command for a controller that lost its disk.
+func (r *run) replace(n *fleet.Node, want string) error {
+	args := []string{"quorum", "replace-controller", fmt.Sprint(n.ID), "--bootstrap-server", strings.Join(r.running(), ",")}
+	out, err := exec.CommandContext(r.ctx, r.fleet.Binary, args...).CombinedOutput()
+	if mismatch := matches(string(out), want); mismatch != nil {
+		return errors.Join(mismatch, err)
+	}
+	return nil
+}
+
 func (r *run) onDisk() []step {
 	return []step{
 		{name: "kafka-dump-log --cluster-metadata-decoder of the metadata log", do: r.dumpLog},
@@ -128,7 +178,7 @@ func (r *run) dumpLog() error {
 		return fmt.Errorf("says %q", bad)
 	}
 	return matches(out, `"type":"REGISTER_BROKER_RECORD"`, `"type":"TOPIC_RECORD".*"name":"`+topic+`"`, `"type":"PARTITION_CHANGE_RECORD"`, `"type":"FEATURE_LEVEL_RECORD"`,
-		`LeaderChange: .*"leaderId":`, `KRaftVersion: .*"kRaftVersion":1`, `KRaftVoters: .*"voterId":1`)
+		`LeaderChange: .*"leaderId":`, `KRaftVersion:? .*"kRaftVersion":1`, `KRaftVoters:? .*"voterId":2`)
 }
 
 func (r *run) dumpCheckpoints() error {
@@ -143,5 +193,5 @@ func (r *run) dumpCheckpoints() error {
 	if bad := first(out, `(?i)(.*(?:could not decode|isvalid: false|exception).*)`); bad != "" {
 		return fmt.Errorf("says %q", bad)
 	}
-	return matches(out, `SnapshotHeader`, `SnapshotFooter`, `KRaftVersion: .*"kRaftVersion":1`, `KRaftVoters: .*"voterId":1`)
+	return matches(out, `SnapshotHeader`, `SnapshotFooter`, `KRaftVersion:? .*"kRaftVersion":1`, `KRaftVoters:? .*"voterId":2`)
 }
