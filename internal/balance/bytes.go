@@ -1,6 +1,9 @@
 package balance
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Bounds on the search for two replicas to swap: what is not found among these is left as it is.
 const (
@@ -31,13 +34,11 @@ func (b *board) evenBytes() {
 		e.least, e.most = counts.low, counts.high
 	}
 	e.lists = b.byBytes(unsettled)
-	for _, step := range []func(pair) bool{e.give, e.swap} {
+	for _, between := range []func(pair) bool{e.give, e.swaps} {
 		for moved := true; moved; {
 			moved = false
 			for _, pr := range pairs(pool, e.over, func(i int32) bool { return e.over(i) > 0 }, func(i int32) bool { return e.over(i) < 0 }) {
-				for step(pr) {
-					moved = true
-				}
+				moved = between(pr) || moved
 			}
 		}
 	}
@@ -72,27 +73,47 @@ func (e *weighing) gains(pr pair, bytes, copied float64) bool {
 // wanted is how many bytes would best go from one to the other.
 func (e *weighing) wanted(pr pair) float64 { return min(e.over(pr.from), -e.over(pr.to)) }
 
-// give moves one replica.
+// off reports whether one of the two is outside its bounds, so that something may be gained.
+func (e *weighing) off(pr pair) bool {
+	return e.excess(pr.from, 0)+e.excess(pr.to, 0) > 0 && e.wanted(pr) > 0
+}
+
+// give moves replicas while that gains, and reports whether it moved any.
 func (e *weighing) give(pr pair) bool {
-	if e.countOf(pr.from)-1 < e.least || e.countOf(pr.to)+1 > e.most || e.wanted(pr) <= 0 {
-		return false
+	moved := false
+	var list []int32
+	for e.off(pr) && e.countOf(pr.from)-1 >= e.least && e.countOf(pr.to)+1 <= e.most {
+		if list == nil {
+			list = e.fitting(e.lists, pr)
+		}
+		at := e.nearest(list, e.wanted(pr), math.MaxInt, func(p *part) bool {
+			return e.gains(pr, float64(p.in.Bytes), float64(p.in.Bytes)) && e.fits(p, pr.from, pr.to)
+		})
+		if at < 0 {
+			break
+		}
+		e.shift(e.lists, list[at], pr, ForBytes)
+		list = slices.Delete(list, at, at+1)
+		moved = true
 	}
-	at := e.nearest(e.lists[pr.from], e.wanted(pr), math.MaxInt, func(p *part) bool {
-		return p.in.Bytes > 0 && e.gains(pr, float64(p.in.Bytes), float64(p.in.Bytes)) && e.fits(p, pr.from, pr.to)
-	})
-	if at < 0 {
-		return false
+	return moved
+}
+
+// swaps swaps replicas of two brokers while that gains, and reports whether it swapped any.
+func (e *weighing) swaps(pr pair) bool {
+	moved := false
+	for e.swap(pr) {
+		moved = true
 	}
-	e.shift(e.lists, at, pr, ForBytes)
-	return true
+	return moved
 }
 
 // swap moves a large replica one way and a small one the other.
 func (e *weighing) swap(pr pair) bool {
-	want := e.wanted(pr)
-	if want <= 0 || e.excess(pr.from, 0)+e.excess(pr.to, 0) == 0 {
+	if !e.off(pr) {
 		return false
 	}
+	want := e.wanted(pr)
 	list := e.lists[pr.from]
 	for k := len(list) - 1; k >= max(0, len(list)-swapsTried); k-- {
 		large := &e.parts[list[k]]
@@ -107,12 +128,8 @@ func (e *weighing) swap(pr pair) bool {
 			continue
 		}
 		small := e.lists[pr.to][back]
-		e.shift(e.lists, k, pr, ForBytes)
-		at := 0
-		for e.lists[pr.to][at] != small {
-			at++
-		}
-		e.shift(e.lists, at, pair{pr.to, pr.from}, ForBytes)
+		e.shift(e.lists, list[k], pr, ForBytes)
+		e.shift(e.lists, small, pair{pr.to, pr.from}, ForBytes)
 		return true
 	}
 	return false

@@ -49,13 +49,17 @@ type counting struct {
 // between moves replicas between two brokers while that brings their counts nearer to the bounds, and reports whether it moved any.
 func (c *counting) between(pr pair) bool {
 	moved := false
+	var list []int32
 	for c.better(c.countOf(pr.from), c.countOf(pr.to), c.both) {
-		fits := func(p *part) bool { return c.fits(p, pr.from, pr.to) }
-		at := c.nearest(c.lists[pr.from], c.sizeWanted(pr), math.MaxInt, fits)
+		if list == nil {
+			list = c.fitting(c.lists, pr)
+		}
+		at := c.nearest(list, c.sizeWanted(pr), math.MaxInt, func(p *part) bool { return c.fits(p, pr.from, pr.to) }) // a disk may fill on the way
 		if at < 0 {
 			break
 		}
-		c.shift(c.lists, at, pr, ForCount)
+		c.shift(c.lists, list[at], pr, ForCount)
+		list = slices.Delete(list, at, at+1)
 		moved = true
 	}
 	return moved

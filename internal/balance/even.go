@@ -99,22 +99,32 @@ func pairs(pool []int32, has func(i int32) float64, gives, takes func(i int32) b
 	return out
 }
 
-// insert puts a partition into a broker's list, at its place by size.
-func (b *board) insert(lists [][]int32, id, part int32) {
-	l := lists[id]
-	at := sort.Search(len(l), func(k int) bool {
-		x := &b.parts[l[k]]
-		return x.in.Bytes > b.parts[part].in.Bytes || x.in.Bytes == b.parts[part].in.Bytes && l[k] >= part
+// place is where a partition stands in a list by size, or belongs.
+func (b *board) place(list []int32, part int32) int {
+	return sort.Search(len(list), func(k int) bool {
+		x := &b.parts[list[k]]
+		return x.in.Bytes > b.parts[part].in.Bytes || x.in.Bytes == b.parts[part].in.Bytes && list[k] >= part
 	})
-	lists[id] = slices.Insert(l, at, part)
 }
 
 // shift moves a replica and keeps the lists in step.
-func (b *board) shift(lists [][]int32, at int, pr pair, why Why) {
-	i := lists[pr.from][at]
+func (b *board) shift(lists [][]int32, part int32, pr pair, why Why) {
+	at := b.place(lists[pr.from], part)
 	lists[pr.from] = slices.Delete(lists[pr.from], at, at+1)
-	b.move(&b.parts[i], pr.from, pr.to, why)
-	b.insert(lists, pr.to, i)
+	lists[pr.to] = slices.Insert(lists[pr.to], b.place(lists[pr.to], part), part)
+	b.move(&b.parts[part], pr.from, pr.to, why)
+}
+
+// fitting lists the replicas of one broker that may go to the other. Others may not as long as nothing but these are moved, so that a search among
+// many that may not is made once and not for each move.
+func (b *board) fitting(lists [][]int32, pr pair) []int32 {
+	var out []int32
+	for _, i := range lists[pr.from] {
+		if b.fits(&b.parts[i], pr.from, pr.to) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // nearest finds in a list the partition whose size is nearest to the one wanted, of those that will do, looking at no more than so many; -1 if there is none.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/fs"
 	"leat/internal/sim"
@@ -28,6 +29,7 @@ type fleet struct {
 	files   []*fs.Mem
 	nodes   []*bubbleNode
 	client  *sim.Host
+	open    func() *kgo.Client // a client that finds the cluster
 }
 
 func startFleet(t *testing.T, brokers int, set map[string]string) *fleet {
@@ -36,6 +38,7 @@ func startFleet(t *testing.T, brokers int, set map[string]string) *fleet {
 	f := &fleet{t: t, network: network, client: network.Host("client")}
 	f.hosts, f.files = []*sim.Host{network.Host("node-1")}, []*fs.Mem{fs.NewMem()}
 	f.nodes = []*bubbleNode{bubbleStart(t, f.hosts[0], f.files[0], set)}
+	f.open = func() *kgo.Client { return bubbleClient(t, f.client, f.nodes[0]) }
 	for range brokers - 1 {
 		f.add()
 	}
@@ -61,7 +64,7 @@ func (f *fleet) stop() {
 	}
 }
 
-func (f *fleet) admin() *kadm.Client { return kadm.NewClient(bubbleClient(f.t, f.client, f.nodes[0])) }
+func (f *fleet) admin() *kadm.Client { return kadm.NewClient(f.open()) }
 
 // create makes a topic with its replicas in turn on brokers 1 to n.
 func (f *fleet) create(topic string, partitions, factor int) {
@@ -96,18 +99,19 @@ type placed struct {
 
 func (f *fleet) placed(topic string) placed {
 	f.t.Helper()
-	adm := f.admin()
-	defer adm.Close()
+	cl := f.open()
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
 	p := placed{replicas: map[int32]int{}, leaders: map[int32]int{}, settled: true}
 	topics, err := adm.ListTopics(f.t.Context(), topic)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	ongoing, err := adm.ListPartitionReassignments(f.t.Context(), nil)
+	ongoing, err := kmsg.NewPtrListPartitionReassignmentsRequest().RequestWith(f.t.Context(), cl)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	p.settled = len(ongoing) == 0
+	p.settled = len(ongoing.Topics) == 0
 	for _, part := range topics[topic].Partitions.Sorted() {
 		p.leaders[part.Leader]++
 		p.all += fmt.Sprintln(part.Partition, part.Replicas)
@@ -240,5 +244,64 @@ func TestClusterARestartMovesNothing(t *testing.T) {
 		if after := f.placed("orders"); after.all != before.all {
 			t.Errorf("a restart moved replicas:\n%s\nthen\n%s", before.all, after.all)
 		}
+	})
+}
+
+// What an administrator moves stays as he asked for it, and while it is on its way nothing else begins.
+func TestClusterBalancingLeavesOthersReassignmentsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startFleet(t, 3, quick)
+		defer f.stop()
+		f.create("orders", 24, 1) // no replica of it falls behind by what is cut below
+		if err := (&pair{t: t, client: f.client}).createOn(f.nodes[0], "slow", 2); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		f.network.Cut(f.hosts[1], f.hosts[2])
+		adm := f.admin()
+		defer adm.Close()
+		var rq kadm.AlterPartitionAssignmentsReq
+		rq.Assign("slow", 0, []int32{3})
+		answers, err := adm.AlterPartitionAssignments(t.Context(), rq)
+		if err == nil {
+			err = answers.Error()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.add()
+		before := f.placed("orders")
+		if before.settled {
+			t.Fatal("the reassignment is done at once, so nothing is shown")
+		}
+		time.Sleep(90 * time.Second)
+		if after := f.placed("orders"); after.all != before.all {
+			t.Errorf("moved beside another's reassignment:\n%s\nthen\n%s", before.all, after.all)
+		}
+		f.network.Heal(f.hosts[1], f.hosts[2])
+		f.await("orders", 3*time.Minute, func(p placed) bool { return p.replicas[4] >= 5 })
+	})
+}
+
+// The wish to drain is the cluster's: the next controller goes on with it.
+func TestClusterDrainingOutlivesTheActiveController(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newThree(t, quick)
+		c.start(0, 1, 2)
+		defer c.stop()
+		c.create("orders", 12, 2)
+		c.write("orders", 0, 20)
+		active := c.active()
+		drained := int32((active+1)%3 + 1)
+		f := &fleet{t: t, client: c.client, open: func() *kgo.Client { return c.cl() }}
+		f.set(kadm.AppendConfig, "leat.balance.drain", fmt.Sprint(drained))
+		c.kill(active)
+		time.Sleep(20 * time.Second)
+		if p := f.placed("orders"); p.replicas[drained] == 8 {
+			t.Errorf("the next controller does nothing: %v", p.replicas)
+		}
+		c.start(active)
+		f.await("orders", 2*time.Minute, func(p placed) bool { return p.replicas[drained] == 0 })
+		c.read("orders", 20)
 	})
 }
