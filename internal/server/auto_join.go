@@ -16,6 +16,8 @@ const (
 	joinPause = time.Second
 	// joinWait bounds one request to be added: it is answered when this controller has caught up.
 	joinWait = 30 * time.Second
+	// goneAfter is how long a voter must have been silent to be taken for this one before it lost its disk.
+	goneAfter = 5 * time.Second
 )
 
 // awaitVote has a controller that is no voter of its quorum say so, until it is one, and ask to become one if
@@ -88,6 +90,9 @@ func (n *node) askToVote(ctx context.Context) error {
 	own := n.dirID(n.Values.MetadataLogDir())
 	for _, v := range leader.Voters {
 		if v.ID == n.id && v.DirID != own {
+			if v.Quiet < goneAfter {
+				return fmt.Errorf("controller %d with directory %s votes and was heard of %s ago: give this one another node.id, or stop that one", v.ID, v.DirID, v.Quiet)
+			}
 			if err := n.removeLostSelf(ctx, leader, v); err != nil {
 				return err
 			}

@@ -40,6 +40,9 @@ func (n *node) form(ctx context.Context) error {
 	f := forming{node: n, others: others, static: len(n.Values.Voters()) > 0, dirID: n.dirToBe}
 	complained := time.Now()
 	for {
+		if err := n.checkTwin(ctx); err != nil {
+			return err
+		}
 		heard, why := f.ask(ctx)
 		id, err := f.decide(heard)
 		if err != nil {
@@ -68,6 +71,8 @@ type forming struct {
 	others []uplink.Address
 	static bool
 	dirID  record.UUID
+
+	clusterID string // of a node that is not fresh
 }
 
 // heardOf is what one of the others answered.
@@ -87,7 +92,7 @@ func (f *forming) ask(ctx context.Context) (heard []heardOf, why []error) {
 	outcomes := make(chan outcome, len(f.others))
 	for _, a := range f.others {
 		go func() {
-			resp, err := f.node.voice.controllers.Identify(ctx, a, &wire.Identity{NodeID: f.node.id, DirID: f.dirID})
+			resp, err := f.node.voice.controllers.Identify(ctx, a, &wire.Identity{NodeID: f.node.id, DirID: f.dirID, ClusterID: f.clusterID})
 			outcomes <- outcome{heardOf{a, resp}, err}
 		}()
 	}

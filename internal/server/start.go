@@ -87,6 +87,7 @@ func (n *node) controls() bool { return n.remote == nil }
 // join waits until this node is what it is to be: a broker that is registered and not fenced, or a controller that knows who leads.
 func (n *node) join(ctx context.Context) error {
 	n.watchQuorum()
+	n.checkOthers()
 	n.awaitVote()
 	if !n.broker() {
 		return n.voice.controllers.AwaitLeader(ctx)

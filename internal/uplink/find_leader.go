@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,6 +23,7 @@ type Leader struct {
 type Voter struct {
 	ID    int32
 	DirID record.UUID
+	Quiet time.Duration // since the leader last heard of it, by the leader's clock
 }
 
 // FindLeader asks controllers at addresses of the configuration, for one that does not belong to the quorum and so is told nothing by itself. It learns
@@ -91,8 +93,12 @@ func (c *Controllers) askVoters(ctx context.Context, at Address) (Leader, error)
 		return Leader{}, fmt.Errorf("%s: DescribeQuorum: %w", at, err)
 	}
 	l := Leader{Address: at}
+	now := int64(0)
 	for _, v := range part.CurrentVoters {
-		l.Voters = append(l.Voters, Voter{v.ReplicaID, v.ReplicaDirectoryID})
+		now = max(now, v.LastFetchTimestamp) // the leader's own is the time of the answer
+	}
+	for _, v := range part.CurrentVoters {
+		l.Voters = append(l.Voters, Voter{v.ReplicaID, v.ReplicaDirectoryID, time.Duration(now-v.LastFetchTimestamp) * time.Millisecond})
 	}
 	return l, nil
 }
