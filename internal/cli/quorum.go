@@ -22,7 +22,8 @@ func (p *program) quorumCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.quorumDescribeCommand(), p.quorumAddCommand(), p.quorumRemoveCommand(), p.quorumReplaceCommand())
+	cmd.AddCommand(p.quorumDescribeCommand(), p.quorumAddCommand(), p.quorumRemoveCommand(), p.quorumReplaceCommand(),
+		p.quorumPositionCommand(), p.quorumTakeoverCommand())
 	return cmd
 }
 

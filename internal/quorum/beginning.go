@@ -7,20 +7,23 @@ import (
 
 	"leat/internal/metalog"
 	"leat/internal/quorum/consensus"
+	"leat/internal/quorum/takeover"
 	"leat/internal/quorum/voter"
 )
 
 // beginning is how a voter without a journal begins. The log, a checkpoint, or what formatting left says who votes; the config counts where they are silent.
 func (q *Quorum) beginning(found *metalog.Found) (voter.Beginning, error) {
 	begin := voter.Beginning{Epoch: found.Epoch}
+	var err error
+	if begin.Compared, err = takeover.Marked(q.cfg.FS, q.log.Path(), q.log.Offsets().LogEnd); err != nil {
+		return begin, err
+	}
 	said := found.Voting
 	if said.KRaftVersion == 0 && said.Voters == nil {
-		var err error
 		if said, err = metalog.BootstrapVoting(q.cfg.FS, q.cfg.Dir); err != nil {
 			return begin, err
 		}
 	}
-	var err error
 	switch {
 	case said.Voters != nil:
 		begin.Members, err = consensus.ReadVoters(said.Voters)

@@ -108,6 +108,15 @@ func (n *Node) Format(ctx context.Context, more ...string) error {
 	return nil
 }
 
+// Leat runs one of leat's commands and returns what it printed.
+func (n *Node) Leat(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, n.fleet.Binary, args...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("leat %s: %w\n%s", strings.Join(args, " "), err, bytes.TrimSpace(out))
+	}
+	return string(out), err
+}
+
 // Empty removes the node's data.
 func (n *Node) Empty() error {
 	var errs []error

@@ -78,6 +78,7 @@ func replace(ctx context.Context, dir, binary string, static bool) error {
 		{"broker 1 becomes Kafka again", func() error { return c.turn(1, target.Kafka, false) }},
 		{"broker 2 becomes Kafka again", func() error { return c.turn(2, target.Kafka, false) }},
 		{"broker 3 becomes Kafka again, with an empty directory", func() error { return c.turn(3, target.Kafka, true) }},
+		{"the controllers become leat once more", func() error { return c.cutover(target.Leat) }},
 		{"nothing is lost, and all replicas hold the same batches", c.finish},
 	} {
 		if err := check(s.name, s.step); err != nil {

@@ -56,7 +56,7 @@ func TestACopiedLogGoesOnInAHigherEpoch(t *testing.T) {
 		held(t, int(begin.epoch), func() {
 			w := newWorld(t, 1)
 			for id := int32(1); id <= 3; id++ {
-				p := &peer{w: w, self: consensus.Replica{ID: id}, begin: Beginning{Members: consensus.Static(1, 2, 3), Epoch: begin.epoch}, fsys: fs.NewMem(), leading: -1}
+				p := &peer{w: w, self: consensus.Replica{ID: id}, begin: Beginning{Members: consensus.Static(1, 2, 3), Epoch: begin.epoch, Compared: true}, fsys: fs.NewMem(), leading: -1}
 				copied(t, p)
 				w.peers = append(w.peers, p)
 			}
@@ -83,6 +83,20 @@ func TestALogWithoutVotersIsRefused(t *testing.T) {
 	p.begin = Beginning{}
 	if err := p.open(); err == nil || !strings.Contains(err.Error(), "this controller is not told who votes") {
 		t.Errorf("a log and nobody who votes: %v", err)
+	}
+}
+
+func TestALogOfOthersIsNotGoneOnWithBeforeItWasCompared(t *testing.T) {
+	w := newWorld(t, 1)
+	p := &peer{w: w, self: consensus.Replica{ID: 1}, begin: Beginning{Members: consensus.Static(1, 2, 3), Compared: true}, fsys: fs.NewMem(), leading: -1}
+	copied(t, p)
+	p.begin.Compared = false
+	if err := p.open(); err == nil || !strings.Contains(err.Error(), "leat quorum takeover") {
+		t.Errorf("a log that others may have more of: %v", err)
+	}
+	p.begin.Members = consensus.Static(1)
+	if err := p.open(); err != nil {
+		t.Errorf("alone: %v", err)
 	}
 }
 

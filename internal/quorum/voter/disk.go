@@ -36,6 +36,9 @@ type Beginning struct {
 	// Epoch is one that no election so far has gone beyond, for a log that was copied from another quorum. What lies in the log, and in
 	// quorum-state, counts without it.
 	Epoch int32
+	// Compared says that a log which is not empty was found to have everything that the logs of the other voters have. Without that a voter among several
+	// does not begin with one: it was written by others, and another copy of it may be longer.
+	Compared bool
 }
 
 // fetchedSuffix is that of a checkpoint that is here and not installed.
@@ -87,6 +90,10 @@ func (d *disk) begin(owner journal.Owner, begin Beginning) (consensus.State, err
 			return s, fmt.Errorf("%s holds records up to offset %d, and this controller is not told who votes: set controller.quorum.voters, or empty the directory", d.path, end)
 		}
 	} else {
+		if begin.unsafe(owner.Replica) && end > 0 {
+			return s, fmt.Errorf("%s holds records up to offset %d that this voter has not written, and another controller may have more: "+
+				"stop all controllers, run leat quorum position on each, and then leat quorum takeover", d.path, end)
+		}
 		if begin.Members.KRaftVersion == 0 {
 			owner.Replica.DirID = record.UUID{}
 		}
@@ -108,6 +115,14 @@ func (d *disk) begin(owner journal.Owner, begin Beginning) (consensus.State, err
 	}
 	d.journal, err = journal.Create(d.fsys, d.path, owner, s)
 	return s, err
+}
+
+// unsafe reports whether a voter must not begin with a log unless that was compared.
+func (b Beginning) unsafe(self consensus.Replica) bool {
+	if b.Compared || len(b.Members.List) < 2 {
+		return false
+	}
+	return slices.ContainsFunc(b.Members.List, func(m consensus.Member) bool { return m.ID == self.ID && !m.Learner })
 }
 
 // checkpoints lists those on disk, the oldest first. The one at offset 0 is what formatting left, and no snapshot.
