@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/listener"
+	"leat/internal/record"
+	"leat/internal/wire"
+)
+
+// fakeController answers as the leader of voters 1 and 3, and as what the test says for who it is.
+type fakeController struct {
+	address string
+	port    uint16
+
+	mu    sync.Mutex
+	who   wire.IdentityResponse
+	votes [2]record.UUID // directories of voters 1 and 3; zero: no vote
+	asked []string
+	fails map[int16]int16 // error codes by key
+}
+
+func startController(t *testing.T) *fakeController {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fakeController{address: l.Addr().String(), port: uint16(l.Addr().(*net.TCPAddr).Port), fails: map[int16]int16{},
+		votes: [2]record.UUID{{1}, {3}}, who: wire.IdentityResponse{NodeID: 3, DirID: record.UUID{9}, ClusterID: "cluster"}}
+	s := listener.Serve(listener.Config{Name: "CONTROLLER", Control: true, Listener: l, Shared: listener.NewShared(), Handler: f.handle,
+		Logger: slog.New(slog.DiscardHandler), Limits: func() listener.Limits { return listener.Limits{SendBuffer: -1, RecvBuffer: -1} }})
+	t.Cleanup(s.Close)
+	return f
+}
+
+func (f *fakeController) handle(rq *listener.Request) {
+	body, err := wire.Decode(rq.Header, rq.Body)
+	if err != nil {
+		rq.Hangup(err.Error())
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	resp := f.answer(body)
+	resp.SetVersion(rq.Header.Version)
+	rq.Reply(wire.EncodeResponse(rq.Header, resp))
+}
+
+func (f *fakeController) answer(body kmsg.Request) kmsg.Response {
+	switch rq := body.(type) {
+	case *kmsg.ApiVersionsRequest:
+		resp := kmsg.NewPtrApiVersionsResponse()
+		for _, key := range []int16{18, 55, 60, 64, 80, 81, wire.KeyIdentity} {
+			api, _ := wire.Lookup(key)
+			resp.ApiKeys = append(resp.ApiKeys, kmsg.ApiVersionsResponseApiKey{ApiKey: key, MinVersion: api.Min, MaxVersion: api.Max})
+		}
+		return resp
+	case *kmsg.DescribeQuorumRequest:
+		part := kmsg.DescribeQuorumResponseTopicPartition{LeaderID: 1, LeaderEpoch: 4, HighWatermark: 20, ErrorCode: f.fails[55]}
+		resp := kmsg.NewPtrDescribeQuorumResponse()
+		for i, id := range []int32{1, 3} {
+			if !f.votes[i].IsZero() {
+				part.CurrentVoters = append(part.CurrentVoters, kmsg.DescribeQuorumResponseTopicPartitionReplicaState{
+					ReplicaID: id, ReplicaDirectoryID: f.votes[i], LogEndOffset: 20 - int64(i), LastFetchTimestamp: -1, LastCaughtUpTimestamp: -1})
+				resp.Nodes = append(resp.Nodes, kmsg.DescribeQuorumResponseNode{NodeID: id,
+					Listeners: []kmsg.DescribeQuorumResponseNodeListener{{Name: "CONTROLLER", Host: "127.0.0.1", Port: f.port}}})
+			}
+		}
+		resp.Topics = []kmsg.DescribeQuorumResponseTopic{{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumResponseTopicPartition{part}}}
+		return resp
+	case *kmsg.RemoveRaftVoterRequest:
+		f.asked = append(f.asked, "remove "+record.UUID(rq.VoterDirectoryID).String())
+		f.votes[1] = record.UUID{}
+		return &kmsg.RemoveRaftVoterResponse{ErrorCode: f.fails[81]}
+	case *kmsg.AddRaftVoterRequest:
+		f.asked = append(f.asked, "add "+record.UUID(rq.VoterDirectoryID).String()+" "+rq.Listeners[0].Name+" of "+*rq.ClusterID)
+		return &kmsg.AddRaftVoterResponse{ErrorCode: f.fails[80]}
+	case *wire.Identity:
+		who := f.who
+		return &who
+	}
+	return body.ResponseKind()
+}
+
+// leat runs the command line against the controller.
+func (f *fakeController) leat(t *testing.T, args ...string) (status int, out, errs string) {
+	p := newFake(t, nil)
+	status = p.main(append(args, "--bootstrap-controller", f.address, "--timeout", "10s"))
+	return status, p.out.String(), p.err.String()
+}
+
+func TestALostControllerIsReplacedByOneCommand(t *testing.T) {
+	f := startController(t)
+	status, out, errs := f.leat(t, "quorum", "replace-controller", "3")
+	oldDir, newDir := record.UUID{3}.String(), record.UUID{9}.String()
+	if status != 0 || !strings.Contains(out, "no longer votes from directory "+oldDir) || !strings.Contains(out, "votes from directory "+newDir) {
+		t.Fatalf("%d: %s%s", status, out, errs)
+	}
+	if got := strings.Join(f.asked, "; "); got != "remove "+oldDir+"; add "+newDir+" CONTROLLER of cluster" {
+		t.Errorf("asked: %s", got)
+	}
+	// The old vote is gone; only the rest is done again, where the operator says that the controller is.
+	f.asked = nil
+	if status, _, errs := f.leat(t, "quorum", "replace-controller", "3"); status != 1 || !strings.Contains(errs, "say --at HOST:PORT") {
+		t.Errorf("%d: %s", status, errs)
+	}
+	if status, _, errs := f.leat(t, "quorum", "replace-controller", "3", "--at", f.address); status != 0 || len(f.asked) != 1 {
+		t.Errorf("%d: %s, asked %v", status, errs, f.asked)
+	}
+}
+
+func TestAControllerThatIsNotLostIsNotReplaced(t *testing.T) {
+	for want, change := range map[string]func(*fakeController){
+		"has it: nothing is to be replaced":        func(f *fakeController) { f.who.DirID = record.UUID{3} },
+		"is controller 5, not 3":                   func(f *fakeController) { f.who.NodeID = 5 },
+		"has not found its cluster yet":            func(f *fakeController) { f.who.ClusterID = "" },
+		"does not lead the controllers":            func(f *fakeController) { f.fails[55] = kerr.NotLeaderForPartition.Code },
+		"the old vote is removed already; do the ": func(f *fakeController) { f.fails[80] = kerr.RequestTimedOut.Code },
+	} {
+		f := startController(t)
+		change(f)
+		status, _, errs := f.leat(t, "quorum", "replace-controller", "3")
+		if status != 1 || !strings.Contains(errs, want) {
+			t.Errorf("%d: %s, want %q", status, errs, want)
+		}
+		if f.fails[80] == 0 && len(f.asked) > 0 {
+			t.Errorf("%q: changed %v", want, f.asked)
+		}
+	}
+}
+
+func TestQuorumIsDescribed(t *testing.T) {
+	f := startController(t)
+	if status, out, errs := f.leat(t, "quorum", "describe"); status != 0 || !strings.Contains(out, "leader 1, epoch 4, high watermark 20") || !strings.Contains(out, "never") {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+	if status, out, errs := f.leat(t, "quorum", "describe", "-o", "json"); status != 0 || !strings.Contains(out, `"lag": 1`) || !strings.Contains(out, `"name": "CONTROLLER"`) {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+	if status, _, errs := f.leat(t, "quorum", "describe", "-o", "xml"); status != 2 || !strings.Contains(errs, "neither text nor json") {
+		t.Errorf("%d: %s", status, errs)
+	}
+	if status, _, errs := f.leat(t, "cluster", "unregister", "x"); status != 2 || !strings.Contains(errs, "not a number") {
+		t.Errorf("%d: %s", status, errs)
+	}
+}
