@@ -335,7 +335,12 @@ func (g *game) loseDisk(ctx context.Context, victim int) error {
 	if g.opts.static {
 		return nil
 	}
-	args := []string{"quorum", "replace-controller", strconv.Itoa(victim), "--bootstrap-server", strings.Join(g.bootstrap(), ",")}
+	_, at := g.ground.advertises(victim)
+	var ask []string // the others: this one does not answer before it has its vote
+	for _, id := range g.others(victim) {
+		ask = append(ask, g.ground.reach(id))
+	}
+	args := []string{"quorum", "replace-controller", strconv.Itoa(victim), "--at", at, "--bootstrap-server", strings.Join(ask, ",")}
 	for end := time.Now().Add(g.patience); ; wait(ctx, 200*time.Millisecond) {
 		out, err := exec.CommandContext(ctx, g.opts.binary, args...).CombinedOutput()
 		g.note("leat quorum replace-controller %d: %v: %s", victim, err, out)
