@@ -70,15 +70,6 @@ func run(ctx context.Context, o options) (err error) {
 		}
 		defer os.RemoveAll(o.dir)
 	}
-	if o.ballast != "" {
-		b, err := pages.Open(o.ballast)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(b.Fill(), b.Close()); err != nil {
-			return err
-		}
-	}
 	c, err := start(ctx, o)
 	if err != nil {
 		return err
@@ -140,6 +131,18 @@ func (c *cluster) measure(ctx context.Context, o options, partitions int) error 
 	return nil
 }
 
+// warm fills free memory. What a load before has deleted is free again by then, and would be cold.
+func warm(o options) error {
+	if o.ballast == "" {
+		return nil
+	}
+	b, err := pages.Open(o.ballast)
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.Fill(), b.Close())
+}
+
 // throughput offers as much as is taken.
 func (c *cluster) throughput(ctx context.Context, o options, topics []string, partitions int) error {
 	size, err := strconv.Atoi(o.batch)
@@ -148,6 +151,9 @@ func (c *cluster) throughput(ctx context.Context, o options, topics []string, pa
 	}
 	batch, err := load.NewBatch(load.BatchSpec{RecordSize: 1000, BatchSize: size, Codec: "none"})
 	if err != nil {
+		return err
+	}
+	if err := warm(o); err != nil {
 		return err
 	}
 	for _, window := range []time.Duration{o.warm, o.duration} {

@@ -15,6 +15,7 @@ var dataRoutes = []route{
 	{key: 21, handle: (*Handlers).deleteRecords, waits: true},
 	{key: 22, handle: (*Handlers).initProducerID, waits: true},
 	{key: 23, handle: (*Handlers).offsetForLeaderEpoch},
+	{key: 34, handle: (*Handlers).alterReplicaLogDirs, waits: true},
 	{key: 35, handle: (*Handlers).describeLogDirs, waits: true},
 	{key: 61, handle: (*Handlers).describeProducers, waits: true},
 }

@@ -27,7 +27,7 @@ func (h *Handlers) describeLogDirs(c *Call) {
 		}
 		rd.TotalBytes, rd.UsableBytes = dir.Total, dir.Available
 		rd.IsCordoned = slices.Contains(cordoned, dir.Path) || slices.Contains(cordoned, "*")
-		rd.Topics = describeLogs(logs[dir.ID])
+		rd.Topics = h.describeLogs(logs[dir.ID])
 		resp.Dirs = append(resp.Dirs, rd)
 	}
 	c.Respond(resp)
@@ -50,7 +50,7 @@ func wantedPartitions(rq *kmsg.DescribeLogDirsRequest) map[record.TopicPartition
 // logsByDir sorts the logs of partitions by name within each directory.
 func (h *Handlers) logsByDir(wanted map[record.TopicPartition]bool) map[record.UUID][]*storage.Log {
 	byDir := make(map[record.UUID][]*storage.Log)
-	for log := range h.Store.Logs() {
+	for _, log := range append(slices.Collect(h.Store.Logs()), h.Store.Futures()...) {
 		if wanted == nil || wanted[log.TopicPartition()] {
 			byDir[log.Dir()] = append(byDir[log.Dir()], log)
 		}
@@ -65,7 +65,7 @@ func (h *Handlers) logsByDir(wanted map[record.TopicPartition]bool) map[record.U
 }
 
 // describeLogs groups sorted logs by topic.
-func describeLogs(logs []*storage.Log) []kmsg.DescribeLogDirsResponseDirTopic {
+func (h *Handlers) describeLogs(logs []*storage.Log) []kmsg.DescribeLogDirsResponseDirTopic {
 	var topics []kmsg.DescribeLogDirsResponseDirTopic
 	for _, log := range logs {
 		tp := log.TopicPartition()
@@ -79,6 +79,12 @@ func describeLogs(logs []*storage.Log) []kmsg.DescribeLogDirsResponseDirTopic {
 		p.Partition, p.Size = tp.Partition, log.Size()
 		o := log.Offsets()
 		p.OffsetLag = max(0, o.HighWatermark-o.LogEnd)
+		if f, ok := h.Store.Future(tp); ok && f == log {
+			p.IsFuture = true
+			if current, ok := h.Store.Log(tp); ok {
+				p.OffsetLag = max(0, current.Offsets().LogEnd-o.LogEnd)
+			}
+		}
 		t.Partitions = append(t.Partitions, p)
 	}
 	return topics

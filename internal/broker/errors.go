@@ -29,6 +29,8 @@ var codes = []struct {
 	{replication.ErrNotEnoughReplicas, kerr.NotEnoughReplicas},
 	{replication.ErrTimedOut, kerr.RequestTimedOut},
 	{replication.ErrOffsetNotAvailable, kerr.OffsetNotAvailable},
+	{replication.ErrNoReplica, kerr.ReplicaNotAvailable},
+	{replication.ErrNoDir, kerr.LogDirNotFound},
 	{replication.ErrNoSession, kerr.FetchSessionIDNotFound},
 	{replication.ErrSessionEpoch, kerr.InvalidFetchSessionEpoch},
 

@@ -45,7 +45,7 @@ var brokerThrottleKeys = []Key{
 	{Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: PerBroker, Importance: "MEDIUM",
 		Unlisted: true, Built: true, Doc: "Bytes per second that this broker fetches for throttled replicas it follows."},
 	{Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: PerBroker,
-		Importance: "MEDIUM", Unlisted: true, Doc: "Bytes per second that moving replicas between directories of this broker may take."},
+		Importance: "MEDIUM", Unlisted: true, Built: true, Doc: "Bytes per second that moving replicas between directories of this broker may take."},
 }
 
 var httpListener Rule = described{"host:port, or empty", func(value any) error {

@@ -26,6 +26,9 @@ type world struct {
 	led   []string // what Leading was told
 
 	settings func() storage.Settings // nil: testSettings
+	dirs     []string                // nil: one
+	moveRate func() int64
+	moved    []string // what Moved was told
 }
 
 func newWorld(t testing.TB) *world {
@@ -39,8 +42,11 @@ func (w *world) start() {
 	if w.settings == nil {
 		w.settings = testSettings
 	}
+	if w.dirs == nil {
+		w.dirs = []string{"/data"}
+	}
 	store, err := storage.Open(context.Background(), storage.StoreConfig{
-		FS: w.fs, Dirs: []string{"/data"}, NodeID: self, ClusterID: "test-cluster-000000000",
+		FS: w.fs, Dirs: w.dirs, NodeID: self, ClusterID: "test-cluster-000000000",
 		Settings:  w.settings,
 		LogConfig: func(string) storage.LogConfig { return testLogConfig(nil) },
 		DirFailed: func(dir string, err error) { w.node.FailDir(dir, err) },
@@ -57,6 +63,8 @@ func (w *world) start() {
 			n, _ := strconv.Atoi(overrides["min.insync.replicas"])
 			return max(1, n)
 		},
+		MoveRate: w.moveRate,
+		Moved:    func(tp record.TopicPartition) { w.moved = append(w.moved, tp.String()) },
 		Leading: func(tp record.TopicPartition, epoch int32, leading bool) {
 			w.led = append(w.led, tp.String()+"@"+strconv.Itoa(int(epoch))+map[bool]string{true: "+", false: "-"}[leading])
 		},

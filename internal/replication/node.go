@@ -26,6 +26,10 @@ type Config struct {
 	Leading func(tp record.TopicPartition, leaderEpoch int32, leading bool)
 	// RackAware: consumers are sent to replicas in their rack (replica.selector.class), so followers are told at once what is committed.
 	RackAware bool
+	// MoveRate is replica.alter.log.dirs.io.max.bytes.per.second; nil: nothing bounds it.
+	MoveRate func() int64
+	// Moved, unless nil, is called when a replica lies in another log directory than before. It must not wait.
+	Moved func(tp record.TopicPartition)
 	// Cluster is nil for a node that is alone.
 	Cluster *Cluster
 	Logger  *slog.Logger
@@ -42,6 +46,7 @@ type Node struct {
 	replicas  replicaSessions
 	isr       isrKeeper
 	fetchers  fetchers
+	moves     moves
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
 
@@ -60,6 +65,7 @@ func New(cfg Config) *Node {
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.isr.start(n)
 	n.fetchers.node = n
+	n.moves.node = n
 	return n
 }
 
@@ -68,6 +74,7 @@ func (n *Node) Close() {
 	n.cancel()
 	n.isr.done.Wait()
 	n.fetchers.close()
+	n.moves.done.Wait()
 	for _, s := range n.replicas.all() {
 		n.replicas.remove(s.id)
 	}

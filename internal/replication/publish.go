@@ -30,6 +30,9 @@ func (n *Node) Publish(image *metadata.Image, delta *metadata.Delta) error {
 		n.publishDelta(image, delta)
 	}
 	n.image.Store(image)
+	if delta == nil {
+		n.moves.begin()
+	}
 	if n.cfg.Cluster != nil && (delta == nil || delta.BrokersChanged()) {
 		n.brokersChanged(image)
 	}
@@ -210,6 +213,9 @@ func (n *Node) delete(p *Partition) {
 	}
 	p.role.Lock() // appends under way end first
 	defer p.role.Unlock()
+	if err := n.cfg.Store.DropFuture(p.tp); err != nil {
+		n.cfg.Logger.Warn("future log of a deleted partition stays on disk", "topic", p.tp.Topic, "partition", p.tp.Partition, "err", err)
+	}
 	if err := n.cfg.Store.Delete(p.tp); err != nil {
 		n.cfg.Logger.Error("log of a deleted partition stays on disk", "topic", p.tp.Topic, "partition", p.tp.Partition, "err", err)
 	}

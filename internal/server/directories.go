@@ -83,6 +83,22 @@ func (p *placements) publish(im *metadata.Image, delta *metadata.Delta) {
 	}
 }
 
+// moved looks where a replica lies that was moved to another directory. It does not wait.
+func (p *placements) moved(tp record.TopicPartition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.image == nil {
+		return // the first image is still to come
+	}
+	if topic, ok := p.image.Topic(tp.Topic); ok {
+		p.look(topic)
+	}
+	select {
+	case p.kick <- struct{}{}:
+	default:
+	}
+}
+
 // look notes what of a topic is to be told. Called with mu held.
 func (p *placements) look(topic *metadata.Topic) {
 	for i := range topic.Partitions {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -203,7 +204,9 @@ func (d *logDir) load(ctx context.Context) error {
 		d.failed(fmt.Errorf("log directory %s: %w: %w", d.path, err, ErrDisk))
 		return nil
 	}
-	dirs := d.loadKnown(ctx, base, d.partitions(entries))
+	partitions, futures := d.partitions(entries)
+	dirs := d.loadKnown(ctx, base, partitions)
+	whole := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, d.store.settings().RecoveryThreadsPerDir))
 	if base.clean {
@@ -223,6 +226,9 @@ func (d *logDir) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.loadFutures(whole, futures); err != nil {
+		return err
+	}
 	for tp := range base.all() {
 		if _, ok := d.store.Log(tp); !ok && d.store.Broken(tp) == nil {
 			d.forget(tp)
@@ -238,7 +244,7 @@ func (d *logDir) load(ctx context.Context) error {
 }
 
 // partitions are those directories that hold a partition. What was deleted before goes on being removed.
-func (d *logDir) partitions(entries []os.DirEntry) (dirs []found) {
+func (d *logDir) partitions(entries []os.DirEntry) (dirs, futures []found) {
 	for _, e := range entries {
 		name := e.Name()
 		if !e.IsDir() || name == metadataLogDir {
@@ -250,7 +256,14 @@ func (d *logDir) partitions(entries []os.DirEntry) (dirs []found) {
 			d.store.tasks.removeLater(0, filepath.Join(d.path, name))
 		case strings.HasSuffix(name, strayDirSuffix):
 			d.store.logger.Info("stray log left alone", "dir", filepath.Join(d.path, name))
-		case !ok || strings.HasSuffix(name, futureDirSuffix):
+		case strings.HasSuffix(name, futureDirSuffix):
+			if tp, ok := parseFutureDir(name); ok {
+				tp.Topic = strings.Clone(tp.Topic)
+				futures = append(futures, found{tp: tp, path: filepath.Join(d.path, name)})
+			} else {
+				d.store.logger.Warn("directory is no partition, left alone", "dir", filepath.Join(d.path, name))
+			}
+		case !ok:
 			d.store.logger.Warn("directory is no partition, left alone", "dir", filepath.Join(d.path, name))
 		default:
 			if n := len(dirs); n > 0 && dirs[n-1].tp.Topic == tp.Topic { // thousands of logs share the name
@@ -261,7 +274,7 @@ func (d *logDir) partitions(entries []os.DirEntry) (dirs []found) {
 			dirs = append(dirs, found{tp: tp, path: filepath.Join(d.path, name)})
 		}
 	}
-	return dirs
+	return dirs, futures
 }
 
 // cleanThreads is how many logs are opened at once after a clean stop: each waits for a few small reads.
@@ -279,7 +292,21 @@ func (d *logDir) loadLog(ctx context.Context, tp record.TopicPartition, spec loa
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if path, held := s.holderLocked(tp); held {
+	path, held := s.holderLocked(tp)
+	if held && err == nil {
+		if s.outdone(spec.path, path) {
+			l.abandon()
+			s.tasks.removeLater(0, spec.path)
+			return nil
+		}
+		if other := s.logs[tp]; other != nil && s.outdone(path, spec.path) {
+			other.abandon()
+			other.host.(*logDir).logs--
+			s.tasks.removeLater(0, path)
+			held = false
+		}
+	}
+	if held {
 		if err == nil {
 			l.abandon()
 		}
@@ -397,13 +424,19 @@ func (d *logDir) close() error {
 			mine = append(mine, l)
 		}
 	}
+	all := slices.Clone(mine)
+	for _, l := range d.store.Futures() {
+		if l.host == host(d) {
+			all = append(all, l)
+		}
+	}
 	if err := d.offline(); err != nil {
-		for _, l := range mine {
+		for _, l := range all {
 			l.abandon()
 		}
 		return nil // reported when it went offline
 	}
-	if err := d.finish(mine); err != nil {
+	if err := d.finish(all); err != nil {
 		return err
 	}
 	if err := d.checkpointAll(); err != nil {

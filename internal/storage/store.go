@@ -36,10 +36,11 @@ type Store struct {
 	changeMu  sync.Mutex           // one Create or Delete at a time; held over file operations
 	unretired map[string]unretired // by path; guarded by changeMu
 
-	mu     sync.RWMutex // guards what follows
-	logs   map[record.TopicPartition]*Log
-	broken map[record.TopicPartition]error // logs that could not be opened
-	closed bool
+	mu      sync.RWMutex // guards what follows
+	logs    map[record.TopicPartition]*Log
+	futures map[record.TopicPartition]*Log  // copies on their way into another directory
+	broken  map[record.TopicPartition]error // logs that could not be opened
+	closed  bool
 
 	brokerEpoch atomic.Int64 // the previous one until the broker is registered
 
@@ -73,7 +74,7 @@ func open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		return nil, err
 	}
 	if err := s.loadDirs(ctx); err != nil {
-		for l := range s.Logs() {
+		for _, l := range append(s.list(), s.Futures()...) {
 			l.abandon()
 		}
 		s.unlock()

@@ -39,7 +39,7 @@ var apis = [...]API{
 	row(31, "DeleteAcls", 1, 3, 2, onBroker|onController|forwarded),
 	row(32, "DescribeConfigs", 1, 4, 4, onBroker|onController|built),
 	row(33, "AlterConfigs", 0, 2, 2, onBroker|onController|forwarded|built),
-	row(34, "AlterReplicaLogDirs", 1, 2, 2, onBroker),
+	row(34, "AlterReplicaLogDirs", 1, 2, 2, onBroker|built),
 	row(35, "DescribeLogDirs", 1, 5, 2, onBroker|built),
 	row(36, "SaslAuthenticate", 0, 2, 2, onBroker|onController),
 	row(37, "CreatePartitions", 0, 3, 2, onBroker|onController|forwarded|built),
