@@ -12,6 +12,7 @@ import (
 // TruncateTo drops everything at and above offset. Within a batch, the whole batch goes. The log then ends behind its last batch, also if
 // offset stands in a gap that compaction left. At or beyond the end, only what was noted of leader epochs without records is forgotten.
 func (l *Log) TruncateTo(offset int64) error {
+	l.checkTxnsAt(offset)
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
 	l.writeMu.Lock()

@@ -27,6 +27,25 @@ func (l *Log) readAborted(seg *segment, count int) ([]abortedTxn, error) {
 	return l.rebuildAborted(seg)
 }
 
+// checkTxnsAt checks the transaction index of the segment that will be cut at an offset, and has it rebuilt if it does not fit: afterwards the records that would
+// show it are gone. What cannot be checked is cut as it is.
+func (l *Log) checkTxnsAt(offset int64) {
+	l.mu.RLock()
+	if l.closed || offset < l.segments[0].base || offset >= l.logEnd {
+		l.mu.RUnlock()
+		return
+	}
+	seg := l.segments[l.segmentOf(offset)]
+	count := seg.aborted
+	l.mu.RUnlock()
+	if count == 0 {
+		return
+	}
+	if _, err := l.readAborted(seg, count); err != nil {
+		l.logger.Warn("transaction index not checked before a truncation", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.file.path, "err", err)
+	}
+}
+
 // checkAborted checks the entries that were not checked before.
 func (l *Log) checkAborted(seg *segment, list []abortedTxn) error {
 	checked := seg.txnChecked.Load()
