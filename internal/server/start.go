@@ -80,9 +80,8 @@ func (n *node) open(ctx context.Context) error {
 	return nil
 }
 
-// broker and controls tell the roles of this node.
-func (n *node) broker() bool   { return n.Values.HasRole("broker") }
-func (n *node) controls() bool { return n.remote == nil }
+// broker reports whether this node has partitions.
+func (n *node) broker() bool { return n.Values.HasRole("broker") }
 
 // join waits until this node is what it is to be: a broker that is registered and not fenced, or a controller that knows who leads.
 func (n *node) join(ctx context.Context) error {
