@@ -9,7 +9,8 @@
 #   interop/run.sh kill [rounds]         kill -9 while producers write, 100 rounds unless told
 #   interop/run.sh faults [rounds] [seed]  three nodes in namespaces, hurt in every way, 50 rounds unless told
 #   interop/run.sh cluster-tools         Kafka's tools for clusters against three nodes of leat; -target kafka: of Kafka
-#   interop/run.sh mixed                 a leat broker in a cluster whose controller is Kafka
+#   interop/run.sh mixed                 leat and Kafka in one cluster, controlled by either
+#   interop/run.sh replace [-short]      three nodes of Kafka become leat and back under load
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
@@ -59,6 +60,11 @@ mixed)
 	interop/setup.sh kafka
 	go build -o "$bin/mixed" ./interop/mixed
 	"$bin/mixed" -binary "$leat" "$@"
+	;;
+replace)
+	interop/setup.sh kafka
+	go build -o "$bin/replace" ./interop/replace
+	"$bin/replace" -binary "$leat" "$@"
 	;;
 differential)
 	interop/setup.sh kafka

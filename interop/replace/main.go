@@ -17,13 +17,14 @@ import (
 func main() {
 	binary := flag.String("binary", "leat", "leat's program")
 	keep := flag.Bool("keep", false, "keep the directories")
+	short := flag.Bool("short", false, "one broker only, and the controllers there, back, and there again")
 	dynamic := flag.Bool("dynamic", false, "the controllers' voters stand in the metadata log (kraft.version 1), not in controller.quorum.voters")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	dir, err := os.MkdirTemp("", "leat-replace-")
 	if err == nil {
-		err = replace(ctx, dir, *binary, !*dynamic)
+		err = replace(ctx, dir, *binary, !*dynamic, *short)
 		if *keep {
 			fmt.Println("replace  kept:", dir)
 		} else {
@@ -49,7 +50,7 @@ type cluster struct {
 	load  *fleet.Load
 }
 
-func replace(ctx context.Context, dir, binary string, static bool) error {
+func replace(ctx context.Context, dir, binary string, static, short bool) error {
 	c := &cluster{ctx: ctx, Fleet: &fleet.Fleet{
 		Dir: dir, Binary: binary, Heap: "256m", Quick: true, Static: static,
 		Settings: map[string]string{"offsets.topic.replication.factor": "3", "min.insync.replicas": "2", "default.replication.factor": "3"},
@@ -66,21 +67,25 @@ func replace(ctx context.Context, dir, binary string, static bool) error {
 	defer c.Close()
 	for _, s := range []struct {
 		name string
+		long bool // not part of a short run
 		step func() error
 	}{
-		{"three controllers and three brokers of Kafka start", c.begin},
-		{"broker 1 becomes leat on its directory", func() error { return c.turn(1, target.Leat, false) }},
-		{"broker 2 becomes leat on its directory", func() error { return c.turn(2, target.Leat, false) }},
-		{"broker 3 becomes leat with an empty directory", func() error { return c.turn(3, target.Leat, true) }},
-		{"the controllers become leat", func() error { return c.cutover(target.Leat) }},
-		{"all brokers restart at the new controllers", c.rolling},
-		{"the controllers become Kafka again", func() error { return c.cutover(target.Kafka) }},
-		{"broker 1 becomes Kafka again", func() error { return c.turn(1, target.Kafka, false) }},
-		{"broker 2 becomes Kafka again", func() error { return c.turn(2, target.Kafka, false) }},
-		{"broker 3 becomes Kafka again, with an empty directory", func() error { return c.turn(3, target.Kafka, true) }},
-		{"the controllers become leat once more", func() error { return c.cutover(target.Leat) }},
-		{"nothing is lost, and all replicas hold the same batches", c.finish},
+		{"three controllers and three brokers of Kafka start", false, c.begin},
+		{"broker 1 becomes leat on its directory", false, func() error { return c.turn(1, target.Leat, false) }},
+		{"broker 2 becomes leat on its directory", true, func() error { return c.turn(2, target.Leat, false) }},
+		{"broker 3 becomes leat with an empty directory", true, func() error { return c.turn(3, target.Leat, true) }},
+		{"the controllers become leat", false, func() error { return c.cutover(target.Leat) }},
+		{"all brokers restart at the new controllers", true, c.rolling},
+		{"the controllers become Kafka again", false, func() error { return c.cutover(target.Kafka) }},
+		{"broker 1 becomes Kafka again", true, func() error { return c.turn(1, target.Kafka, false) }},
+		{"broker 2 becomes Kafka again", true, func() error { return c.turn(2, target.Kafka, false) }},
+		{"broker 3 becomes Kafka again, with an empty directory", true, func() error { return c.turn(3, target.Kafka, true) }},
+		{"the controllers become leat once more", false, func() error { return c.cutover(target.Leat) }},
+		{"nothing is lost, and all replicas hold the same batches", false, c.finish},
 	} {
+		if short && s.long {
+			continue
+		}
 		if err := check(s.name, s.step); err != nil {
 			return errors.Join(err, c.Tails(15))
 		}
