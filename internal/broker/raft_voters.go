@@ -95,7 +95,7 @@ func (h *Handlers) updateRaftVoter(c *Call) {
 	ctx, cancel := context.WithTimeout(c.Gone, changeTimeout)
 	defer cancel()
 	resp.ErrorCode = codeOf(h.updateVoter(ctx, rq))
-	if h.Voters != nil {
+	if h.Voters != nil && resp.ErrorCode != kerr.InconsistentClusterID.Code {
 		if leader, epoch, known := h.Voters.Active(); known {
 			resp.CurrentLeader.LeaderID, resp.CurrentLeader.LeaderEpoch = leader, epoch
 			if at, ok := h.controllerEndpoint(c.Image, leader, c.Conn.Listener); ok {

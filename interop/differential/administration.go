@@ -47,6 +47,8 @@ func administration(s *side) {
 		req.ControllerID = 7
 		return req
 	}})
+	s.askAll(kmsg.AddRaftVoter, ask{"nobody", func() kmsg.Request { return kmsg.NewPtrAddRaftVoterRequest() }})
+	s.askAll(kmsg.RemoveRaftVoter, ask{"nobody", func() kmsg.Request { return kmsg.NewPtrRemoveRaftVoterRequest() }})
 	s.transactions()
 }
 

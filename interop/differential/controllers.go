@@ -33,6 +33,11 @@ func controllerListener(s *side) {
 	}})
 	own.askAll(kmsg.DescribeConfigs, ask{"broker at a controller", func() kmsg.Request { return description(brokerResource, "1", "node.id", "log.retention.ms") }},
 		ask{"topic at a controller", func() kmsg.Request { return description(topicResource, "controlled") }})
+	own.askAll(kmsg.UpdateRaftVoter, ask{"of another cluster", func() kmsg.Request {
+		req := kmsg.NewPtrUpdateRaftVoterRequest()
+		req.ClusterID = ptr("another")
+		return req
+	}})
 	own.askAll(kmsg.DescribeQuorum, ask{"at a controller", func() kmsg.Request { return aboutMetadataLog() }})
 	own.do("metadata at a controller", 12, metadataOf("controlled"))
 	own.do("groups at a controller", 3, describing("g"))
