@@ -33,7 +33,8 @@ func (c *cluster) cutover(kind target.Kind) error {
 		return err
 	}
 	started := time.Since(at)
-	name := fmt.Sprintf("made-by-%s", kind)
+	c.cutovers++
+	name := fmt.Sprintf("made-by-%s-%d", kind, c.cutovers)
 	if err := c.admin.CreateOn(c.ctx, name, [][]int32{{1, 2, 3}}); err != nil {
 		return err
 	}

@@ -48,6 +48,8 @@ type cluster struct {
 	ctx   context.Context
 	admin *fleet.Admin
 	load  *fleet.Load
+
+	cutovers int
 }
 
 func replace(ctx context.Context, dir, binary string, static, short bool) error {
