@@ -109,14 +109,18 @@ func (m *moves) run() {
 
 // pause waits for some time, and for as long as replica.alter.log.dirs.io.max.bytes.per.second demands. It reports whether the node stops.
 func (m *moves) pause(d time.Duration) (stopped bool) {
-	d = max(d, m.quota.pause(time.Now(), m.node.moveRate()))
-	if d > 0 {
+	for {
+		d = max(d, m.quota.pause(time.Now(), m.node.moveRate()))
+		if d == 0 || m.node.ctx.Err() != nil {
+			break
+		}
 		timer := time.NewTimer(d)
-		defer timer.Stop()
 		select {
 		case <-timer.C:
 		case <-m.node.ctx.Done():
 		}
+		timer.Stop()
+		d = 0
 	}
 	if m.node.ctx.Err() == nil {
 		return false

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,8 +112,9 @@ func TestAReplicaMovesWhileItIsWritten(t *testing.T) {
 
 func TestAMoveGoesOnAfterARestartAndCanBeGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rate := int64(100_000)
-		w := twoDirs(t, func() int64 { return rate })
+		var rate atomic.Int64
+		rate.Store(100_000)
+		w := twoDirs(t, rate.Load)
 		p := w.leader("orders", 0)
 		for range 300 {
 			w.append(p, 500) // some 2 MB
@@ -121,7 +123,7 @@ func TestAMoveGoesOnAfterARestartAndCanBeGivenUp(t *testing.T) {
 		if err := w.node.MoveTo(ordersZero, "/b"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(3 * time.Second) // the first turn took more than what was saved: nothing more for some time
 		f, ok := w.store.Future(ordersZero)
 		if !ok || f.Offsets().LogEnd == 0 || f.Offsets().LogEnd >= p.Log().Offsets().LogEnd {
 			t.Fatalf("it moves: %v, %+v of %+v", ok, f.Offsets(), p.Log().Offsets())
@@ -144,15 +146,15 @@ func TestAMoveGoesOnAfterARestartAndCanBeGivenUp(t *testing.T) {
 		if _, ok := w.store.Future(ordersZero); ok {
 			t.Error("it still moves")
 		}
-		rate = unthrottled
+		rate.Store(unthrottled)
 		if err := w.node.MoveTo(ordersZero, "/b"); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(5 * time.Second)
 		if l := w.leader("orders", 0).Log(); l.Path() != "/b/orders-0" || !bytes.Equal(content(t, l), want) {
 			t.Errorf("it lies in %s", l.Path())
 		}
-		rate = 1
+		rate.Store(1)
 		if err := w.node.MoveTo(ordersZero, "/a"); err != nil {
 			t.Fatal(err)
 		}

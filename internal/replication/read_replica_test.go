@@ -19,7 +19,7 @@ func rackAwareCluster(c *cluster) {
 	for id := int32(1); id <= 3; id++ {
 		c.nodes[id].stop()
 		c.nodes[id].start()
-		c.commit(&metadata.RegisterBrokerRecord{BrokerID: id, BrokerEpoch: c.nodes[id].brokerEpoch, Rack: new(string('a' + rune(id)))})
+		c.commit(&metadata.RegisterBrokerRecord{BrokerID: id, BrokerEpoch: c.nodes[id].brokerEpoch, Rack: new(string('a' + id))})
 	}
 	c.eventually("all are in sync", time.Minute, c.inSync(1, 2, 3))
 }
@@ -143,10 +143,9 @@ func TestClusterDeleteRecordsWaitsForFollowersThatLive(t *testing.T) {
 // Partitions move to other fetchers when num.replica.fetchers is changed, and none is forgotten or copied twice.
 func TestClusterNumberOfFetchersChangesWhileTheyRun(t *testing.T) {
 	inCluster(t, 1, func(c *cluster) {
-		count := 1
-		c.settings = func(s *Settings) { s.Fetchers = count }
 		c.commit(topic("many", 50, 20, 1, 2, 3)...)
-		for _, count = range []int{1, 5, 2} {
+		for _, count := range []int{1, 5, 2} {
+			c.settings.Store(new(func(s *Settings) { s.Fetchers = count }))
 			time.Sleep(2 * time.Second)
 			c.must("between")
 			for part := range int32(20) {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,8 +42,8 @@ type cluster struct {
 	deaf    map[int32]bool
 	refused int // changes of the ISR
 
-	settings  func(*Settings) // changes those of all nodes; nil: leaves them
-	rackAware bool            // of nodes that are started from now on
+	settings  atomic.Pointer[func(*Settings)] // changes those of all nodes; nil: leaves them
+	rackAware bool                            // of nodes that are started from now on
 
 	acked  []ack
 	byNode [4]int // of those, by leader
@@ -178,8 +179,8 @@ func (m *member) start() {
 				s := Settings{LagTimeMax: lagTimeMax, FetchWaitMax: fetchWaitMax, FetchBackoff: time.Second, SocketTimeout: 3 * time.Second,
 					FetchMinBytes: 1, FetchMaxBytes: 1 << 20, ResponseMaxBytes: 10 << 20, Fetchers: 2,
 					LeaderThrottle: unthrottled, FollowerThrottle: unthrottled}
-				if m.settings != nil {
-					m.settings(&s)
+				if change := m.settings.Load(); change != nil {
+					(*change)(&s)
 				}
 				return s
 			},

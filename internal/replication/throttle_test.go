@@ -73,7 +73,7 @@ func TestClusterThrottledReplicasAreHeldBack(t *testing.T) {
 	for _, side := range []string{"leader", "follower", "no"} {
 		t.Run(side+" throttle", func(t *testing.T) {
 			inCluster(t, 1, func(c *cluster) {
-				c.settings = func(s *Settings) { s.LeaderThrottle, s.FollowerThrottle, s.FetchMaxBytes = 20_000, 20_000, 20_000 }
+				c.settings.Store(new(func(s *Settings) { s.LeaderThrottle, s.FollowerThrottle, s.FetchMaxBytes = 20_000, 20_000, 20_000 }))
 				if side != "no" {
 					c.commit(&metadata.ConfigRecord{ResourceType: int8(metadata.TopicResource), ResourceName: "orders",
 						Name: side + ".replication.throttled.replicas", Value: new("*")})
