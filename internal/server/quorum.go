@@ -16,7 +16,6 @@ import (
 // openQuorum opens the metadata log in the directory that the configuration names, and takes part in the quorum.
 func (n *node) openQuorum(ctx context.Context) error {
 	n.openVoice()
-	n.openSuspicion()
 	v := n.Values
 	dir := v.MetadataLogDir()
 	q, err := quorum.Open(ctx, quorum.Config{

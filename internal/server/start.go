@@ -34,6 +34,9 @@ func (n *node) open(ctx context.Context) error {
 	n.id = int32(n.Values.Int("node.id"))
 	n.settings, n.serving = newSettingsFeed(n.Values, n.id), map[audience]bool{}
 	n.images = newImageFeed()
+	if n.Values.HasRole("controller") {
+		n.openSuspicion() // before any listener, which tells of connections that close
+	}
 	if err := n.bindListeners(); err != nil {
 		return err
 	}
