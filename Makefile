@@ -1,10 +1,12 @@
 # Each target is one line; plain `go test ./...` does everything that a change needs.
-.PHONY: build run check test race sim fuzz bench bench-go interop lint golden docs
+.PHONY: build run cluster3 check test race sim fuzz bench bench-go interop lint golden docs
 
 build: ## the binary, static
 	CGO_ENABLED=0 go build -trimpath -o leat ./cmd/leat
 run: ## a broker with its data in ./leat-data
 	go run ./cmd/leat server
+cluster3: build ## three nodes on this machine, ports 19092, 29092 and 39092, data in ./leat-data-cluster3; ctrl-c stops them
+	go run ./interop/cluster3 -binary ./leat
 check: lint test ## what to run before a commit
 test: ## unit, story, property and cluster tests, import rules and house rules
 	go test ./...
