@@ -53,10 +53,9 @@ func (o options) controller(id int) string {
 
 // argv is how a node is started. The nodes name each other, which is all that a new cluster needs.
 func (o options) argv(id int) []string {
-	var voters, bootstrap []string
+	var voters []string
 	for n := 1; n <= nodes; n++ {
 		voters = append(voters, fmt.Sprintf("%d@%s", n, o.controller(n)))
-		bootstrap = append(bootstrap, o.clients(n))
 	}
 	sets := []string{
 		"process.roles=broker,controller",

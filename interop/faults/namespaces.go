@@ -136,7 +136,7 @@ func tell(argv ...string) error {
 	return nil
 }
 
-// errRoom is what writing into a full disk ends with.
+// roomless tells whether an error is that of a full disk.
 func roomless(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 
 // clear empties a directory, which may be the root of a file system.

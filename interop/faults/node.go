@@ -167,14 +167,6 @@ func (n *node) logged(behind int64) string {
 	return string(data[behind:])
 }
 
-func (n *node) logSize() int64 {
-	info, err := os.Stat(n.logFile())
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
-
 func tail(text string, lines int) string {
 	all := strings.Split(string(bytes.TrimSpace([]byte(text))), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")

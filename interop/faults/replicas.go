@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // What of a batch's header the comparison needs.
@@ -96,19 +94,4 @@ func end(all []batch) int64 {
 		return 0
 	}
 	return all[len(all)-1].to
-}
-
-// partitionsOf lists the partitions of a topic that a node has on its disk.
-func partitionsOf(data, topic string) []int {
-	names, err := filepath.Glob(filepath.Join(data, topic+"-*"))
-	if err != nil {
-		return nil
-	}
-	var all []int
-	for _, name := range names {
-		if n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(name), topic+"-")); err == nil {
-			all = append(all, n)
-		}
-	}
-	return all
 }
