@@ -10,13 +10,14 @@
 #   interop/run.sh faults [rounds] [seed]  three nodes in namespaces, hurt in every way, 50 rounds unless told
 #   interop/run.sh cluster-tools         Kafka's tools for clusters against three nodes of leat; -target kafka: of Kafka
 #   interop/run.sh mixed                 leat and Kafka in one cluster, controlled by either
+#   interop/run.sh upgrade               three nodes of an earlier build become this one and back under load
 #   interop/run.sh replace [-short]      three nodes of Kafka become leat and back under load
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|faults|cluster-tools|mixed|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|faults|cluster-tools|mixed|replace|upgrade|differential [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -61,6 +62,11 @@ mixed)
 	go build -o "$bin/mixed" ./interop/mixed
 	"$bin/mixed" -binary "$leat" "$@"
 	;;
+upgrade)
+	previous=$(interop/upgrade/previous.sh)
+	go build -o "$bin/upgrade" ./interop/upgrade
+	"$bin/upgrade" -binary "$leat" -previous "$previous" "$@"
+	;;
 replace)
 	interop/setup.sh kafka
 	go build -o "$bin/replace" ./interop/replace
@@ -72,7 +78,7 @@ differential)
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, faults, cluster-tools, mixed, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, faults, cluster-tools, mixed, replace, upgrade, differential" >&2
 	exit 2
 	;;
 esac

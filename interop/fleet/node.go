@@ -4,6 +4,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type Node struct {
 	Roles    string // as process.roles
 	Dirs     int    // how many log directories; 0 is one
 	Settings map[string]string
+	Binary   string // another build of leat than the fleet's; empty: that one
 
 	fleet  *Fleet
 	port   string // of clients and brokers
@@ -46,6 +48,8 @@ func (n *Node) Address() string { return net.JoinHostPort("127.0.0.1", n.port) }
 
 // Controller is where other nodes reach the node's controller.
 func (n *Node) Controller() string { return net.JoinHostPort("127.0.0.1", n.voter) }
+
+func (n *Node) binary() string { return cmp.Or(n.Binary, n.fleet.Binary) }
 
 func (n *Node) dir() string { return filepath.Join(n.fleet.Dir, "node"+strconv.Itoa(int(n.ID))) }
 
@@ -95,7 +99,7 @@ func (n *Node) Write() error {
 // Format makes the directories those of the node. Kafka demands it before the first start; leat needs it only to begin a cluster with this id.
 func (n *Node) Format(ctx context.Context, more ...string) error {
 	args := append([]string{"format", "--ignore-formatted", "--cluster-id", ClusterID, "--config", n.Properties()}, more...)
-	cmd := exec.Command(n.fleet.Binary, append([]string{"storage"}, args...)...)
+	cmd := exec.Command(n.binary(), append([]string{"storage"}, args...)...)
 	if n.Kind == target.Kafka && !n.fleet.Quick {
 		var err error
 		if cmd, err = target.Tool("kafka-storage", args...); err != nil {
@@ -110,7 +114,7 @@ func (n *Node) Format(ctx context.Context, more ...string) error {
 
 // Leat runs one of leat's commands and returns what it printed.
 func (n *Node) Leat(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, n.fleet.Binary, args...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, n.binary(), args...).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("leat %s: %w\n%s", strings.Join(args, " "), err, bytes.TrimSpace(out))
 	}
@@ -167,7 +171,7 @@ func (n *Node) Launch() (int64, error) {
 
 func (n *Node) argv() ([]string, error) {
 	if n.Kind == target.Leat {
-		binary, err := filepath.Abs(n.fleet.Binary)
+		binary, err := filepath.Abs(n.binary())
 		return []string{binary, "server", "--config", n.Properties(), "--set", "leat.http.listener="}, err
 	}
 	return target.KafkaServer(n.Properties(), "-Xms256m", "-Xmx"+n.fleet.Heap,
@@ -180,7 +184,7 @@ func (n *Node) Await(ctx context.Context, behind int64) error {
 	if n.Kind == target.Leat {
 		ready = "leat ready"
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
 		if data, err := os.ReadFile(n.LogFile()); err == nil && bytes.Contains(data[behind:], []byte(ready)) {
@@ -190,7 +194,7 @@ func (n *Node) Await(ctx context.Context, behind int64) error {
 		case <-n.exited:
 			return fmt.Errorf("node %d (%s) ended before it was ready: %v\n%s", n.ID, n.Kind, n.err, n.Tail(30))
 		case <-ctx.Done():
-			return fmt.Errorf("node %d (%s) is not ready\n%s", n.ID, n.Kind, n.Tail(30))
+			return fmt.Errorf("node %d (%s) is not ready after two minutes\n%s", n.ID, n.Kind, n.Tail(30))
 		case <-time.After(10 * time.Millisecond):
 		}
 	}

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Builds the earlier build of leat that upgrades are tried with, unless that was done before, and prints where its program is.
+# The commit stands in the file previous; LEAT_PREVIOUS names another one.
+set -eu
+cd "$(dirname "$0")/../.."
+commit=${LEAT_PREVIOUS:-$(grep -v '^#' interop/upgrade/previous)}
+folder=${LEAT_INTEROP_CACHE:-.cache/interop}/upgrade/$commit
+if [ ! -x "$folder/leat" ]; then
+	if ! git cat-file -e "$commit^{commit}" 2>/dev/null; then
+		echo "interop/upgrade: commit $commit is not in this clone: if it is shallow, run git fetch --unshallow; or set LEAT_PREVIOUS to one that is" >&2
+		exit 1
+	fi
+	mkdir -p "$folder"
+	rm -rf "$folder/src"
+	mkdir "$folder/src"
+	git archive "$commit" | tar -x -C "$folder/src"
+	(cd "$folder/src" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o ../leat.part ./cmd/leat) >&2
+	rm -rf "$folder/src"
+	mv "$folder/leat.part" "$folder/leat"
+fi
+echo "$folder/leat"
