@@ -110,7 +110,10 @@ func (c *cluster) begin() (err error) {
 	if err := c.format(); err != nil {
 		return err
 	}
-	if err := c.start(c.Nodes...); err != nil {
+	if err := c.start(c.Controllers()...); err != nil { // six virtual machines at once are slow to start
+		return err
+	}
+	if err := c.start(c.Brokers()...); err != nil {
 		return err
 	}
 	if c.admin, err = fleet.NewAdmin(c.Brokers()...); err != nil {
