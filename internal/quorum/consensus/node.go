@@ -94,6 +94,7 @@ type Node struct {
 	asked      bool // a WantCheckpoint event was told
 	ticks      int  // so far
 	rush       int  // ticks until an early election; 0: none
+	eager      int  // ticks for which this node tries to be elected because it has just started
 	events     []Event
 }
 
@@ -170,12 +171,7 @@ func (n *Node) Tick(now time.Time) (err error) {
 	n.raw.Tick()
 	n.retrySnapshots()
 	n.advanceChange()
-	if n.rush > 0 {
-		if n.rush--; n.rush == 0 && !n.hasLead {
-			err = n.raw.Campaign()
-		}
-	}
-	return err
+	return n.hurry()
 }
 
 // Campaign begins an election now. A node that is the only voter need not wait for anybody.
@@ -190,25 +186,6 @@ func (n *Node) Campaign() (err error) {
 // Alone tells whether this node is the only member, so that ticks are not needed once it leads.
 func (n *Node) Alone() bool {
 	return len(n.members.List) == 1 && n.members.List[0].Replica == n.cfg.Self && !n.members.List[0].Learner
-}
-
-// Suspect tells that a controller's connection broke and it cannot be reached. If it leads, this voter no longer stands by it, and soon tries
-// to be elected; a majority that still hears of the leader refuses.
-func (n *Node) Suspect(id int32) (err error) {
-	if n.failure != nil || !n.hasLead || n.lead.ID != id || n.leadership != nil {
-		return n.failure
-	}
-	defer n.catch(&err)
-	n.rush = 1
-	for _, v := range n.members.Voters() { // one after the other, or they would take each other's votes
-		if v.Replica == n.cfg.Self {
-			break
-		}
-		if v.Replica != n.lead {
-			n.rush += 2
-		}
-	}
-	return n.raw.ForgetLeader()
 }
 
 // Unreachable tells that frames to a replica were lost, so that what it acknowledged has to be asked for.
@@ -370,6 +347,9 @@ func (n *Node) State() State {
 	}
 	return s
 }
+
+// End is where the metadata log will end if all entries that are here are committed.
+func (n *Node) End() int64 { return n.endOf(n.lastIndex()) }
 
 // Members are those of now, as far as applied here.
 func (n *Node) Members() Members { return n.members }
