@@ -28,6 +28,15 @@ func WriteBootstrap(fsys fs.FS, logDir string, voters []record.Record, records [
 	return nil
 }
 
+// RemoveBootstrap removes what WriteBootstrap left.
+func RemoveBootstrap(fsys fs.FS, logDir string) error {
+	dir := dirOf(logDir)
+	if err := fsys.Remove(filepath.Join(dir, Checkpoint{}.name())); err != nil {
+		return err
+	}
+	return fsys.SyncDir(dir)
+}
+
 func formatBootstrap(voters []record.Record, records []metadata.Record, now time.Time) ([]byte, error) {
 	at := Stamp{0, 0, now.UnixMilli()}
 	data, err := appendHead(at, now.UnixMilli(), voters)

@@ -51,7 +51,7 @@ func (n *node) form(ctx context.Context) error {
 		if id != "" {
 			n.clusterID = id
 			n.Logger.Info("cluster found", "node", n.id, "cluster_id", id)
-			return nil
+			return quorum.RememberVoters(n.FS, n.Values.MetadataLogDir(), n.formed)
 		}
 		if time.Since(complained) > formComplain {
 			complained = time.Now()
@@ -208,6 +208,24 @@ func (f *forming) waitsFor(heard []heardOf) string {
 	return fmt.Sprintf("a majority of the %d voters must answer; %s", len(f.node.Values.Voters()), have)
 }
 
+// rememberForming finds out with whom this controller formed its cluster: it may have been killed before it told the others, or had a log that says so.
+func (n *node) rememberForming() {
+	if n.remote != nil || len(n.Values.Voters()) > 0 {
+		return
+	}
+	voters, err := quorum.RememberedVoters(n.FS, n.Values.MetadataLogDir())
+	if err != nil {
+		n.Logger.Warn("what was written when the quorum began cannot be read", "dir", n.Values.MetadataLogDir(), "err", err)
+		return
+	}
+	n.formed = voters
+	for _, v := range voters {
+		if v.ID == n.id {
+			n.dirToBe = v.DirID
+		}
+	}
+}
+
 // ownEndpoint is where this controller is reached.
 func (n *node) ownEndpoint() quorum.Endpoint {
 	if all := n.controllerEndpoints(); len(all) > 0 {
@@ -240,6 +258,9 @@ func (n *node) identity() broker.Identity {
 			id.DirID = dir
 		}
 		for _, m := range n.formed {
+			if len(m.Endpoints) == 0 {
+				continue
+			}
 			id.Voters = append(id.Voters, wire.IdentityVoter{ID: m.ID, DirID: m.DirID, Host: m.Endpoints[0].Host, Port: m.Endpoints[0].Port})
 		}
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -10,6 +11,7 @@ import (
 	"leat/internal/quorum"
 	"leat/internal/record"
 	"leat/internal/security"
+	"leat/internal/storage"
 	"leat/internal/uplink"
 )
 
@@ -92,14 +94,33 @@ func (n *node) dirIDs(state dirState) []record.UUID {
 	return ids
 }
 
-// dirID is the id of the log directory with the given path, zero if it holds no partitions.
+// dirID is the id of the log directory with the given path, zero if it is none of this node.
 func (n *node) dirID(path string) record.UUID {
 	for _, d := range n.store.Dirs() {
 		if sameDir(d.Path, path) {
 			return d.ID
 		}
 	}
+	if sameDir(n.Values.MetadataLogDir(), path) {
+		return n.metadataDir
+	}
 	return record.UUID{}
+}
+
+// openMetadataDir takes the directory of the metadata log if it holds nothing else, as it takes those with partitions: nobody else may use it, it
+// belongs to this node, and by its id a controller votes.
+func (n *node) openMetadataDir() error {
+	own := n.Values.MetadataLogDir()
+	if slices.ContainsFunc(n.Values.LogDirs(), func(dir string) bool { return sameDir(dir, own) }) {
+		return nil
+	}
+	id, lock, err := storage.ClaimDir(n.FS, own, storage.Identity{ClusterID: n.clusterID, NodeID: n.id, DirID: n.dirToBe}, n.Logger)
+	if err != nil {
+		return err
+	}
+	n.metadataDir = id
+	n.onClose("directory of the metadata log", lock.Close)
+	return nil
 }
 
 func (n *node) describeQuorum() quorum.Description { return n.quorum.Describe(time.Now()) }

@@ -56,6 +56,7 @@ type node struct {
 	shared       *listener.Shared
 	serving      map[audience]bool
 	dirToBe      record.UUID  // of a fresh controller's metadata log
+	metadataDir  record.UUID  // of the directory of the metadata log, if it holds no partitions
 	resigned     atomic.Int64 // when leadership was given away for a fresh voter, in seconds
 	identified   atomic.Bool  // the cluster's id is on disk
 

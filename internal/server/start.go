@@ -53,6 +53,9 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.openStore(ctx); err != nil {
 		return err
 	}
+	if err := n.openMetadataDir(); err != nil {
+		return err
+	}
 	n.identified.Store(true)
 	n.ops.state.Store(stateStarting)
 	defer startCarefully()()
@@ -113,6 +116,7 @@ func (n *node) chooseClusterID(ctx context.Context) error {
 	}
 	if found {
 		n.clusterID = id
+		n.rememberForming()
 		return nil
 	}
 	if n.remote != nil {

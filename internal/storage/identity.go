@@ -1,8 +1,11 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"path/filepath"
 
 	"leat/internal/fs"
@@ -50,6 +53,22 @@ func WriteIdentity(fsys fs.FS, dir string, id Identity) (err error) {
 		return fmt.Errorf("log directory %s: %w: %w", dir, err, ErrDisk)
 	}
 	return nil
+}
+
+// ClaimDir locks a directory that holds no partitions, as that of the metadata log may be one, until what it returns is closed. It makes and identifies
+// the directory if need be; one that has an id keeps it.
+func ClaimDir(fsys fs.FS, dir string, id Identity, logger *slog.Logger) (record.UUID, io.Closer, error) {
+	d := &logDir{path: dir, store: &Store{logger: cmp.Or(logger, slog.New(slog.DiscardHandler)),
+		cfg: StoreConfig{FS: fsys, NodeID: id.NodeID, ClusterID: id.ClusterID, NewDirIDs: map[string]record.UUID{dir: id.DirID}}}}
+	err := d.open()
+	if err == nil {
+		err = d.identify()
+	}
+	if err != nil {
+		d.unlock()
+		return record.UUID{}, nil, err
+	}
+	return d.id, d.lock, nil
 }
 
 // NewID draws an id for a log directory, or for anything else that has one.
