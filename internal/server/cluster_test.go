@@ -58,6 +58,19 @@ func bubbleStart(t *testing.T, host *sim.Host, fsys *fs.Mem, set map[string]stri
 // bubbleTry is bubbleStart for a node that may not start, and whose log lines matter.
 func bubbleTry(t *testing.T, host *sim.Host, fsys *fs.Mem, set map[string]string, logs slog.Handler) (*bubbleNode, error) {
 	t.Helper()
+	n, ready := bubbleLaunch(t, host, fsys, set, logs)
+	select {
+	case <-ready:
+		return n, nil
+	case err := <-n.done:
+		n.stop()
+		return nil, err
+	}
+}
+
+// bubbleLaunch is bubbleTry for a node that nobody waits for.
+func bubbleLaunch(t *testing.T, host *sim.Host, fsys fs.FS, set map[string]string, logs slog.Handler) (*bubbleNode, <-chan Addresses) {
+	t.Helper()
 	v, _, err := config.ParseBroker(map[string]string{
 		"log.dirs":                         "data",
 		"listeners":                        fmt.Sprintf("PLAINTEXT://%[1]s:9092,CONTROLLER://%[1]s:9093", host.IP()),
@@ -80,13 +93,7 @@ func bubbleTry(t *testing.T, host *sim.Host, fsys *fs.Mem, set map[string]string
 			Values: v, Logger: slog.New(logs), Ready: func(a Addresses) { ready <- a }, FS: fsys, Listen: host.Listen, Dial: n.dial,
 		})
 	}()
-	select {
-	case <-ready:
-		return n, nil
-	case err := <-n.done:
-		cancel()
-		return nil, err
-	}
+	return n, ready
 }
 
 // shutDown ends the node in order.
