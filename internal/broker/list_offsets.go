@@ -114,6 +114,7 @@ func (h *Handlers) findOffset(tp record.TopicPartition, currentEpoch int32, time
 		return noOffset, err
 	}
 	log := partition.Log()
+	unsure := iso != storage.ReadLogEnd && partition.CatchingUp() // asked first: the high watermark that is read next may be what ends it
 	o := log.Offsets()
 	bound := o.LogEnd
 	switch iso {
@@ -122,7 +123,6 @@ func (h *Handlers) findOffset(tp record.TopicPartition, currentEpoch int32, time
 	case storage.ReadCommitted:
 		bound = o.LastStable
 	}
-	unsure := iso != storage.ReadLogEnd && partition.CatchingUp()
 	var found storage.TimestampOffset
 	switch timestamp {
 	case earliestOffset, earliestLocalOffset: // without remote storage all that is there is local
