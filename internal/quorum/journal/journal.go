@@ -14,6 +14,9 @@ import (
 // File is the journal's name in the directory of the metadata log.
 const File = "quorum-journal"
 
+// Taken is the journal's name while a takeover brings what it holds into the metadata log.
+const Taken = File + ".taken"
+
 // ErrNone is returned by Open where there is no journal yet.
 var ErrNone = errors.New("no journal")
 

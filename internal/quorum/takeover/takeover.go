@@ -69,50 +69,73 @@ func (p Position) behind(other Position) bool {
 // stopped; what a crash has left of the log is put in order, as a start would do.
 func Look(fsys fs.FS, logDir string, nodeID int32) (at Position, err error) {
 	err = locked(fsys, logDir, func() error {
-		at, _, err = look(fsys, logDir, nodeID)
+		at, _, _, err = look(fsys, logDir, nodeID)
 		return err
 	})
 	return at, err
 }
 
-// look also tells who votes, if the log does.
-func look(fsys fs.FS, logDir string, nodeID int32) (Position, []int32, error) {
+// look also tells who votes, if the log does, and what is in the journal only.
+func look(fsys fs.FS, logDir string, nodeID int32) (at Position, voters []int32, unwritten []byte, err error) {
 	dir := filepath.Join(logDir, metalog.Partition.String())
 	if _, err := fsys.Stat(dir); err != nil {
-		return Position{}, nil, fmt.Errorf("%s holds no metadata log: name the configuration of a controller: %w", logDir, err)
+		return at, nil, nil, fmt.Errorf("%s holds no metadata log: name the configuration of a controller: %w", logDir, err)
 	}
-	log, found, err := metalog.Open(context.Background(), metalog.Config{FS: fsys, Dir: logDir, Logger: slog.New(slog.DiscardHandler)})
+	log, found, err := open(fsys, logDir)
 	if err != nil {
-		return Position{}, nil, err
+		return at, nil, nil, err
 	}
 	if err := log.Replay(context.Background(), found, log.Offsets().LogEnd); err != nil {
-		return Position{}, nil, errors.Join(err, log.Close())
+		return at, nil, nil, errors.Join(err, log.Close())
 	}
-	at := Position{NodeID: nodeID, LogEpoch: max(log.LatestEpoch(), 0), LogEnd: log.Offsets().LogEnd, Seen: found.Epoch}
+	at = Position{NodeID: nodeID, LogEpoch: max(log.LatestEpoch(), 0), LogEnd: log.Offsets().LogEnd, Seen: found.Epoch}
 	if err := log.Close(); err != nil {
-		return at, nil, err
+		return at, nil, nil, err
 	}
 	if log.LatestEpoch() < 0 { // everything is in the checkpoint
 		at.LogEpoch = max(found.Image.Epoch, 0)
 	}
-	ballot, err := journal.ReadBallot(fsys, dir)
-	at.Seen = max(at.Seen, ballot.Epoch)
-	if err != nil || found.Voting.Voters == nil {
-		return at, nil, err
+	if unwritten, err = withJournal(fsys, dir, &at); err != nil || found.Voting.Voters == nil {
+		return at, nil, unwritten, err
 	}
 	members, err := consensus.ReadVoters(found.Voting.Voters)
-	var voters []int32
 	for _, m := range members.List {
 		voters = append(voters, m.ID)
 	}
-	return at, voters, err
+	return at, voters, unwritten, err
+}
+
+func open(fsys fs.FS, logDir string) (*metalog.Log, *metalog.Found, error) {
+	return metalog.Open(context.Background(), metalog.Config{FS: fsys, Dir: logDir, Logger: slog.New(slog.DiscardHandler)})
+}
+
+// withJournal moves a position on to where leat's journal ends, and returns what lies between: an entry reaches the log once it is known to be committed, and
+// that may be after its acknowledgement. A journal that somebody has gone on without counts only for the epochs that it has seen.
+func withJournal(fsys fs.FS, dir string, at *Position) ([]byte, error) {
+	s, err := journal.Read(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	at.Seen = max(at.Seen, s.Ballot.Epoch)
+	if at.LogEpoch > s.Ballot.Epoch {
+		return nil, nil
+	}
+	if s.Base.Offset > at.LogEnd {
+		return nil, fmt.Errorf("%s ends at offset %d, and its journal begins at offset %d: a checkpoint was being installed; start leat and stop it in order", dir, at.LogEnd, s.Base.Offset)
+	}
+	t, err := s.Tail(at.LogEnd)
+	if err != nil || len(t.Batches) == 0 {
+		return nil, err
+	}
+	at.LogEpoch, at.LogEnd = t.Epoch, t.End
+	return t.Batches, nil
 }
 
 // Prepare lets the controller go on under the other implementation, given the positions of all voters, this one's among them. Its own must be as it is now,
 // and no other may be ahead. The voters are those of the configuration, unless the log says who votes.
 func Prepare(fsys fs.FS, logDir string, nodeID int32, voters []int32, all []Position) error {
 	return locked(fsys, logDir, func() error {
-		at, said, err := look(fsys, logDir, nodeID)
+		at, said, unwritten, err := look(fsys, logDir, nodeID)
 		if err != nil {
 			return err
 		}
@@ -133,7 +156,7 @@ func Prepare(fsys fs.FS, logDir string, nodeID int32, voters []int32, all []Posi
 					logDir, at.LogEnd, at.LogEpoch, other.NodeID, other.LogEnd, other.LogEpoch, metalog.Partition, other.NodeID)
 			}
 		}
-		return prepare(fsys, filepath.Join(logDir, metalog.Partition.String()), at, seen)
+		return prepare(fsys, logDir, at, seen, unwritten)
 	})
 }
 
@@ -159,7 +182,21 @@ func complete(voters []int32, all []Position) error {
 	return nil
 }
 
-func prepare(fsys fs.FS, dir string, at Position, seen int32) error {
+// prepare takes the journal away, under another name until everything that it holds is in the log, with which leat does not start.
+func prepare(fsys fs.FS, logDir string, at Position, seen int32, unwritten []byte) error {
+	dir := filepath.Join(logDir, metalog.Partition.String())
+	taken := filepath.Join(dir, journal.Taken)
+	if err := fsys.Rename(filepath.Join(dir, journal.File), taken); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := fsys.SyncDir(dir); err != nil {
+		return err
+	}
+	if len(unwritten) > 0 {
+		if err := write(fsys, logDir, unwritten); err != nil {
+			return err
+		}
+	}
 	state, err := metalog.LoadState(fsys, dir)
 	if err != nil {
 		return err
@@ -167,13 +204,24 @@ func prepare(fsys fs.FS, dir string, at Position, seen int32) error {
 	if err := state.Save(fsys, dir, -1, seen); err != nil {
 		return err
 	}
-	if err := fs.WriteFile(fsys, filepath.Join(dir, markFile), []byte(at.String()+"\n"), 0o644); err != nil {
+	if err := fsys.Remove(taken); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := fsys.Remove(filepath.Join(dir, journal.File)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := fsys.SyncDir(dir); err != nil {
 		return err
 	}
-	return fsys.SyncDir(dir)
+	return fs.WriteFile(fsys, filepath.Join(dir, markFile), []byte(at.String()+"\n"), 0o644)
+}
+
+func write(fsys fs.FS, logDir string, batches []byte) error {
+	log, _, err := open(fsys, logDir)
+	if err != nil {
+		return err
+	}
+	if _, err = log.AppendFetched(batches); err == nil {
+		err = log.Flush()
+	}
+	return errors.Join(err, log.Close())
 }
 
 // locked runs fn while nobody else has the log directory.

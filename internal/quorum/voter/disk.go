@@ -49,8 +49,14 @@ func (d *disk) open(_ context.Context, owner journal.Owner, begin Beginning) (co
 	var s consensus.State
 	var err error
 	d.journal, s, err = journal.Open(d.fsys, d.path, owner, d.logger)
-	if errors.Is(err, journal.ErrNone) {
-		s, err = d.begin(owner, begin)
+	obsolete := false
+	if err == nil {
+		obsolete, err = d.supersede(s, owner.Replica, begin)
+	}
+	if obsolete || errors.Is(err, journal.ErrNone) {
+		if err = d.interrupted(); err == nil {
+			s, err = d.begin(owner, begin)
+		}
 	}
 	if err != nil {
 		return s, err

@@ -395,7 +395,8 @@ func (v *Voter) Resign(ctx context.Context) {
 	}
 }
 
-// Close stops taking part. What is committed and not in the log is completed by the next Open.
+// Close stops taking part. What is committed and not in the log is completed by the next Open; of the only voter it is completed here, so that
+// the directory can be given to Kafka.
 func (v *Voter) Close() error {
 	v.mu.Lock()
 	if v.closing {
@@ -411,6 +412,18 @@ func (v *Voter) Close() error {
 	for _, w := range waiters {
 		w.fn(fmt.Errorf("%w: %w", consensus.ErrUnknown, errClosed))
 	}
+	err := v.complete()
 	v.saveElection()
-	return v.disk.journal.Close()
+	return errors.Join(err, v.disk.journal.Close())
+}
+
+// complete does so when all goroutines have ended.
+func (v *Voter) complete() error {
+	v.mu.Lock()
+	wanted := v.node.Alone() && v.failure == nil && v.full == nil && v.node.End() > v.disk.log.Offsets().LogEnd
+	v.mu.Unlock()
+	if !wanted {
+		return nil
+	}
+	return v.disk.complete(v.cfg.Self)
 }
