@@ -47,7 +47,7 @@ type Rooms struct {
 	Identity  func() Identity
 	// FreshController, if not nil, hears of a controller that has an empty disk and is about to take part.
 	FreshController func(ctx context.Context, nodeID int32)
-	Groups    Groups
+	Groups          Groups
 	// Await waits until the published image satisfies the condition, or the context ends.
 	Await func(ctx context.Context, until func(*metadata.Image) bool) error
 	// Quorum tells the state of the metadata log; nil if this node does not belong to the quorum.
