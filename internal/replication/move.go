@@ -152,9 +152,11 @@ func (m *moves) turn(f *storage.Log) (worked bool) {
 	if p.failure() != nil { // it is about to be replaced, or its directory failed: then there is nothing to copy from
 		return false
 	}
+	end := p.log.Offsets().LogEnd
 	size, err := p.copyTo(f)
-	if err == nil && size == 0 {
-		return m.node.swap(p, f)
+	swapped := false
+	if err == nil && f.Offsets().LogEnd >= end { // what came meanwhile is copied while nobody appends: otherwise a busy log would never be caught up with
+		swapped = m.node.swap(p, f)
 	}
 	if err != nil && !errors.Is(err, storage.ErrClosed) {
 		logger.Error("replica does not move into another log directory", "err", err)
@@ -163,7 +165,7 @@ func (m *moves) turn(f *storage.Log) (worked bool) {
 		}
 	}
 	m.quota.took(time.Now(), m.node.moveRate(), size)
-	return err == nil
+	return err == nil && size > 0 || swapped
 }
 
 // copyTo brings a future log nearer to the present one and returns the bytes that took; 0: they are equal.
@@ -188,7 +190,7 @@ func (p *Partition) copyTo(f *storage.Log) (size int, err error) {
 // align cuts off what the present log does not have (any more), and begins anew where it begins.
 func (p *Partition) align(f *storage.Log) error {
 	o, at := p.log.Offsets(), f.Offsets()
-	if at.LogEnd < o.LogStart || at.LogStart > o.LogEnd {
+	if at.LogEnd < o.LogStart || at.LogStart > o.LogStart { // the log was emptied meanwhile, and begins elsewhere
 		return f.TruncateFullyAndStartAt(o.LogStart)
 	}
 	if at.LogEnd == at.LogStart {
@@ -227,24 +229,25 @@ func (p *Partition) copyBatches(f *storage.Log, at storage.Offsets) (int, error)
 	return len(batches), err
 }
 
-// swap puts a future log that has caught up in the place of the present one. The partition begins anew with it: who waits is told to ask again, and finds
-// it at once. It reports whether that was done.
+// swap puts a future log that has all but what came since in the place of the present one. The partition begins anew with it: who waits is told to ask again,
+// and finds it at once. It reports whether that was done, or will be soon.
 func (n *Node) swap(p *Partition, f *storage.Log) bool {
 	n.publish.Lock()
 	defer n.publish.Unlock()
+	if now, moving := n.cfg.Store.Future(p.tp); !moving || now != f {
+		return true // the move was given up, or begun anew
+	}
 	var ready wakeups
 	p.role.Lock() // nobody appends or truncates
-	if size, err := p.copyTo(f); size > 0 || err != nil || p.failure() != nil {
+	if err := p.copyRest(f); err != nil || !p.leave(f, &ready) {
 		p.role.Unlock()
-		return err == nil
+		return false
 	}
 	p.mu.Lock()
 	led, epoch := p.progress.Leads(), p.progress.LeaderEpoch()
-	p.failed = fmt.Errorf("%s: moved into another log directory: %w", p.tp, ErrNotLeader)
-	p.endWaits(p.failed, &ready)
 	p.mu.Unlock()
 	logger := n.cfg.Logger.With("topic", p.tp.Topic, "partition", p.tp.Partition, "dir", f.Path())
-	if _, err := n.cfg.Store.Promote(p.tp); err != nil {
+	if _, err := n.cfg.Store.Promote(f); err != nil {
 		logger.Error("replica stays in its log directory", "err", err)
 	} else {
 		logger.Info("replica moved into another log directory")
@@ -262,5 +265,37 @@ func (n *Node) swap(p *Partition, f *storage.Log) bool {
 	if n.cfg.Moved != nil {
 		n.cfg.Moved(p.tp)
 	}
+	return true
+}
+
+// errBusy: more came than can be copied while appends wait.
+var errBusy = errors.New("log grew too much meanwhile")
+
+// copyRest copies what came since the last turn. Called with role held for writing.
+func (p *Partition) copyRest(f *storage.Log) error {
+	for copied := 0; copied < moveBytes; {
+		size, err := p.copyTo(f)
+		if err != nil || size == 0 {
+			return err
+		}
+		copied += size
+	}
+	return errBusy
+}
+
+// leave takes the partition out of service for the one that will begin with the future log, if that will know all that this one promised: the next one takes
+// its in-sync replicas from the image, so there must be no others that this one counted on, proposed or agreed on with the controller since. It reports
+// whether that is so. Called with publish and role held.
+func (p *Partition) leave(f *storage.Log, ready *wakeups) bool {
+	image := p.node.image.Load()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	part := registration(image, p.topicID, p.tp.Partition)
+	if p.failed != nil || part == nil || p.progress.Proposed() != nil || p.progress.PartitionEpoch() != part.PartitionEpoch {
+		return false
+	}
+	p.failed = fmt.Errorf("%s: moved into another log directory: %w", p.tp, ErrNotLeader)
+	f.SetHighWatermark(p.log.Offsets().HighWatermark) // it moves without role
+	p.endWaits(p.failed, ready)
 	return true
 }

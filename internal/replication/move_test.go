@@ -12,6 +12,7 @@ import (
 	"leat/internal/fs"
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/replication/progress"
 	"leat/internal/storage"
 )
 
@@ -231,6 +232,102 @@ func TestACopyFollowsTruncations(t *testing.T) {
 		}
 		if _, err := p.copyTo(f); err != nil || f.Offsets().LogStart != 1000 || f.Offsets().LogEnd != 1000 {
 			t.Errorf("%+v, %v", f.Offsets(), err)
+		}
+	})
+}
+
+// An in-sync set that the leader asked for or was granted holds after a move of its log as well, before the image says so: the controller may elect any of it.
+func TestAMoveForgetsNoInSyncReplica(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, fs: fs.NewMem(), image: metadata.Empty, dirs: []string{"/a", "/b"}, moveRate: func() int64 { return 0 }}
+		w.start()
+		defer w.stop()
+		w.publish(topic("orders", 1, 1, self, 2, 3)...)
+		p := w.leader("orders", 0)
+		w.publish(&metadata.PartitionChangeRecord{TopicID: p.topicID, ISR: []int32{self, 2}, Leader: metadata.NoLeaderChange, LeaderRecoveryState: -1})
+		info := w.append(p, 1)
+		w.fetched(p, 2, info.LogEnd)
+		w.fetched(p, 3, info.LogEnd)
+		p.mu.Lock()
+		proposal := p.progress.Expand(3, true)
+		p.mu.Unlock()
+		if proposal == nil {
+			t.Fatal("nothing is proposed")
+		}
+		f, err := w.store.CreateFuture(ordersZero, w.store.Dirs()[1].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stays := func(when string) {
+			t.Helper()
+			for range 5 {
+				w.node.moves.turn(f)
+			}
+			now := w.leader("orders", 0)
+			info := w.append(now, 1)
+			w.fetched(now, 2, info.LogEnd)
+			if done, err := now.Committed(info.LogEnd); done || err != nil {
+				t.Errorf("%s: committed without replica 3: %v, %v", when, done, err)
+			}
+			w.fetched(now, 3, info.LogEnd)
+		}
+		stays("proposed")
+		if outcome := p.answered(proposal, progress.Answer{PartitionEpoch: proposal.PartitionEpoch + 1, ISR: []int32{self, 2, 3}}); outcome != progress.Taken {
+			t.Fatal(outcome)
+		}
+		stays("granted")
+		w.publish(&metadata.PartitionChangeRecord{TopicID: p.topicID, ISR: []int32{self, 2, 3}, Leader: metadata.NoLeaderChange, LeaderRecoveryState: -1})
+		stays("published")
+		if path := w.leader("orders", 0).Log().Path(); path != "/b/orders-0" {
+			t.Errorf("it lies in %s", path)
+		}
+	})
+}
+
+// Into a log to which something is appended all the time a move comes to its end as well.
+func TestAMoveOfABusyLogEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := twoDirs(t, func() int64 { return 0 }) // the test makes the turns
+		defer w.stop()
+		f, err := w.store.CreateFuture(ordersZero, w.store.Dirs()[1].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			w.append(w.leader("orders", 0), 1)
+			w.node.moves.turn(f)
+		}
+		if l := w.leader("orders", 0).Log(); l.Path() != "/b/orders-0" || l.Offsets().LogEnd != 5 {
+			t.Errorf("it lies in %s and ends at %d", l.Path(), l.Offsets().LogEnd)
+		}
+	})
+}
+
+// A follower that was emptied and begins further back than before has a copy that does so, too.
+func TestACopyBeginsWhereTheLogBeginsNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := twoDirs(t, func() int64 { return 0 })
+		defer w.stop()
+		p := w.leader("orders", 0)
+		f, err := w.store.CreateFuture(ordersZero, w.store.Dirs()[1].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, start := range []int64{1000, 990} {
+			if err := p.log.TruncateFullyAndStartAt(start); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.log.AppendFetched(fromLeader(start, 3, int(1010-start)).Records); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				if _, err := p.copyTo(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if f.Offsets().LogStart != 990 || !bytes.Equal(content(t, f), content(t, p.log)) {
+			t.Errorf("%+v, want %+v", f.Offsets(), p.log.Offsets())
 		}
 	})
 }

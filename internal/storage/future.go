@@ -62,7 +62,11 @@ func (s *Store) CreateFuture(tp record.TopicPartition, dir record.UUID) (*Log, e
 	if err != nil {
 		return nil, fmt.Errorf("move %s: %w", tp, err)
 	}
-	_ = s.cfg.FS.Remove(current.name(movedFile)) // of an earlier move; rarely there
+	if s.cfg.FS.Remove(current.name(movedFile)) == nil { // of an earlier move; rarely there
+		if err := s.cfg.FS.SyncDir(current.path); err != nil {
+			return nil, current.syncError("move", err)
+		}
+	}
 	path := filepath.Join(d.path, retiredDirName(tp, newUUID(), futureDirSuffix))
 	l := newLog(tp, path, s.cfg.FS, s.files, d, *current.cfg.Load(), s.logger)
 	l.topicID = current.TopicID()
@@ -91,21 +95,23 @@ func (s *Store) enterFuture(l *Log) {
 	s.futures[l.tp] = l
 }
 
-// takeFuture removes a future log from the store, nil if there is none. changeMu is held.
-func (s *Store) takeFuture(tp record.TopicPartition) *Log {
+// takeFuture removes a future log from the store, and reports whether it was there. changeMu is held.
+func (s *Store) takeFuture(tp record.TopicPartition, f *Log) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.futures[tp]
+	if f == nil || s.futures[tp] != f {
+		return false
+	}
 	delete(s.futures, tp)
-	return l
+	return true
 }
 
 // DropFuture gives a move up. It is no error if there is none.
 func (s *Store) DropFuture(tp record.TopicPartition) error {
 	s.changeMu.Lock()
 	defer s.changeMu.Unlock()
-	l := s.takeFuture(tp)
-	if l == nil {
+	l, _ := s.Future(tp)
+	if !s.takeFuture(tp, l) {
 		return nil
 	}
 	l.abandon()
@@ -123,19 +129,19 @@ func (s *Store) renameFuture(l *Log, suffix string) error {
 	return nil
 }
 
-// Promote puts the future log of a partition in the place of its log, which is deleted, and returns it. The caller keeps appends away and has made
-// sure that both have the same records. On an error before the change the log is served as before, and the future log is given up.
-func (s *Store) Promote(tp record.TopicPartition) (*Log, error) {
+// Promote puts a future log in the place of its partition's log, which is deleted, and returns it. The caller keeps appends away and has made sure that
+// both have the same records. On an error before the change the log is served as before, and the future log is given up; it is an error if the move was
+// given up before, or begun anew.
+func (s *Store) Promote(f *Log) (*Log, error) {
 	s.changeMu.Lock()
 	defer s.changeMu.Unlock()
-	f := s.takeFuture(tp)
-	if f == nil {
-		return nil, fmt.Errorf("move %s: it is not moving: %w", tp, ErrClosed)
+	tp := f.tp
+	if !s.takeFuture(tp, f) {
+		return nil, fmt.Errorf("move %s: it was given up: %w", tp, ErrClosed)
 	}
 	moved, err := s.reopenFuture(f)
 	if err != nil {
-		f.abandon()
-		_ = s.renameFuture(f, deleteDirSuffix) // it may be gone, or be removed as a duplicate at the next start
+		s.discardFuture(f)
 		return nil, err
 	}
 	current, err := s.takeOut("move", tp)
@@ -166,12 +172,34 @@ func (s *Store) reopenFuture(f *Log) (*Log, error) {
 		return nil, f.diskError("move", err)
 	}
 	path := filepath.Join(d.path, f.tp.String())
-	if err := errors.Join(s.cfg.FS.SyncDir(f.path), s.cfg.FS.Rename(f.path, path), s.cfg.FS.SyncDir(d.path)); err != nil {
+	if err := s.cfg.FS.SyncDir(f.path); err != nil {
+		return nil, f.diskError("move", err)
+	}
+	if err := s.cfg.FS.Rename(f.path, path); err != nil {
 		return nil, f.diskError("move", err)
 	}
 	f.path = path
+	if err := s.cfg.FS.SyncDir(d.path); err != nil {
+		return nil, f.syncError("move", err)
+	}
 	spec := loadSpec{tp: f.tp, path: path, clean: true, trusted: true, recoveryPoint: o.LogEnd, logStart: o.LogStart, highWatermark: o.HighWatermark}
 	return d.openLog(context.Background(), f.tp, spec)
+}
+
+// discardFuture does away with a future log that could not be promoted. If its directory may have the partition's name and cannot be renamed, the log is
+// marked as well: it goes on, so at the next start the copy must not count instead of it.
+func (s *Store) discardFuture(f *Log) {
+	f.abandon()
+	d := f.host.(*logDir)
+	err := s.renameFuture(f, deleteDirSuffix)
+	if err == nil && d.offline() == nil {
+		err = s.cfg.FS.SyncDir(d.path)
+	}
+	if current, ok := s.Log(f.tp); ok && (err != nil || d.offline() != nil) {
+		if err := errors.Join(writeUnsynced(s.cfg.FS, current.name(movedFile), nil), s.cfg.FS.SyncDir(current.path)); err != nil {
+			s.logger.Error("log whose move failed not marked as the one that counts", "topic", f.tp.Topic, "partition", f.tp.Partition, "dir", current.path, "err", err)
+		}
+	}
 }
 
 // movedFile marks the directory of a log that took the place of another, from before it gets its name until the other has gone: of two directories
