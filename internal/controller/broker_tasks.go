@@ -160,15 +160,18 @@ func (m *Machine) cordoning(b *metadata.Broker, r *kmsg.BrokerHeartbeatRequest, 
 	t := newTask()
 	t.broker, t.find = b.ID, func() []place { return nil }
 	t.last = func(_ time.Time, d *decision) any {
-		cordoned := uuids(r.CordonedLogDirs)
-		now, ok := m.image().Broker(b.ID)
-		known := m.image().Feature(metadata.FeatureMetadataVersion) >= levelCordonedDirs
-		if ok && r.CordonedLogDirs != nil && known && !sameDirs(cordoned, now.CordonedDirs) {
-			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: now.Epoch, CordonedLogDirs: cordoned})
+		if now, ok := m.image().Broker(b.ID); ok && m.cordons(now, r) {
+			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: b.ID, BrokerEpoch: now.Epoch, CordonedLogDirs: uuids(r.CordonedLogDirs)})
 		}
 		return resp
 	}
 	return t
+}
+
+// cordons reports whether a heartbeat changes which directories of its broker take no new replicas.
+func (m *Machine) cordons(b *metadata.Broker, r *kmsg.BrokerHeartbeatRequest) bool {
+	return r.CordonedLogDirs != nil && m.image().Feature(metadata.FeatureMetadataVersion) >= levelCordonedDirs &&
+		!sameDirs(uuids(r.CordonedLogDirs), b.CordonedDirs)
 }
 
 // uuids is ids as this module's type, never nil.

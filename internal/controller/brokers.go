@@ -201,6 +201,9 @@ func (m *Machine) brokerHeartbeat(now time.Time, r *kmsg.BrokerHeartbeatRequest)
 	if len(lost) > 0 {
 		tasks = append(tasks, m.losingDirs(b, lost))
 	}
+	if len(tasks) == 0 && !m.cordons(b, r) { // almost always: nothing to wait for, whatever is under way about other brokers
+		return answer{response: resp}
+	}
 	return m.run(now, append(tasks, m.cordoning(b, r, resp))...)
 }
 

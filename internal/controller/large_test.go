@@ -63,6 +63,9 @@ func drain(t testing.TB, m *Machine, first machine.Result[Record]) (sizes []int,
 		if len(m.tasks) == 0 {
 			return sizes, largest, replies
 		}
+		if len(res.Records) == 0 {
+			t.Error("a decision without records while more is under way: the next comes after a pause")
+		}
 		if len(sizes) > 1000 {
 			t.Fatal("does not end")
 		}
@@ -122,6 +125,31 @@ func TestFencingABrokerCostsItsPartitions(t *testing.T) {
 	}
 	if sizes, _, _ := drain(t, m, m.Handle(m.now, Event{Ticket: 1, Request: beatOf(4, true)})); fmt.Sprint(sizes) != "[11]" {
 		t.Error(sizes)
+	}
+}
+
+// While everything is taken from one broker, others report and register. None of that waits for a pause, and a heartbeat that asks for nothing does not
+// even wait for the broker before it.
+func TestWhatComesWhileABrokerIsFencedIsDoneWithoutAPause(t *testing.T) {
+	m := large(t, 30_000)
+	apply := func(res machine.Result[Record]) {
+		for _, r := range res.Records {
+			m.Apply(machine.Entry[Record]{Offset: m.nextOffset, Record: r})
+		}
+	}
+	apply(m.Handle(m.now, Event{Ticket: 1, Request: beatOf(1, true)}))
+	under := len(m.tasks)
+	if under == 0 {
+		t.Fatal("fencing is done at once: too few partitions for this test")
+	}
+	if res := m.Handle(m.now, Event{Ticket: 2, Request: beatOf(2, false)}); len(res.Effects) != 1 || len(m.tasks) != under {
+		t.Errorf("the heartbeat of another broker waits: %+v", res)
+	}
+	m.tasks = append(m.tasks, m.removal(1, false), m.electing()) // that have nothing to do when their turn comes
+	apply(m.Handle(m.now, Event{Ticket: 3, Request: beatOf(3, true)}))
+	_, _, replies := drain(t, m, m.Tick(m.now))
+	if len(replies) != 2 || m.leads(3) {
+		t.Errorf("%d replies, broker 3 leads: %t", len(replies), m.leads(3))
 	}
 }
 

@@ -107,19 +107,23 @@ func (m *Machine) leaving(broker int32) bool {
 	return false
 }
 
-// goOn makes the next step of the task whose turn it is.
+// goOn makes the next step of the task whose turn it is. Tasks that end without a record are gone past: a tick without records means that nothing
+// can be done now, and whoever drives the machine waits before the next.
 func (m *Machine) goOn(now time.Time) machine.Result[Record] {
-	t, d := m.tasks[0], m.decide()
-	response, done := m.step(now, d, t)
-	res := machine.Result[Record]{Records: d.records, Effects: effects(d.told())}
-	if !done {
-		return res
+	var res machine.Result[Record]
+	for len(m.tasks) > 0 && len(res.Records) == 0 {
+		t, d := m.tasks[0], m.decide()
+		response, done := m.step(now, d, t)
+		res.Records, res.Effects, m.finished = d.records, append(res.Effects, effects(d.told())...), nil
+		if !done {
+			break
+		}
+		m.tasks, m.finished = m.tasks[1:], t
+		for _, ticket := range t.waiting {
+			res.Effects = append(res.Effects, machine.Reply{To: ticket, Response: response})
+		}
+		t.waiting = nil
 	}
-	m.tasks, m.finished = m.tasks[1:], t
-	for _, ticket := range t.waiting {
-		res.Effects = append(res.Effects, machine.Reply{To: ticket, Response: response})
-	}
-	t.waiting = nil
 	return res
 }
 
