@@ -21,6 +21,7 @@ func (h *Handlers) replicaFetch(c *Call) bool {
 	}
 	rq.MinBytes = max(0, min(rq.MinBytes, rq.MaxBytes))
 	c.FreeBody()
+	c.Request.Prompt = true // there are as many followers as replicas, and all wait for them
 	h.Replicas.FetchReplica(rq, func(a *replication.ReplicaAnswer) {
 		c.Reply(a.Encode(c.Header, func(err error) int16 { return h.replicaCode(c, err) }, nil))
 	})

@@ -36,6 +36,9 @@ type Request struct {
 	Received time.Time
 	// Gone is closed when the connection is; long waits should end then.
 	Gone context.Context
+	// Prompt, which the handler may set before it returns: whoever answers also writes small ranges of files that are in memory. That suits answers of
+	// which few come at once; where thousands wait for the same record, their writing is spread over the processors.
+	Prompt bool
 
 	conn     *conn
 	next     *Request // in order of arrival; guarded by conn.mu
