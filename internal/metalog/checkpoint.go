@@ -236,6 +236,8 @@ func (l *Log) Snapshot(image *metadata.Image) { l.SnapshotOf(image, nil, nil) }
 // told of the file.
 func (l *Log) SnapshotOf(image *metadata.Image, voters func() ([]record.Record, error), written func(Checkpoint)) {
 	l.background.Go(func() {
+		l.writing <- struct{}{}
+		defer func() { <-l.writing }()
 		if err := l.writeCheckpoint(image, voters, written); err != nil {
 			l.cfg.Logger.Error("metadata checkpoint not written, the log is kept instead", "dir", l.path, "offset", image.Offset+1, "err", err)
 		}

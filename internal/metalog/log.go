@@ -57,6 +57,7 @@ type Log struct {
 	cfg        Config
 	path       string         // of the partition's directory
 	background sync.WaitGroup // checkpoints being written
+	writing    chan struct{}  // holds one while one of them has its turn
 	commits    commits
 }
 
@@ -85,7 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Log, *Found, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	cfg.Settings = cfg.Settings.WithDefaults()
-	l := &Log{cfg: cfg, path: dirOf(cfg.Dir)}
+	l := &Log{cfg: cfg, path: dirOf(cfg.Dir), writing: make(chan struct{}, 1)}
 	if err := cfg.FS.MkdirAll(l.path, 0o755); err != nil {
 		return nil, nil, err
 	}

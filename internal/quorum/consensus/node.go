@@ -91,10 +91,10 @@ type Node struct {
 	contacts   map[uint64]contact
 	routes     map[uint64]Replica // of replicas that are no members, or not known to be
 	offer      *offer
-	asked      bool // a WantCheckpoint event was told
-	ticks      int  // so far
-	rush       int  // ticks until an early election; 0: none
-	eager      int  // ticks for which this node tries to be elected because it has just started
+	asked      int // the tick, counted from 1, at which a WantCheckpoint event was told that still waits; 0: none
+	ticks      int // so far
+	rush       int // ticks until an early election; 0: none
+	eager      int // ticks for which this node tries to be elected because it has just started
 	events     []Event
 }
 

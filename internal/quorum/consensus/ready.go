@@ -87,14 +87,18 @@ type (
 	WantCheckpoint struct{}
 )
 
+// askAgain is after how many times the least wait of an election a checkpoint is asked for again that did not come: it may not have been written, or
+// too late to be of use.
+const askAgain = 10
+
 // Ready returns the next work; ok is false if there is none.
 func (n *Node) Ready() (w Work, ok bool) {
 	err := n.ready(&w)
 	if err != nil && n.failure == nil {
 		n.failure = err
 	}
-	if n.store.wanted && !n.asked {
-		n.asked = true
+	if n.store.wanted && (n.asked == 0 || n.ticks-n.asked > askAgain*n.cfg.ElectionTicks) {
+		n.asked = n.ticks + 1
 		n.tell(WantCheckpoint{})
 	}
 	w.Events, n.events = n.events, nil

@@ -58,7 +58,7 @@ func (n *Node) Checkpointed(c Checkpoint) {
 	if at.Index == 0 {
 		return
 	}
-	s.snapshot, s.wanted, n.asked = snapshot{at, c, n.membersAt(at.Index)}, false, false
+	s.snapshot, s.wanted, n.asked = snapshot{at, c, n.membersAt(at.Index)}, false, 0
 }
 
 // offer is a snapshot that the leader wants this voter to begin from, while its checkpoint is being fetched.
