@@ -35,12 +35,15 @@ var voterRoutes = []route{
 // changeTimeout bounds a change that brings no time of its own, and is what a voter that is to be added gets at least to catch up.
 const changeTimeout = 15 * time.Second
 
+// changeTimeoutMax bounds what a request may ask for: as long as a voter is being added, no other change begins.
+const changeTimeoutMax = 15 * time.Minute
+
 // addRaftVoter makes a controller a voter. Kafka answers one that is not caught up with REQUEST_TIMED_OUT at once; here the answer waits
 // until it is, within the request's time. It is given when the change is committed, also where a controller asks for itself and says that it
 // need not be: nothing that it does has to wait for that.
 func (h *Handlers) addRaftVoter(c *Call) {
 	rq := c.Body.(*kmsg.AddRaftVoterRequest)
-	timeout := max(time.Duration(rq.TimeoutMillis)*time.Millisecond, time.Second)
+	timeout := min(max(time.Duration(rq.TimeoutMillis)*time.Millisecond, time.Second), changeTimeoutMax)
 	h.changeVoters(c, rq.ClusterID, timeout, func() (quorum.Change, error) {
 		voter := quorum.Member{ID: rq.VoterID, DirID: record.UUID(rq.VoterDirectoryID)}
 		if !namesVoter(voter) {

@@ -51,6 +51,7 @@ func (q *Quorum) Change(ctx context.Context, c Change) error {
 	}{
 		{consensus.ErrNotLeader, kerr.NotLeaderForPartition}, {consensus.ErrStatic, kerr.UnsupportedVersion}, {consensus.ErrDuplicateVoter, kerr.DuplicateVoter},
 		{consensus.ErrVoterNotFound, kerr.VoterNotFound}, {consensus.ErrLastVoter, kerr.InvalidRequest}, {consensus.ErrTooFewLeft, kerr.InvalidRequest},
+		{consensus.ErrUnfit, kerr.InvalidRequest},
 	} {
 		if errors.Is(err, x.is) {
 			return fmt.Errorf("%w: %w", x.code, err)

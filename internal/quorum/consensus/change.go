@@ -24,6 +24,8 @@ var (
 	ErrLastVoter = errors.New("the last voter cannot be removed")
 	// ErrTooFewLeft refuses to remove a voter without which those who answer are no majority.
 	ErrTooFewLeft = errors.New("too few of the voters that would be left answer: remove those that are gone first")
+	// ErrUnfit refuses a voter that others could not read: more endpoints, or longer names, than anybody has, or too many members.
+	ErrUnfit = errors.New("too many endpoints or members, or too long names")
 	// ErrNotCaughtUp ends an addition whose voter did not get the log in time. It is no member.
 	ErrNotCaughtUp = errors.New("the new voter did not catch up in time")
 )
@@ -99,6 +101,9 @@ func (n *Node) refusal(c Change) error {
 		return ErrChangePending
 	}
 	known, isMember := n.members.find(c.Voter.Replica)
+	if c.Action != RemoveVoter && !c.Voter.fits() || c.Action == AddVoter && !isMember && len(n.members.List) >= maxMembers {
+		return ErrUnfit
+	}
 	if c.Action == AddVoter {
 		for _, v := range n.members.Voters() {
 			if v.ID == c.Voter.ID {

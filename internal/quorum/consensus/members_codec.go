@@ -46,6 +46,13 @@ func appendMember(dst []byte, m Member) []byte {
 	return dst
 }
 
+// fits tells whether a member is within the bounds of what reads it.
+func (m Member) fits() bool {
+	r := reader{b: appendMember(nil, m)}
+	r.member()
+	return r.err == nil && len(r.b) == 0
+}
+
 func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
