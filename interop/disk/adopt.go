@@ -42,7 +42,9 @@ func adopt(ctx context.Context, r *report, cfg target.Config, heir target.Kind, 
 	if !a.reign(other) {
 		return nil
 	}
-	a.reign(node)
+	if a.reign(node) && heir == target.Leat { // whose journal of the first time is obsolete now
+		a.reign(other)
+	}
 	return nil
 }
 

@@ -62,7 +62,8 @@ func upgrade(ctx context.Context, dir, previous, current string) error {
 	c := &cluster{ctx: ctx, previous: previous, current: current, Fleet: &fleet.Fleet{
 		Dir: dir, Binary: current, Static: true,
 		Settings: map[string]string{"offsets.topic.replication.factor": "3", "min.insync.replicas": "2", "default.replication.factor": "3",
-			"transaction.state.log.replication.factor": "3", "transaction.state.log.min.isr": "2"},
+			"transaction.state.log.replication.factor": "3", "transaction.state.log.min.isr": "2",
+			"leat.key.of.a.later.build": "1"}, // a file that was written for a later build does not keep an earlier one from starting
 	}}
 	for id := range int32(3) {
 		c.Nodes = append(c.Nodes, &fleet.Node{ID: id + 1, Kind: target.Leat, Roles: "broker,controller", Binary: previous})
