@@ -45,6 +45,14 @@ func (n *bubbleNode) dial(ctx context.Context, network, address string) (net.Con
 	return c, err
 }
 
+// listen is likewise: a process that was killed while it started takes no port from the next one.
+func (n *bubbleNode) listen(network, address string) (net.Listener, error) {
+	if n.dead.Load() {
+		return nil, errors.New("this process was killed")
+	}
+	return n.host.Listen(network, address)
+}
+
 // bubbleStart runs a node on a host, with its files in fsys, and waits until it is ready.
 func bubbleStart(t *testing.T, host *sim.Host, fsys *fs.Mem, set map[string]string) *bubbleNode {
 	t.Helper()
@@ -90,7 +98,7 @@ func bubbleLaunch(t *testing.T, host *sim.Host, fsys fs.FS, set map[string]strin
 	ready := make(chan Addresses, 1)
 	go func() {
 		n.done <- Run(ctx, Config{
-			Values: v, Logger: slog.New(logs), Ready: func(a Addresses) { ready <- a }, FS: fsys, Listen: host.Listen, Dial: n.dial,
+			Values: v, Logger: slog.New(logs), Ready: func(a Addresses) { ready <- a }, FS: fsys, Listen: n.listen, Dial: n.dial,
 		})
 	}()
 	return n, ready

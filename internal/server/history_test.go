@@ -187,8 +187,10 @@ func settle(ops []*logOp, final *logOp) ([]*logOp, error) {
 		}
 	}
 	var settled []*logOp
+	produced := map[string]time.Time{}
 	for _, o := range ops {
 		if o.kind == "produce" {
+			produced[o.value] = o.call
 			at, there := where[o.value]
 			if (o.end.IsZero() || o.offset < 0) && there { // also: acknowledged without an offset
 				o.offset = at
@@ -205,6 +207,13 @@ func settle(ops []*logOp, final *logOp) ([]*logOp, error) {
 		settled = append(settled, o)
 	}
 	for _, o := range settled {
+		if o.kind == "consume" { // not before the last of it was produced
+			for _, v := range o.values {
+				if c := produced[v]; c.After(o.call) && c.Before(o.end) {
+					o.call = c
+				}
+			}
+		}
 		if at, known := start[o.epoch]; known && (o.kind == "fetch" || o.kind == "list") {
 			o.start, o.sure = at, o.end.Before(last[o.epoch])
 		} else {
