@@ -60,3 +60,28 @@ func TestClusterOrdersAtAnyMoment(t *testing.T) {
 		}
 	})
 }
+
+// What is left alone because of an answer is forgotten by the session, also if that answer was cut short and one to a request that names nothing came after it.
+// Otherwise the leader would go on sending it.
+func TestWhatIsLeftAloneIsForgottenByTheSession(t *testing.T) {
+	w, p := followingWorld(t)
+	defer w.stop()
+	w.node.cfg.Cluster = &Cluster{BrokerEpoch: func() int64 { return 1 }}
+	defer func() { w.node.cfg.Cluster = nil }()
+	f := &fetcher{node: w.node, parts: map[partKey]*followed{}, session: 7, epoch: 3}
+	fd := &followed{partition: p, known: true, inSession: true}
+	f.parts[fd.key()] = fd
+	f.request(Settings{})
+	f.accepted(7)
+	f.rest(fd, time.Hour)
+	f.accepted(7) // the second request was written before
+	f.request(Settings{})
+	if got := f.rq.Forgotten; len(got) != 1 || got[0].TopicID != p.topicID {
+		t.Errorf("the session is told to forget %v", got)
+	}
+	f.accepted(7)
+	f.request(Settings{})
+	if len(f.rq.Forgotten) > 0 {
+		t.Error("told twice")
+	}
+}

@@ -33,6 +33,7 @@ type fetcher struct {
 	parts   map[partKey]*followed
 	changed []*followed // to be named in the next request
 	gone    []partKey   // in the session, to be forgotten by it
+	told    int         // of those, by the request under way
 	resting []*followed // left alone for a while
 	begin   []*followed // named in the request under way
 	rq      wire.ReplicaFetch
@@ -150,7 +151,7 @@ func (f *fetcher) failedRound(err error) {
 // reset ends the session: the next request names everything.
 func (f *fetcher) reset() {
 	f.session, f.epoch = 0, fullFetch
-	f.gone = f.gone[:0]
+	f.gone, f.told = f.gone[:0], 0
 	for _, fd := range f.parts {
 		fd.inSession, fd.named = false, false
 		f.change(fd)
@@ -307,7 +308,7 @@ func (f *fetcher) refused(code int16) error {
 
 // accepted notes that the source has taken up what the request said.
 func (f *fetcher) accepted(session int32) {
-	f.gone = f.gone[:0]
+	f.gone, f.told = append(f.gone[:0], f.gone[f.told:]...), 0
 	f.session, f.denied = session, session == 0
 	if session == 0 { // it keeps no session for us: everything is named each time
 		f.epoch = fullFetch
@@ -361,6 +362,7 @@ func (f *fetcher) request(s Settings) {
 			f.rq.Forgotten = name(f.rq.Forgotten, key.topicID, wire.ReplicaFetchPartition{Partition: key.partition})
 		}
 	}
+	f.told = len(f.gone)
 }
 
 // name adds a partition to a list of topics; neighbours of one topic are grouped.
