@@ -48,7 +48,7 @@ func (n *Node) hurry() error {
 		n.eager = 0
 		return nil
 	}
-	if !due {
+	if !due || n.Forgetful() {
 		return nil
 	}
 	return n.raw.Campaign()

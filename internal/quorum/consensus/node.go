@@ -55,6 +55,8 @@ type Ballot struct {
 	Epoch  int32
 	Vote   uint64 // a replica's number; 0: nobody
 	Commit uint64
+	// Forgot is above 0 while this voter does not know what it has promised: what it has to hear of is committed in this epoch or a later one.
+	Forgot int32
 }
 
 // State is what a node begins from: what a journal and the metadata log held.
@@ -168,7 +170,9 @@ func (n *Node) Tick(now time.Time) (err error) {
 	defer n.catch(&err)
 	n.now = now
 	n.ticks++
-	n.raw.Tick()
+	if !n.Forgetful() { // it would try to be elected
+		n.raw.Tick()
+	}
 	n.retrySnapshots()
 	n.advanceChange()
 	return n.hurry()
@@ -176,7 +180,7 @@ func (n *Node) Tick(now time.Time) (err error) {
 
 // Campaign begins an election now. A node that is the only voter need not wait for anybody.
 func (n *Node) Campaign() (err error) {
-	if n.failure != nil {
+	if n.failure != nil || n.Forgetful() {
 		return n.failure
 	}
 	defer n.catch(&err)
@@ -256,6 +260,9 @@ func (n *Node) Step(now time.Time, frame []byte) (err error) {
 	}
 	if _, known := n.members.find(from); !known && len(n.routes) < maxMembers {
 		n.routes[m.GetFrom()] = from
+	}
+	if n.ignores(m) {
+		return nil
 	}
 	if m.GetType() == pb.MsgSnap {
 		return n.offered(m, from.ID)

@@ -112,7 +112,7 @@ func (n *Node) ready(w *Work) (err error) {
 	defer n.catch(&err)
 	rd := n.raw.Ready()
 	if !raft.IsEmptyHardState(rd.HardState) {
-		n.hard = Ballot{int32(rd.HardState.GetTerm()), rd.HardState.GetVote(), rd.HardState.GetCommit()}
+		n.hard = Ballot{int32(rd.HardState.GetTerm()), rd.HardState.GetVote(), rd.HardState.GetCommit(), n.hard.Forgot}
 	}
 	for _, m := range rd.Messages {
 		switch m.GetTo() {
@@ -139,7 +139,7 @@ func (n *Node) ready(w *Work) (err error) {
 // send adds a message to the work, unless nobody knows to whom.
 func (n *Node) send(w *Work, m *pb.Message) error {
 	to, ok := n.replica(m.GetTo())
-	if !ok {
+	if !ok || n.withholds(m) {
 		return nil
 	}
 	f, err := n.frame(to, m)
@@ -180,8 +180,10 @@ func (n *Node) write(m *pb.Message) (*Write, error) {
 			n.unsure = append(n.unsure, e.Index)
 		}
 	}
+	n.recall()
 	persisted := n.store.ballot
-	if n.hard.Epoch != persisted.Epoch || n.hard.Vote != persisted.Vote || len(w.Entries) > 0 || w.Snapshot != nil || n.changesCommitted() {
+	if n.hard.Epoch != persisted.Epoch || n.hard.Vote != persisted.Vote || n.hard.Forgot != persisted.Forgot ||
+		len(w.Entries) > 0 || w.Snapshot != nil || n.changesCommitted() {
 		b := n.hard
 		w.Ballot, w.Durable, n.store.ballot = &b, true, b
 		n.unsure = slices.DeleteFunc(n.unsure, func(index uint64) bool { return index <= b.Commit })

@@ -8,6 +8,7 @@
 //	group   0xb7 'L' 'Q' 'G', length of the content u32, number u64 (from 1), CRC32C of these 16 bytes, CRC32C of the content u32;
 //	        content; 0x55
 //	content of any number of: 1, epoch i32, vote u64, commit u64 (the ballot)
+//	                          3, epoch i32 from which an entry has to be committed, and then as 1 (the ballot of a voter that has forgotten what it promised)
 //	                          2, index u64, epoch i32, kind u8, length u32, data (an entry, which replaces those from its index on)
 //
 // A group is written with one write and synced before the next begins, so only the last can be torn by a loss of power. It is

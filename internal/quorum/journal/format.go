@@ -22,6 +22,7 @@ const (
 
 	ballotRecord = 1
 	entryRecord  = 2
+	forgotRecord = 3 // a ballot of a voter that does not know what it has promised
 
 	maxGroup = 1 << 30
 )
@@ -90,9 +91,7 @@ func appendGroup(dst []byte, number uint64, ballot *consensus.Ballot, entries []
 	at := len(dst)
 	dst = append(dst, make([]byte, groupHeader)...)
 	if ballot != nil {
-		dst = binary.BigEndian.AppendUint32(append(dst, ballotRecord), uint32(ballot.Epoch))
-		dst = binary.BigEndian.AppendUint64(dst, ballot.Vote)
-		dst = binary.BigEndian.AppendUint64(dst, ballot.Commit)
+		dst = appendBallot(dst, ballot)
 	}
 	for _, e := range entries {
 		dst = binary.BigEndian.AppendUint64(append(dst, entryRecord), e.Index)
@@ -106,6 +105,21 @@ func appendGroup(dst []byte, number uint64, ballot *consensus.Ballot, entries []
 	binary.BigEndian.PutUint32(h[16:], checksum(h[:16]))
 	binary.BigEndian.PutUint32(h[20:], checksum(content))
 	return append(dst, trailer)
+}
+
+func appendBallot(dst []byte, b *consensus.Ballot) []byte {
+	if b.Forgot > 0 {
+		dst = binary.BigEndian.AppendUint32(append(dst, forgotRecord), uint32(b.Forgot))
+	} else {
+		dst = append(dst, ballotRecord)
+	}
+	dst = binary.BigEndian.AppendUint32(dst, uint32(b.Epoch))
+	dst = binary.BigEndian.AppendUint64(dst, b.Vote)
+	return binary.BigEndian.AppendUint64(dst, b.Commit)
+}
+
+func readBallot(b []byte) consensus.Ballot {
+	return consensus.Ballot{Epoch: int32(binary.BigEndian.Uint32(b)), Vote: binary.BigEndian.Uint64(b[4:]), Commit: binary.BigEndian.Uint64(b[12:])}
 }
 
 // splitGroup takes the group with the number from the front of b; ok is false if there is none.
@@ -163,9 +177,12 @@ func replay(s *consensus.State, content []byte) error {
 		kind, b := content[0], content[1:]
 		switch {
 		case kind == ballotRecord && len(b) >= 20:
-			s.Ballot = consensus.Ballot{Epoch: int32(binary.BigEndian.Uint32(b)), Vote: binary.BigEndian.Uint64(b[4:]),
-				Commit: binary.BigEndian.Uint64(b[12:])}
+			s.Ballot = readBallot(b)
 			content = b[20:]
+		case kind == forgotRecord && len(b) >= 24:
+			s.Ballot = readBallot(b[4:])
+			s.Ballot.Forgot = int32(binary.BigEndian.Uint32(b))
+			content = b[24:]
 		case kind == entryRecord && len(b) >= 17:
 			size := int64(binary.BigEndian.Uint32(b[13:]))
 			if 17+size > int64(len(b)) {

@@ -262,3 +262,19 @@ func TestAJournalOfStaticVotersKnowsNoDirectory(t *testing.T) {
 		t.Error("opened by another controller")
 	}
 }
+
+func TestAVoterThatForgotKnowsSoUntilItWritesOtherwise(t *testing.T) {
+	fsys := fs.NewMem()
+	j := create(t, fsys)
+	must(t, j.Write(&consensus.Ballot{Epoch: 8, Vote: 5, Commit: 1, Forgot: 7}, nil))
+	s, err := open(fsys.Crash(nil))
+	if want := (consensus.Ballot{Epoch: 8, Vote: 5, Commit: 1, Forgot: 7}); err != nil || s.Ballot != want {
+		t.Fatalf("%+v, %v; want %+v", s.Ballot, err, want)
+	}
+	must(t, j.Replace(s))
+	must(t, j.Write(&consensus.Ballot{Epoch: 9, Commit: 1}, nil))
+	must(t, j.Close())
+	if s, err = open(fsys.Crash(nil)); err != nil || s.Ballot.Forgot != 0 || s.Ballot.Epoch != 9 {
+		t.Errorf("%+v, %v; want epoch 9 and nothing forgotten", s.Ballot, err)
+	}
+}

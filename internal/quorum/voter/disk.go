@@ -36,6 +36,9 @@ type Beginning struct {
 	// Epoch is one that no election so far has gone beyond, for a log that was copied from another quorum. What lies in the log, and in
 	// quorum-state, counts without it.
 	Epoch int32
+	// Forgot, if above 0, says that this voter may have voted before and has lost what it knew: it is above all epochs that a majority of the others has
+	// been in. See consensus.Ballot.
+	Forgot int32
 	// Compared says that a log which is not empty was found to have everything that the logs of the other voters have. Without that a voter among several
 	// does not begin with one: it was written by others, and another copy of it may be longer.
 	Compared bool
@@ -115,7 +118,8 @@ func (d *disk) begin(owner journal.Owner, begin Beginning) (consensus.State, err
 	if err != nil {
 		return s, err
 	}
-	s.Ballot.Epoch = max(s.Base.Epoch, st.LeaderEpoch, begin.Epoch, 0)
+	s.Ballot.Epoch = max(s.Base.Epoch, st.LeaderEpoch, begin.Epoch, begin.Forgot, 0)
+	s.Ballot.Forgot = begin.Forgot
 	if err := d.log.Flush(); err != nil {
 		return s, err
 	}

@@ -202,8 +202,8 @@ func (w *world) describe() string {
 			continue
 		}
 		leader, epoch, known := p.node.Leader()
-		fmt.Fprintf(&b, "%s: leader %s (%v) epoch %d log end %d of %d, %d writes, %d commits, %d members; ", p.self, leader, known, epoch, p.disk.log.Offsets().LogEnd, w.end,
-			len(p.writes), len(p.commits), len(p.node.Members().List))
+		fmt.Fprintf(&b, "%s (forgetful: %v): leader %s (%v) epoch %d log end %d of %d, %d writes, %d commits, %d members; ", p.self, p.node.Forgetful(), leader, known, epoch,
+			p.disk.log.Offsets().LogEnd, w.end, len(p.writes), len(p.commits), len(p.node.Members().List))
 	}
 	return b.String()
 }

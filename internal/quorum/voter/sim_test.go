@@ -58,6 +58,7 @@ type world struct {
 
 	answerFirst func(*consensus.Write) bool // a mutation: what is answered before it is on disk
 	saboteur    bool                        // files fail
+	amnesia     bool                        // a mutation: a static voter takes part at once with an empty disk
 	gaps        bool                        // a checkpoint may cover what nobody was told of before a loss of power
 }
 
@@ -85,6 +86,7 @@ type peer struct {
 	fetches []consensus.Fetch
 	leading int32 // the epoch of the Leading event; -1: none
 	wants   bool
+	blank   bool // its disk was replaced, and it has not begun anew
 }
 
 func newWorld(t *testing.T, seed int64) *world {
@@ -116,6 +118,9 @@ func (w *world) log(format string, args ...any) {
 const dir = "/m/__cluster_metadata-0"
 
 func (p *peer) start() {
+	if p.blank && !p.remind() {
+		return
+	}
 	if err := p.open(); err != nil {
 		p.w.fail("controller %s does not start: %v", p.self, err)
 	}
@@ -372,6 +377,9 @@ func (p *peer) crash(power bool) {
 func (p *peer) checkpoint() {
 	end := p.disk.log.Offsets().LogEnd
 	if end == 0 || p.disk.log.LatestEpoch() < 0 { // it begins with one
+		if err := p.disk.offerAll(p.node); err != nil {
+			p.broke(err)
+		}
 		return
 	}
 	c := consensus.Checkpoint{Offset: end, Epoch: p.disk.log.LatestEpoch()}
