@@ -42,6 +42,7 @@ type fetcher struct {
 	denied  bool              // the source has answered without giving a session
 	hurry   wire.ReplicaFetch // the request that ends the wait of another
 	failed  int               // rounds in a row
+	news    fetchNews         // what this round has to tell
 
 	pace    pace
 	failing atomic.Int32 // partitions that could not be copied several times in a row
@@ -70,6 +71,7 @@ type followed struct {
 	listed      bool      // in changed
 	named       bool      // in begin
 	rests       time.Time // until then it is left alone; zero: it is not
+	place       int       // in resting, while it rests
 	tries       int       // in a row that failed
 }
 
@@ -102,6 +104,7 @@ func (f *fetcher) order(o order) {
 func (f *fetcher) run() {
 	defer f.source.Close()
 	for f.node.ctx.Err() == nil {
+		f.tell()
 		f.obey()
 		f.wakeRested(time.Now())
 		if len(f.parts) == 0 {
@@ -189,8 +192,7 @@ func (f *fetcher) obey() {
 		fd.leaderEpoch, fd.known = o.leaderEpoch, false
 		f.change(fd)
 		if !fd.rests.IsZero() { // the new leader may be better
-			fd.rests = time.Time{}
-			f.resting = slices.DeleteFunc(f.resting, func(r *followed) bool { return r == fd })
+			f.rested(fd)
 		}
 	}
 }
@@ -204,7 +206,7 @@ func (f *fetcher) drop(key partKey, fd *followed) {
 		fd.inSession = false
 	}
 	if !fd.rests.IsZero() {
-		f.resting = slices.DeleteFunc(f.resting, func(r *followed) bool { return r == fd })
+		f.rested(fd)
 	}
 }
 
@@ -223,30 +225,34 @@ func (f *fetcher) rest(fd *followed, pause time.Duration) {
 		fd.inSession = false
 	}
 	if fd.rests.IsZero() {
-		f.resting = append(f.resting, fd)
+		fd.place, f.resting = len(f.resting), append(f.resting, fd)
 	}
 	fd.rests = time.Now().Add(pause)
 	fd.known = false
+}
+
+// rested ends the rest of a partition. What it costs does not depend on how many rest.
+func (f *fetcher) rested(fd *followed) {
+	last := len(f.resting) - 1
+	moved := f.resting[last]
+	f.resting[fd.place], moved.place = moved, fd.place
+	f.resting[last], f.resting = nil, f.resting[:last]
+	fd.rests = time.Time{}
 }
 
 func (fd *followed) key() partKey { return partKey{fd.partition.topicID, fd.partition.tp.Partition} }
 
 // wakeRested goes on with the partitions that were left alone long enough.
 func (f *fetcher) wakeRested(now time.Time) {
-	if len(f.resting) == 0 {
-		return
-	}
-	kept := f.resting[:0]
-	for _, fd := range f.resting {
+	for i := 0; i < len(f.resting); {
+		fd := f.resting[i]
 		if fd.rests.After(now) {
-			kept = append(kept, fd)
+			i++
 			continue
 		}
-		fd.rests = time.Time{}
+		f.rested(fd)
 		f.change(fd)
 	}
-	clear(f.resting[len(kept):])
-	f.resting = kept
 }
 
 func (f *fetcher) nextRested() time.Time {
@@ -409,7 +415,7 @@ func (f *fetcher) stopped(fd *followed, err error) {
 	fd.tries++
 	if fd.tries == triesInSilence {
 		f.failing.Add(1)
-		f.logger(fd).Warn("partition not followed for now", "err", err)
+		f.news.lost(fd, err)
 	}
 	f.rest(fd, min(askAgain<<min(fd.tries-1, 10), max(f.node.cfg.Cluster.Settings().FetchBackoff, askAgain)))
 }
@@ -479,7 +485,7 @@ func (f *fetcher) takePart(fd *followed, part *wire.FetchedPartition, s *Setting
 		f.change(fd)
 	}
 	if fd.tries >= triesInSilence {
-		f.logger(fd).Info("partition followed again")
+		f.news.found(fd)
 	}
 	f.calm(fd)
 	if len(part.Records) > 0 {

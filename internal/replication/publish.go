@@ -143,7 +143,7 @@ func (n *Node) place(part *metadata.Partition, replica int) record.UUID {
 	if dir.IsZero() || part.Leader == n.cfg.NodeID {
 		return dir
 	}
-	for _, d := range n.cfg.Store.Dirs() {
+	for _, d := range n.cfg.Store.Places() {
 		if d.ID == dir || d.Offline != nil {
 			return dir
 		}
@@ -179,7 +179,7 @@ func (n *Node) mayBeElsewhere(tp record.TopicPartition, topicID record.UUID) err
 	if _, found := n.cfg.Store.Log(tp); found || n.cfg.Store.Broken(tp) != nil {
 		return nil //nolint:nilerr // where it is, is known: Create tells what is wrong with it
 	}
-	for _, d := range n.cfg.Store.Dirs() {
+	for _, d := range n.cfg.Store.Places() {
 		if d.Offline != nil {
 			return fmt.Errorf("%s: its log is not in the directories that work, and %s does not: repair it or take it out of log.dirs, and start again: %w: %w",
 				tp, d.Path, storage.ErrDisk, d.Offline)

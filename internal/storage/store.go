@@ -166,16 +166,25 @@ func (s *Store) unlock() {
 
 // Dirs returns the state of every directory, in the order configured.
 func (s *Store) Dirs() []Dir {
+	list := s.Places()
+	for i := range list {
+		d := &list[i]
+		if d.Offline != nil {
+			continue
+		}
+		var err error
+		if d.Total, d.Available, err = s.cfg.FS.Usage(d.Path); err != nil {
+			d.Total, d.Available = -1, -1
+		}
+	}
+	return list
+}
+
+// Places is Dirs without their sizes, which the file system would have to be asked for: for who asks once for each of many partitions.
+func (s *Store) Places() []Dir {
 	list := make([]Dir, 0, len(s.dirs))
 	for _, d := range s.dirs {
-		state := Dir{Path: d.path, ID: d.id, Offline: d.offline(), Room: d.room.status()}
-		if state.Offline == nil {
-			var err error
-			if state.Total, state.Available, err = s.cfg.FS.Usage(d.path); err != nil {
-				state.Total, state.Available = -1, -1
-			}
-		}
-		list = append(list, state)
+		list = append(list, Dir{Path: d.path, ID: d.id, Offline: d.offline(), Room: d.room.status()})
 	}
 	return list
 }
