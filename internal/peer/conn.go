@@ -3,9 +3,7 @@ package peer
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 
@@ -21,6 +19,7 @@ type conn struct {
 	address  string
 	versions map[int16]versionRange // by API key, as the node told
 	writing  turn                   // held over writing a request, so that requests and calls have the same order
+	in       intake                 // of the reader, or with Config.Undivided of whoever waits
 
 	mu     sync.Mutex // guards what follows
 	calls  []*call    // sent and not answered, oldest first
@@ -130,25 +129,30 @@ func flexibleAnswer(req kmsg.Request) bool { return req.Key() != keyApiVersions 
 func (c *conn) read() {
 	for {
 		if err := c.readOne(); err != nil {
-			c.mu.Lock()
-			idle := len(c.calls) == 0
-			c.mu.Unlock()
-			if !idle {
-				c.peer.later()
-			}
-			alive := !c.ended() // or this end closed it
-			c.end(err)
-			if alive && c.peer.cfg.HungUp != nil {
-				c.peer.cfg.HungUp(c.peer.nodeID)
-			}
+			c.lost(err)
 			return
 		}
 	}
 }
 
+// lost ends the connection after a failure to read.
+func (c *conn) lost(err error) {
+	c.mu.Lock()
+	idle := len(c.calls) == 0
+	c.mu.Unlock()
+	if !idle {
+		c.peer.later()
+	}
+	alive := !c.ended() // or this end closed it
+	c.end(err)
+	if alive && c.peer.cfg.HungUp != nil {
+		c.peer.cfg.HungUp(c.peer.nodeID)
+	}
+}
+
 // readOne reads one answer and gives it to whom it belongs.
 func (c *conn) readOne() error {
-	id, buffer, err := readFrame(c.nc, c.peer.cfg.MaxResponseBytes)
+	id, buffer, err := c.in.next(c.nc, c.peer.cfg.MaxResponseBytes)
 	if err != nil {
 		return err
 	}
@@ -159,8 +163,9 @@ func (c *conn) readOne() error {
 		return fmt.Errorf("answer with correlation id %d, which is not the next of %d: %w", id, len(c.calls), ErrGarbage)
 	}
 	oldest := c.calls[0]
-	c.calls[0] = nil
-	c.calls = c.calls[1:]
+	last := copy(c.calls, c.calls[1:]) // there are few, and so the list stays where it is
+	c.calls[last] = nil
+	c.calls = c.calls[:last]
 	c.mu.Unlock()
 	body := buffer.B
 	if oldest.flexible {
@@ -173,28 +178,6 @@ func (c *conn) readOne() error {
 	c.peer.answered()
 	oldest.outcome <- outcome{response: Response{Body: body, buffer: buffer}}
 	return nil
-}
-
-// readFrame reads length, correlation id and the rest of an answer. Nothing is allocated for one that is too long.
-func readFrame(r io.Reader, limit int) (id int32, rest *wire.Buffer, err error) {
-	var head [8]byte
-	if n, err := io.ReadFull(r, head[:]); err != nil {
-		if n == 0 && errors.Is(err, io.EOF) {
-			return 0, nil, errors.New("connection closed by the other node")
-		}
-		return 0, nil, fmt.Errorf("read: %w", err)
-	}
-	size := int64(int32(binary.BigEndian.Uint32(head[:])))
-	id = int32(binary.BigEndian.Uint32(head[4:]))
-	if size < 4 || size-4 > int64(limit) {
-		return 0, nil, fmt.Errorf("answer of %d bytes, expected 4 to %d: %w", size, limit, ErrGarbage)
-	}
-	rest = wire.NewBuffer(int(size) - 4)
-	if _, err := io.ReadFull(r, rest.B); err != nil {
-		rest.Free()
-		return 0, nil, fmt.Errorf("read an answer of %d bytes: %w", size, err)
-	}
-	return id, rest, nil
 }
 
 // keyApiVersions is the API that tells which versions a node answers.
@@ -235,7 +218,7 @@ func (c *conn) askVersions(req *kmsg.ApiVersionsRequest) (*kmsg.ApiVersionsRespo
 	if _, err := c.nc.Write(wire.AppendRequest(nil, c.nextID, c.peer.cfg.ClientID, req)); err != nil {
 		return nil, err
 	}
-	id, body, err := readFrame(c.nc, min(c.peer.cfg.MaxResponseBytes, 1<<20))
+	id, body, err := c.in.next(c.nc, min(c.peer.cfg.MaxResponseBytes, 1<<20))
 	if err != nil {
 		return nil, err
 	}

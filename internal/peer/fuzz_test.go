@@ -17,9 +17,9 @@ func FuzzReadResponse(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		const limit = 1 << 12
-		r := bytes.NewReader(b)
+		r, in := bytes.NewReader(b), new(intake)
 		for {
-			_, body, err := readFrame(r, limit)
+			_, body, err := in.next(r, limit)
 			if err != nil {
 				return
 			}

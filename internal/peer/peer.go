@@ -29,6 +29,9 @@ type Config struct {
 	BackoffMax       time.Duration // 0: 1 s (reconnect.backoff.max.ms)
 	// HungUp, if not nil, hears that the other end closed a connection, or that it broke, without a request that was out of time. It must not wait.
 	HungUp func(nodeID int32)
+	// Undivided: one goroutine uses the line. It reads answers itself while it waits for one, which spares a goroutine, and the waking of one for each
+	// answer. That the other end has closed the connection is noticed when the line is next used.
+	Undivided bool
 }
 
 func (c *Config) fill() {
@@ -224,7 +227,9 @@ func (p *Peer) connect(ctx context.Context) (*conn, error) {
 		return nil, p.failed(address, "connect", false, ErrClosed)
 	}
 	p.conn = c
-	p.readers.Go(c.read)
+	if !p.cfg.Undivided {
+		p.readers.Go(c.read)
+	}
 	return c, nil
 }
 

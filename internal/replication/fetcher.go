@@ -96,6 +96,9 @@ func (f *fetcher) order(o order) {
 	}
 	select {
 	case f.kick <- struct{}{}:
+		if s, ok := f.source.(interface{ Interrupt() }); ok {
+			s.Interrupt()
+		}
 	default:
 	}
 }

@@ -24,7 +24,8 @@ type Cluster struct {
 	Settings func() Settings
 }
 
-// Source is a connection to another broker; *peer.Peer is one.
+// Source is a connection to another broker; *peer.Peer is one. It may have a method Interrupt, which is called after there is something to interrupt
+// a Pending.Wait.
 type Source interface {
 	// Begin writes a request; what is begun after it arrives after it.
 	Begin(ctx context.Context, rq kmsg.Request) (peer.Pending, error)

@@ -158,7 +158,7 @@ func (m *member) start() {
 	defer m.mu.Unlock()
 	m.epoch++
 	m.brokerEpoch = m.epoch
-	peers := peer.Config{ClientID: fmt.Sprint(m.id), Dial: m.host.DialContext}
+	peers := peer.Config{ClientID: fmt.Sprint(m.id), Dial: m.host.DialContext, Undivided: true}
 	m.node = New(Config{
 		NodeID: m.id, Store: store, Logger: logger, RackAware: m.rackAware,
 		LogConfig: func(_ string, overrides map[string]string) storage.LogConfig { return testLogConfig(overrides) },

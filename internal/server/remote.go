@@ -146,7 +146,9 @@ func (n *node) subscribe(fn func(*metadata.Image, *metadata.Delta)) {
 func (n *node) cluster() *replication.Cluster {
 	return &replication.Cluster{
 		Connect: func(nodeID int32) replication.Source {
-			return peer.New(n.peers(), nodeID, func() (string, error) { return n.brokerAddress(nodeID) })
+			peers := n.peers()
+			peers.Undivided = true // a fetcher's
+			return peer.New(peers, nodeID, func() (string, error) { return n.brokerAddress(nodeID) })
 		},
 		AlterPartition: func(ctx context.Context, rq *kmsg.AlterPartitionRequest) (*kmsg.AlterPartitionResponse, error) {
 			response, err := n.controller().Do(ctx, security.Anonymous, rq)
