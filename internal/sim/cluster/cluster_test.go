@@ -87,7 +87,7 @@ func (s *Stats) add(o Stats) {
 	}{{&s.Acked, o.Acked}, {&s.Consumed, o.Consumed}, {&s.Metadata, o.Metadata}, {&s.Elections, o.Elections}, {&s.Unclean, o.Unclean},
 		{&s.LossExcused, o.LossExcused}, {&s.Kills, o.Kills}, {&s.PowerLosses, o.PowerLosses}, {&s.Shutdowns, o.Shutdowns}, {&s.Cuts, o.Cuts},
 		{&s.Pauses, o.Pauses}, {&s.Jumps, o.Jumps}, {&s.Reassigned, o.Reassigned}, {&s.Truncations, o.Truncations}, {&s.QuorumLeaders, o.QuorumLeaders},
-		{&s.Snapshots, o.Snapshots}, {&s.Shrinks, o.Shrinks}, {&s.Expansions, o.Expansions}, {&s.Duplicates, o.Duplicates}} {
+		{&s.Snapshots, o.Snapshots}, {&s.Shrinks, o.Shrinks}, {&s.Expansions, o.Expansions}, {&s.Duplicates, o.Duplicates}, {&s.Mistakes, o.Mistakes}} {
 		*x.to += x.by
 	}
 	s.Virtual += o.Virtual
@@ -116,7 +116,7 @@ var mutations = []struct {
 }{
 	{"followers truncate to the high watermark", TruncateToHighWatermark, 3},
 	{"an in-sync set shrinks without waiting for the controller", ShrinkWithoutController, 0},
-	{"a vote is persisted after the reply", VoteBeforePersist, 123},
+	{"a vote is persisted after the reply", VoteBeforePersist, 885},
 	{"a broker obeys an image of the process before it", ObeyBeforeRegistered, 9},
 }
 

@@ -10,7 +10,8 @@
 // A host is a process with a disk, a clock and links to all others; it is a broker, a controller, or both. Hosts are killed, lose power and
 // with it some of what they did not sync, stop for a while, are shut down properly, have slow disks and clocks that jump. Links lose, delay,
 // reorder and repeat messages, and are cut one way or both. A message between hosts that stands for one on a connection dies with either
-// end; frames between controllers may come whenever they like.
+// end; frames between controllers may come whenever they like. Controllers notice that a broker's connection closed, and that connections to it are
+// refused; now and then they believe that of a broker that lives.
 //
 // The shells around the cores are told anew here, as short as they can be: what package voter does around a consensus.Node, package machine's
 // Runner around the controller, packages uplink and replication around a broker's partitions. A rule that is changed there has to be changed

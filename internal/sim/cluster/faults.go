@@ -39,7 +39,9 @@ func (w *world) fault() {
 	case pick < 82:
 		h.disk = 1 + w.rng.Int64N(300)
 		w.later(w.between(500*time.Millisecond, 6*time.Second), "disk is fast again", func() { h.disk = 1 })
-	case pick < 88:
+	case pick < 86:
+		w.mistake(h)
+	case pick < 90:
 		w.stats.Jumps++
 		h.skew += w.between(-4*time.Second, 6*time.Second)
 	default:
@@ -67,7 +69,12 @@ func (w *world) kill(h *host, power bool) {
 	h.stop(power)
 }
 
+// startLater has a process come back after a while: now and then so soon that nobody has missed it.
 func (w *world) startLater(h *host) {
+	if w.oneIn(4) {
+		w.later(w.between(time.Millisecond, 20*time.Millisecond), "start", h.start)
+		return
+	}
 	w.later(w.between(50*time.Millisecond, 5*time.Second), "start", h.start)
 }
 

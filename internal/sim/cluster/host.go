@@ -67,6 +67,7 @@ func (h *host) stop(power bool) {
 	}
 	h.w.note(h, "ends", bit(power), 0, 0)
 	h.up = false
+	h.w.brokerEnds(h)
 	if h.voter != nil {
 		h.voter.stop(power)
 	}
@@ -80,6 +81,7 @@ func (h *host) stop(power bool) {
 func (h *host) finish() {
 	h.w.note(h, "finishes", 0, 0, 0)
 	h.up = false
+	h.w.brokerEnds(h)
 	if h.voter != nil {
 		h.voter.stop(false)
 	}

@@ -45,7 +45,7 @@ type Outcome struct {
 // Stats count what happened, to see that something did.
 type Stats struct {
 	Acked, Consumed, Metadata, Elections, Unclean, LossExcused, Kills, PowerLosses, Shutdowns, Cuts, Pauses, Jumps, Reassigned, Truncations,
-	QuorumLeaders, Snapshots, Shrinks, Expansions, Duplicates int
+	QuorumLeaders, Snapshots, Shrinks, Expansions, Duplicates, Mistakes int
 	Virtual time.Duration
 }
 
