@@ -43,11 +43,11 @@ func TestCheckpointsAreWrittenOneAfterTheOther(t *testing.T) {
 			l.SnapshotOf(image, nil, func(Checkpoint) { written++ })
 		}
 		time.Sleep(time.Minute)
-		if written != 3 {
-			t.Errorf("%d checkpoints written, not 3", written)
-		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
+		}
+		if written != 3 {
+			t.Errorf("%d checkpoints written, not 3", written)
 		}
 	})
 }

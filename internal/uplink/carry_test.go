@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -67,10 +68,10 @@ func (f *frameTaker) handle(rq *listener.Request) {
 	rq.Reply(wire.EncodeResponse(rq.Header, &wire.QuorumFramesResponse{}))
 }
 
-func (f *frameTaker) frames() int {
+func (f *frameTaker) frames() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.got)
+	return slices.Clone(f.got)
 }
 
 func TestFramesArriveInOrderAndAControllerThatIsGoneIsSuspected(t *testing.T) {
@@ -95,13 +96,13 @@ func TestFramesArriveInOrderAndAControllerThatIsGoneIsSuspected(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Second)
-		for i, got := range gone.got {
+		for i, got := range gone.frames() {
 			if got != strconv.Itoa(i) {
 				t.Fatalf("frame %d is %q", i, got)
 			}
 		}
-		if len(gone.got) != 100 || stalled.frames() != 100 {
-			t.Errorf("%d and %d frames arrived, want 100 each", len(gone.got), stalled.frames())
+		if here, there := len(gone.frames()), len(stalled.frames()); here != 100 || there != 100 {
+			t.Errorf("%d and %d frames arrived, want 100 each", here, there)
 		}
 		network.Cut(here, still) // answers nothing, refuses nothing
 		there.Stop()

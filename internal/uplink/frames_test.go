@@ -43,10 +43,10 @@ func TestFramesLookAgainAtAControllerThatHungUp(t *testing.T) {
 				}
 				f.hungUp(2)
 				time.Sleep(time.Second)
+				f.Close()
 				if got := len(suspected) == 1 && suspected[0] == 2; got != c.suspected || !c.suspected && len(suspected) > 0 {
 					t.Errorf("suspected %v after %d connections", suspected, dials)
 				}
-				f.Close()
 			})
 		})
 	}
