@@ -93,10 +93,16 @@ func (r *Runner) finish(im *metadata.Image, now time.Time) {
 	}
 }
 
+// still reports whether a reassignment under way is this move, and not somebody else's of the same partition.
+func (m *begun) still(p *metadata.Partition) bool { return slices.Equal(target(p), m.After) }
+
 // callBack cancels own moves that cannot end: to a broker that is drained now, or that has been away for leat.balance.delay.ms.
 func (r *Runner) callBack(im *metadata.Image, s *Settings, now time.Time) {
 	var back []balance.Move
-	for _, m := range r.begun {
+	for tp, m := range r.begun {
+		if p := at(im, tp); p != nil && moving(p) && !m.still(p) {
+			continue
+		}
 		lost := slices.ContainsFunc(m.After, func(id int32) bool {
 			b, ok := im.Broker(id)
 			return !slices.Contains(m.Before, id) && (slices.Contains(s.Drain, id) || (!ok || !b.Active()) && now.Sub(r.stable) >= s.Delay)

@@ -169,7 +169,7 @@ func (r *Runner) others(im *metadata.Image) int {
 	for t := range im.Topics("") {
 		for i, p := range t.Partitions {
 			if moving(p) {
-				if _, own := r.begun[record.TopicPartition{Topic: t.Name, Partition: int32(i)}]; !own {
+				if m, begun := r.begun[record.TopicPartition{Topic: t.Name, Partition: int32(i)}]; !begun || !m.still(p) {
 					n++
 				}
 			}
