@@ -26,6 +26,7 @@ var (
 	ErrGarbage     = errors.New("answer that is not Kafka's protocol")
 	ErrUnsupported = errors.New("not supported by the other node")
 	ErrNoAnswer    = errors.New("no answer in time")
+	ErrHungUp      = errors.New("connection closed by the other node")
 )
 
 // Error says which node could not be asked, what for, and how far it got.

@@ -38,7 +38,7 @@ func (in *intake) next(r io.Reader, limit int) (id int32, rest *wire.Buffer, err
 		in.to += n
 		if err != nil && in.to < headBytes {
 			if in.to == 0 && errors.Is(err, io.EOF) {
-				return 0, nil, errors.New("connection closed by the other node")
+				return 0, nil, ErrHungUp
 			}
 			return 0, nil, fmt.Errorf("read: %w", unexpected(err))
 		}

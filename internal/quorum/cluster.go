@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"leat/internal/quorum/consensus"
+	"leat/internal/quorum/voter"
 )
 
 // view is who leads, as far as this node was told.
@@ -18,8 +19,14 @@ type view struct {
 	known  bool
 }
 
-// Receive takes a frame of another controller, which is not kept. The error is for the one who sent it.
-func (q *Quorum) Receive(frame []byte) error { return q.voter.Receive(frame) }
+// Receive takes a frame of another controller, which is not kept. The error is for the one who sent it. While this one closes it takes none, which need
+// not be told: the connections are about to end.
+func (q *Quorum) Receive(frame []byte) error {
+	if err := q.voter.Receive(frame); !errors.Is(err, voter.ErrClosed) {
+		return err
+	}
+	return nil
+}
 
 // Suspect tells that a controller hung up and cannot be reached, which is worth an early election if it led.
 func (q *Quorum) Suspect(id int32) { q.voter.Suspect(id) }

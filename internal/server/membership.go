@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -54,8 +55,12 @@ func (n *node) leave() error {
 	n.ops.state.Store(stateShuttingDown)
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWait)
 	defer cancel()
+	ctx, decided := n.whileDecided(ctx)
+	defer decided()
 	if n.uplink != nil {
-		if err := n.uplink.Leave(ctx); err != nil {
+		if err := n.uplink.Leave(ctx); errors.Is(context.Cause(ctx), errNoMajority) {
+			n.Logger.Info("shutting down without handing leadership over", "err", errNoMajority)
+		} else if err != nil {
 			n.Logger.Warn("shutting down without handing leadership over", "err", err)
 		}
 	}

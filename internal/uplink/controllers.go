@@ -1,11 +1,14 @@
 package uplink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -144,6 +147,18 @@ func (c *Controllers) Known(a Address) {
 	if c.leader == a.NodeID {
 		c.notify()
 	}
+}
+
+// Addresses are where the controllers are reached that are known by their id, in its order; without any, those of the configuration.
+func (c *Controllers) Addresses() []Address {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.known) == 0 {
+		return c.first
+	}
+	all := slices.Collect(maps.Values(c.known))
+	slices.SortFunc(all, func(a, b Address) int { return cmp.Compare(a.NodeID, b.NodeID) })
+	return all
 }
 
 // addressOf gives the address of a controller whenever it is asked for.

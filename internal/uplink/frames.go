@@ -145,6 +145,10 @@ func (f *Frames) heard(r *frameRoute, resp *wire.QuorumFramesResponse, err error
 	if err == nil || f.ctx.Err() != nil {
 		return
 	}
+	if errors.Is(err, peer.ErrHungUp) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		f.cfg.Logger.Debug("a controller hung up", "node", r.line.NodeID(), "err", err) // it stops, or is looked for
+		return
+	}
 	r.mu.Lock()
 	quiet := time.Since(r.complained) < complainEvery
 	if !quiet {

@@ -173,7 +173,7 @@ func (v *Voter) with(call func() error) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closing || v.failure != nil {
-		return errors.Join(v.failure, errClosed)
+		return errors.Join(v.failure, ErrClosed)
 	}
 	if v.behind {
 		v.collect()
@@ -183,7 +183,8 @@ func (v *Voter) with(call func() error) error {
 	return err
 }
 
-var errClosed = errors.New("quorum is closed")
+// ErrClosed is told to whoever comes after Close.
+var ErrClosed = errors.New("quorum is closed")
 
 // collect queues all work of the node. mu is held.
 func (v *Voter) collect() {
@@ -386,7 +387,7 @@ func (v *Voter) Resign(ctx context.Context) {
 		}); err != nil || !leads {
 			return
 		}
-		timer := time.NewTimer(v.tick)
+		timer := time.NewTimer(v.tick / 10) // it takes a round trip and a sync
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -410,7 +411,7 @@ func (v *Voter) Close() error {
 	v.cancel()
 	v.running.Wait()
 	for _, w := range waiters {
-		w.fn(fmt.Errorf("%w: %w", consensus.ErrUnknown, errClosed))
+		w.fn(fmt.Errorf("%w: %w", consensus.ErrUnknown, ErrClosed))
 	}
 	err := v.complete()
 	v.saveElection()
