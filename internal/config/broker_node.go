@@ -48,7 +48,7 @@ var brokerNodeKeys = []Key{
 		Doc: "Size of a metadata segment, for tests."},
 	{Name: "internal.metadata.max.batch.size.in.bytes", Type: Int, Default: "8388608", Importance: "LOW", Internal: true,
 		Doc: "Largest batch of the metadata log."},
-	{Name: "metadata.log.dir", Type: String, NoDefault: true, Importance: "HIGH",
+	{Name: "metadata.log.dir", Type: String, NoDefault: true, Importance: "HIGH", Built: true,
 		Doc: "Directory of the metadata log; by default the first data directory."},
 	{Name: "metadata.log.max.record.bytes.between.snapshots", Type: Long, Default: "20971520", Valid: atLeast(1), Importance: "HIGH", Built: true,
 		Doc: "Bytes of metadata after which a new snapshot is written."},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leat/internal/fs"
+	"leat/internal/storage"
 )
 
 // byAddresses are settings under which controllers only know each other's addresses, so that those who are there when the cluster forms vote.
@@ -111,26 +112,36 @@ func killedAt(t *testing.T, how func(c *three) func(int) map[string]string, at i
 
 // A metadata log of its own directory has an identity of its own, by which the controller votes.
 func TestClusterFormsWithMetadataInADirectoryOfItsOwn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newThree(t, map[string]string{"metadata.log.dir": "meta"})
-		c.how = c.byAddresses
-		ready := make(chan struct{})
-		go func() {
-			c.start(0, 1, 2)
-			close(ready)
-		}()
-		select {
-		case <-ready:
-		case <-time.After(time.Minute):
-			t.Fatal("the cluster does not form")
-		}
-		c.create("orders", 3, 3)
-		c.write("orders", 0, 20)
-		for i := range c.nodes {
-			c.kill(i)
-		}
-		c.start(2, 1, 0)
-		c.read("orders", 20)
-		c.stop()
-	})
+	for name, how := range map[string]func(c *three) func(int) map[string]string{
+		"static":  func(c *three) func(int) map[string]string { return c.settings },
+		"dynamic": func(c *three) func(int) map[string]string { return c.byAddresses },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newThree(t, map[string]string{"metadata.log.dir": "meta"})
+				c.how = how(c)
+				ready := make(chan struct{})
+				go func() {
+					c.start(0, 1, 2)
+					close(ready)
+				}()
+				select {
+				case <-ready:
+				case <-time.After(time.Minute):
+					t.Fatal("the cluster does not form")
+				}
+				c.create("orders", 3, 3)
+				c.write("orders", 0, 20)
+				if _, err := storage.Open(t.Context(), storage.StoreConfig{FS: c.files[0], Dirs: []string{"meta"}}); !errors.Is(err, storage.ErrDirLocked) {
+					t.Errorf("the directory of a running node was opened: %v", err)
+				}
+				for i := range c.nodes {
+					c.kill(i)
+				}
+				c.start(2, 1, 0)
+				c.read("orders", 20)
+				c.stop()
+			})
+		})
+	}
 }
