@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -37,34 +38,47 @@ func raise(to interface {
 }
 
 // produce writes records, some of them while others are under way. Every third client gives records up after a while.
+//
+// A broker that was stopped in order knows of each producer only the last batch when it is back, as Kafka's does: that is all that a producer snapshot
+// holds. It refuses an older batch that is sent again with OUT_OF_ORDER_SEQUENCE_NUMBER, and kgo would then write it a second time under a new epoch.
+// So the client is told to stop instead: the outcome of that record is unknown, and another client goes on.
 func (w *world) produce(i int) {
 	rng := w.dice(1, i)
-	opts := w.o.producer
+	opts := append([]kgo.Opt{kgo.StopProducerOnDataLossDetected()}, w.o.producer...)
 	if i == 2 {
 		opts = append([]kgo.Opt{kgo.AllowIdempotentProduceCancellation(), kgo.RecordDeliveryTimeout(3 * time.Second)}, opts...)
 	}
+	for n := 0; !w.ended(); {
+		n = w.produceUntilStopped(rng, i, n, opts)
+	}
+}
+
+// produceUntilStopped writes with one client, and returns the number of the next record.
+func (w *world) produceUntilStopped(rng *rand.Rand, i, n int, opts []kgo.Opt) int {
 	cl := w.cl(opts...)
 	defer cl.Close()
-	for { // before there are two who want it: kgo holds a mutex while it asks, and who waits for a mutex keeps virtual time from passing
+	for !w.ended() { // before there are two who want it: kgo holds a mutex while it asks, and who waits for a mutex keeps virtual time from passing
 		if _, _, err := cl.ProducerID(w.t.Context()); err == nil {
 			break
 		}
 	}
 	room := make(chan struct{}, 10)
-	for n := 0; w.pause(rng, 250*time.Millisecond); n++ {
+	var stopped atomic.Bool
+	for ; w.pause(rng, 250*time.Millisecond) && !stopped.Load(); n++ {
 		for range 1 + rng.IntN(3) {
-			w.produceOne(cl, room, int32(rng.IntN(len(w.known))), fmt.Sprintf("%d.%d", i, n))
+			w.produceOne(cl, room, &stopped, int32(rng.IntN(len(w.known))), fmt.Sprintf("%d.%d", i, n))
 			n++
 		}
 	}
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
-	if err := cl.Flush(ctx); err != nil {
+	if err := cl.Flush(ctx); err != nil && !stopped.Load() {
 		w.complain("producer %d: records are not acknowledged although all is well: %v", i, err)
 	}
+	return n
 }
 
-func (w *world) produceOne(cl *kgo.Client, room chan struct{}, partition int32, value string) {
+func (w *world) produceOne(cl *kgo.Client, room chan struct{}, stopped *atomic.Bool, partition int32, value string) {
 	select {
 	case room <- struct{}{}:
 	case <-w.done:
@@ -78,6 +92,8 @@ func (w *world) produceOne(cl *kgo.Client, room chan struct{}, partition int32, 
 		if o.note = fmt.Sprint(err); err == nil {
 			o.note, o.end, o.offset = "", time.Now(), r.Offset
 			raise(&w.known[partition], r.Offset+1)
+		} else if errors.Is(err, kerr.OutOfOrderSequenceNumber) || errors.Is(err, kerr.UnknownProducerID) {
+			stopped.Store(true)
 		}
 		w.h.mu.Unlock()
 		<-room

@@ -30,6 +30,7 @@ import (
 type worldOptions struct {
 	seed     uint64
 	length   time.Duration     // of the misfortunes
+	gap      time.Duration     // at most, between two of them
 	synced   bool              // records are synced before they count, so power may be lost anywhere at any time
 	topic    map[string]string // configuration of the topic, more than usual
 	set      map[string]string // settings of the nodes, more than usual
@@ -99,7 +100,7 @@ func (w *world) down() (n int) {
 // misfortunes let something happen again and again.
 func (w *world) misfortunes() {
 	for end := time.Now().Add(w.o.length); time.Now().Before(end); {
-		time.Sleep(time.Duration(100+w.rng.IntN(2500)) * time.Millisecond)
+		time.Sleep(50*time.Millisecond + time.Duration(w.rng.Int64N(int64(w.o.gap))))
 		w.look()
 		for i := range w.nodes {
 			if w.nodes[i] == nil && w.rng.IntN(2) == 0 {
@@ -349,7 +350,10 @@ var (
 
 // worldOf is the world of a seed.
 func worldOf(seed uint64) worldOptions {
-	o := worldOptions{seed: seed, length: 45 * time.Second, synced: seed%2 == 0}
+	o := worldOptions{seed: seed, length: 45 * time.Second, gap: 2500 * time.Millisecond, synced: seed%2 == 0}
+	if seed%5 > 2 {
+		o.gap = 500 * time.Millisecond
+	}
 	if seed%3 == 0 {
 		o.set = map[string]string{
 			"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500", "replica.lag.time.max.ms": "4000",
@@ -422,6 +426,7 @@ func TestHistoriesTellWhenAClusterLosesRecords(t *testing.T) {
 		"disks do not sync": func(o *worldOptions) { o.synced, o.disk = true, func(m *fs.Mem) fs.FS { return lyingDisk{m} } },
 		"who is behind may lead": func(o *worldOptions) {
 			o.topic = map[string]string{"min.insync.replicas": "1", "unclean.leader.election.enable": "true"}
+			o.set, o.gap = map[string]string{"replica.lag.time.max.ms": "2000", "broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}, time.Second
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
