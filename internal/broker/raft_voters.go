@@ -82,7 +82,7 @@ func (h *Handlers) removeRaftVoter(c *Call) {
 		if h.staticVoters() {
 			return quorum.Change{}, refusedVoter(kerr.UnsupportedVersion, "Cluster doesn't support removing voter because the kraft.version feature is 0")
 		}
-		for _, m := range h.voters() {
+		for _, m := range h.Voters.Members() { // also one that was about to vote when its leader was lost
 			if m.ID == voter.ID && m.DirID == voter.DirID {
 				return quorum.Change{Action: quorum.RemoveVoter, Voter: m}, nil
 			}

@@ -43,3 +43,36 @@ func TestAbsurdVotersAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// A learner whose leader was lost before it had the log stays one, until it is added again or removed.
+func TestALearnerThatWasLeftOverIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, quorum.LogSettings{})
+		for id := int32(1); id <= 3; id++ {
+			c.start(id, voters(1, 2, 3))
+		}
+		leader, q := c.leader()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		added := make(chan error, 1)
+		go func() { added <- q.Change(ctx, quorum.Change{Action: quorum.AddVoter, Voter: voters(9)[0]}) }()
+		time.Sleep(time.Second)
+		c.stop(leader, false, nil)
+		if err := <-added; !errors.Is(err, kerr.RequestTimedOut) {
+			t.Errorf("added: %v", err)
+		}
+		_, q = c.leader()
+		if m := q.Members(); len(m) != 4 || !m[3].Learner {
+			t.Fatalf("members %+v", m)
+		}
+		if err := q.Change(ctx, quorum.Change{Action: quorum.RemoveVoter, Voter: voters(9)[0]}); err != nil {
+			t.Errorf("removed: %v", err)
+		}
+		if m := q.Members(); len(m) != 3 {
+			t.Errorf("members %+v", m)
+		}
+		c.start(leader, nil)
+		c.agree()
+		c.stopAll()
+	})
+}
