@@ -11,7 +11,7 @@
 // A request that gets no answer in its time ends its connection, and with it all others on it: on a half-open connection nothing comes ever, and
 // behind a late answer all others would be late.
 //
-// Cost: one goroutine per connection, which reads. Requests are written by those who make them, one at a time. Locks are not held over
+// Cost: one goroutine per connection, which reads; on an undivided line whoever waits does. Requests are written by those who make them, one at a time. Locks are not held over
 // waiting; Peer.mu and conn.mu are never held together.
 package peer
 
