@@ -1,8 +1,11 @@
 package replication
 
-// fetchNews is what a fetcher has to tell of the partitions that it copies: one line for all that the same thing happened to in a round, for after a
+import "time"
+
+// fetchNews is what a fetcher has to tell of the partitions that it copies: one line for all that the same thing happened to within a moment, for after a
 // change of leaders there may be tens of thousands.
 type fetchNews struct {
+	since      time.Time // when the first happened
 	lostFirst  *followed // nil: none
 	lostBy     error
 	lostCount  int
@@ -10,8 +13,12 @@ type fetchNews struct {
 	foundCount int
 }
 
+// newsGather is how long news are gathered before they are told.
+const newsGather = time.Second
+
 // lost notes that a partition could not be copied several times in a row.
 func (n *fetchNews) lost(fd *followed, err error) {
+	n.begin()
 	if n.lostFirst == nil {
 		n.lostFirst, n.lostBy = fd, err
 	}
@@ -20,18 +27,25 @@ func (n *fetchNews) lost(fd *followed, err error) {
 
 // found notes that such a partition is copied again.
 func (n *fetchNews) found(fd *followed) {
+	n.begin()
 	if n.foundFirst == nil {
 		n.foundFirst = fd
 	}
 	n.foundCount++
 }
 
-// tell logs what there is to tell.
+func (n *fetchNews) begin() {
+	if n.since.IsZero() {
+		n.since = time.Now()
+	}
+}
+
+// tell logs what there is to tell, if it is time to. Rounds follow each other at least every replica.fetch.wait.max.ms.
 func (f *fetcher) tell() {
-	if f.news.lostFirst == nil && f.news.foundFirst == nil {
+	n := f.news
+	if n.since.IsZero() || time.Since(n.since) < newsGather {
 		return
 	}
-	n := f.news
 	f.news = fetchNews{}
 	if n.lostFirst != nil {
 		f.logger(n.lostFirst).Warn("partition not followed for now", "partitions", n.lostCount, "err", n.lostBy)
