@@ -430,7 +430,8 @@ func TestHistoriesTellWhenAClusterLosesRecords(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(20) {
+			for i := range uint64(20) {
+				seed := (i + 13) % 20 // it finds all of them at the time of writing
 				o := worldOf(seed)
 				o.broken = true
 				spoil(&o)
