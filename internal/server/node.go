@@ -50,6 +50,7 @@ type node struct {
 	registration *uplink.Registration // of this controller; nil if it is none
 	joined       bool                 // an image showed this broker's registration; belongs to publish
 	ops          *operations
+	outOfReach   unreached
 	failed       chan error                              // why the node must stop by itself; holds one
 	handle       atomic.Pointer[listener.Handler]        // of requests; another while this node looks for its cluster
 	abort        atomic.Pointer[context.CancelCauseFunc] // of the start

@@ -56,6 +56,7 @@ func (n *node) openOperations() error {
 	s := telemetry.Serve(l, telemetry.HTTPConfig{
 		Live:  []telemetry.Check{{Name: "process", Problem: n.ops.alive}},
 		Ready: []telemetry.Check{{Name: n.ops.role, Problem: n.ops.ready}, {Name: "log directories", Problem: n.directoriesProblem}},
+		Notes: []telemetry.Check{{Name: "other nodes", Problem: n.unreachedNodes}},
 		Metrics: &telemetry.Source{
 			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
 			APIName: apiName, ErrorName: errorName,

@@ -148,6 +148,7 @@ func (n *node) cluster() *replication.Cluster {
 		Connect: func(nodeID int32) replication.Source {
 			peers := n.peers()
 			peers.Undivided = true // a fetcher's
+			peers.Dial = n.outOfReach.dialer(nodeID, peers.Dial)
 			return peer.New(peers, nodeID, func() (string, error) { return n.brokerAddress(nodeID) })
 		},
 		AlterPartition: func(ctx context.Context, rq *kmsg.AlterPartitionRequest) (*kmsg.AlterPartitionResponse, error) {

@@ -34,6 +34,7 @@ func (n *node) open(ctx context.Context) error {
 	n.id = int32(n.Values.Int("node.id"))
 	n.settings, n.serving = newSettingsFeed(n.Values, n.id), map[audience]bool{}
 	n.images = newImageFeed()
+	n.outOfReach.node, n.outOfReach.logger = n.id, n.Logger
 	if n.Values.HasRole("controller") {
 		n.openSuspicion() // before any listener, which tells of connections that close
 	}
@@ -81,6 +82,9 @@ func (n *node) open(ctx context.Context) error {
 	}
 	n.serve(clients)
 	n.onClose("membership", n.leave)
+	if n.broker() {
+		n.tryOwnAddresses()
+	}
 	n.ops.state.Store(stateRunning)
 	n.returnMemory()
 	return nil

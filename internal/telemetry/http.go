@@ -26,6 +26,7 @@ type Check struct {
 // HTTPConfig is what the operations listener needs.
 type HTTPConfig struct {
 	Live, Ready []Check
+	Notes       []Check // told beside Ready, which they do not change
 	Metrics     *Source
 	Balance     func() any // what is moved between brokers, and why nothing is
 	Logger      *slog.Logger
@@ -37,7 +38,7 @@ type Endpoint struct{ Path, Doc string }
 // Endpoints lists what is served, for the reference page.
 var Endpoints = []Endpoint{
 	{"/livez", "200 while the process works, else 503; the text says of each check whether it is well and why not."},
-	{"/readyz", "200 while clients can be served, else 503; the text is like that of /livez."},
+	{"/readyz", "200 while clients can be served, else 503; the text is like that of /livez, and names the nodes that this one cannot reach, with address and reason."},
 	{"/metrics", "Metrics in Prometheus' text format."},
 	{"/balance", "On the node whose controller is active: which replicas are being moved between brokers, and why not more are (JSON)."},
 	{"/debug/pprof/", "Profiles of the Go runtime: heap, goroutine, profile (processor time), trace and others; waiting (block, mutex) is recorded while it is asked for with ?seconds=N."},
@@ -80,8 +81,8 @@ func (s *Server) Close() error {
 // Handler answers what Endpoints lists.
 func Handler(cfg HTTPConfig) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", health(cfg.Live))
-	mux.HandleFunc("GET /readyz", health(cfg.Ready))
+	mux.HandleFunc("GET /livez", health(cfg.Live, nil))
+	mux.HandleFunc("GET /readyz", health(cfg.Ready, cfg.Notes))
 	mux.Handle("GET /metrics", metrics(cfg.Metrics))
 	if cfg.Balance != nil {
 		mux.HandleFunc("GET /balance", asJSON(cfg.Balance))
@@ -96,8 +97,8 @@ func Handler(cfg HTTPConfig) http.Handler {
 	return mux
 }
 
-// health runs the checks and writes a line for each.
-func health(checks []Check) http.HandlerFunc {
+// health runs the checks and writes a line for each, and for each note that has something to say.
+func health(checks, notes []Check) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		status := http.StatusOK
 		var text strings.Builder
@@ -107,6 +108,11 @@ func health(checks []Check) http.HandlerFunc {
 				fmt.Fprintf(&text, "%s: %v\n", c.Name, err)
 			} else {
 				fmt.Fprintf(&text, "%s: ok\n", c.Name)
+			}
+		}
+		for _, c := range notes {
+			if err := c.Problem(); err != nil {
+				fmt.Fprintf(&text, "note: %s: %v\n", c.Name, err)
 			}
 		}
 		if status == http.StatusOK {
