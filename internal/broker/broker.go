@@ -45,8 +45,8 @@ type Rooms struct {
 	// Agreement and Identity are nil if this node does not belong to the quorum.
 	Agreement Agreement
 	Identity  func() Identity
-	// FreshController, if not nil, hears of a controller that has an empty disk and is about to take part.
-	FreshController func(ctx context.Context, nodeID int32)
+	// FreshController, if not nil, hears of a controller that has an empty disk and is about to take part under leaders of an epoch or later ones.
+	FreshController func(ctx context.Context, nodeID, epoch int32)
 	Groups          Groups
 	// Await waits until the published image satisfies the condition, or the context ends.
 	Await func(ctx context.Context, until func(*metadata.Image) bool) error

@@ -21,6 +21,7 @@ type Identity struct {
 	DirID     record.UUID
 	ClusterID string // "": it is fresh
 	Voters    []wire.IdentityVoter
+	Epoch     int32 // that it has taken part in as a controller; see wire.IdentityResponse
 }
 
 // frameRoutes are leat's own requests between controllers. Frames are taken on the connection's reader: their order matters, and taking them does
@@ -52,15 +53,15 @@ func (h *Handlers) quorumFrames(c *Call) {
 	c.Respond(resp)
 }
 
-// identity tells who this controller is. One that asks because it is fresh is told to the quorum first.
+// identity tells who this controller is. One that has lost what it knew is told to the quorum first.
 func (h *Handlers) identity(c *Call) {
-	if rq := c.Body.(*wire.Identity); rq.ClusterID == "" && rq.NodeID != h.NodeID && h.FreshController != nil {
-		h.FreshController(c.Gone, rq.NodeID)
+	if rq := c.Body.(*wire.Identity); rq.Forgot > 0 && rq.NodeID != h.NodeID && h.FreshController != nil {
+		h.FreshController(c.Gone, rq.NodeID, rq.Forgot)
 	}
 	resp := &wire.IdentityResponse{NodeID: h.NodeID, ClusterID: h.ClusterID}
 	if h.Identity != nil {
 		who := h.Identity()
-		resp.DirID, resp.ClusterID, resp.Voters = who.DirID, who.ClusterID, who.Voters
+		resp.DirID, resp.ClusterID, resp.Voters, resp.Epoch = who.DirID, who.ClusterID, who.Voters, who.Epoch
 	}
 	c.Respond(resp)
 }

@@ -32,6 +32,9 @@ func (q *Quorum) beginning(found *metalog.Found) (voter.Beginning, error) {
 	case said.KRaftVersion == 0 && q.cfg.Transport == nil:
 		begin.Members = consensus.Static(q.cfg.NodeID)
 	}
+	if begin.Members.KRaftVersion == 0 {
+		begin.Forgot = q.cfg.Forgot
+	}
 	return begin, err
 }
 

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"leat/internal/fs"
 	"leat/internal/quorum/consensus"
 	"leat/internal/quorum/voter"
 )
@@ -42,6 +44,18 @@ func (q *Quorum) Active() (leader, epoch int32, known bool) {
 		return -1, q.view.epoch, false
 	}
 	return q.view.leader, q.view.epoch, true
+}
+
+// Blank reports whether a log directory holds nothing that a voter would have written: it is about to take part for the first time, or its disk was
+// replaced.
+func Blank(fsys fs.FS, logDir string) (bool, error) {
+	return voter.Blank(fsys, filepath.Join(logDir, Partition.String()))
+}
+
+// Promised is the newest epoch that this voter has taken part in. It is not ok while the voter has forgotten what it promised.
+func (q *Quorum) Promised() (epoch int32, ok bool) {
+	s := q.voter.Status(time.Now())
+	return s.Epoch, !s.Forgetful
 }
 
 // Change changes the voters and waits for the outcome; a voter that is added has time to catch up until ctx ends. Errors wrap those of package kerr.

@@ -58,6 +58,9 @@ type Config struct {
 	// Voters are those with whom a quorum begins that has no journal yet, unless the log itself says who votes. Nobody: this controller waits to be
 	// added, or is alone if there is no Transport.
 	Voters []Member
+	// Forgot, if above 0, is said of a static voter without a journal whose disk may have been replaced: above all epochs that a majority of the voters,
+	// without it, has been in. It takes part in decisions again once an entry of such an epoch is committed.
+	Forgot int32
 	// Transport reaches the other controllers; nil: there are none.
 	Transport Transport
 	// ElectionTimeout is controller.quorum.election.timeout.ms; 0: a second.

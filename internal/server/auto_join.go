@@ -66,8 +66,11 @@ func (n *node) waitForVote(ctx context.Context) {
 			n.Logger.Warn("controller has not been added to the voters yet, trying on", "node", n.id, "err", err)
 		case !auto:
 			complained = time.Now()
-			n.Logger.Warn("controller is no voter and waits to be added: run leat quorum add-controller, or set controller.quorum.auto.join.enable=true",
-				"node", n.id, "dir_id", n.dirID(n.Values.MetadataLogDir()).String(), "cluster_id", n.clusterID, "err", err)
+			about := []any{"node", n.id, "dir_id", n.dirID(n.Values.MetadataLogDir()).String(), "cluster_id", n.clusterID}
+			if err != nil {
+				about = append(about, "err", err)
+			}
+			n.Logger.Warn("controller is no voter and waits to be added: run leat quorum add-controller, or set controller.quorum.auto.join.enable=true", about...)
 		}
 		select {
 		case <-time.After(joinPause):

@@ -73,6 +73,7 @@ type forming struct {
 	dirID  record.UUID
 
 	clusterID string // of a node that is not fresh
+	forgot    int32  // see wire.Identity
 }
 
 // heardOf is what one of the others answered.
@@ -92,7 +93,7 @@ func (f *forming) ask(ctx context.Context) (heard []heardOf, why []error) {
 	outcomes := make(chan outcome, len(f.others))
 	for _, a := range f.others {
 		go func() {
-			resp, err := f.node.voice.controllers.Identify(ctx, a, &wire.Identity{NodeID: f.node.id, DirID: f.dirID, ClusterID: f.clusterID})
+			resp, err := f.node.voice.controllers.Identify(ctx, a, &wire.Identity{NodeID: f.node.id, DirID: f.dirID, ClusterID: f.clusterID, Forgot: f.forgot})
 			outcomes <- outcome{heardOf{a, resp}, err}
 		}()
 	}
@@ -237,11 +238,16 @@ func (n *node) ownEndpoint() quorum.Endpoint {
 // serveForming opens the controller listeners for those who ask who this is.
 func (n *node) serveForming() {
 	n.dirToBe = newUUID()
+	n.answerIdentity()
+}
+
+// answerIdentity answers on the controller listeners, and nothing else.
+func (n *node) answerIdentity() {
 	h := broker.New(broker.Rooms{NodeID: n.id, Image: n.images.image, Identity: n.identity, Metrics: n.ops.metrics, Logger: n.Logger})
 	n.handle.Store(new(listener.Handler(func(rq *listener.Request) {
 		const keyApiVersions = 18
 		if rq.Header.Key != keyApiVersions && rq.Header.Key != wire.KeyIdentity {
-			rq.Hangup("this controller has not found its cluster yet")
+			rq.Hangup("this controller has not begun to take part in its cluster")
 			return
 		}
 		h.Handle(rq)
@@ -252,6 +258,12 @@ func (n *node) serveForming() {
 // identity is who this controller is, as it tells others. The cluster's id is told once it is written down.
 func (n *node) identity() broker.Identity {
 	id := broker.Identity{DirID: n.dirToBe}
+	if q := n.voting.Load(); q != nil {
+		epoch, ok := q.Promised()
+		if id.Epoch = epoch; !ok {
+			id.Epoch = wire.EpochUnknown
+		}
+	}
 	if n.identified.Load() {
 		id.ClusterID = n.clusterID
 		if dir := n.dirID(n.Values.MetadataLogDir()); !dir.IsZero() {

@@ -18,9 +18,13 @@ func (n *node) openQuorum(ctx context.Context) error {
 	n.openVoice()
 	v := n.Values
 	dir := v.MetadataLogDir()
+	forgot, err := n.recall(ctx)
+	if err != nil {
+		return err
+	}
 	q, err := quorum.Open(ctx, quorum.Config{
 		FS: n.FS, Dir: dir, DirID: n.dirID(dir), NodeID: n.id, Log: metadataLogSettings(v),
-		ClusterID: n.clusterUUID(), Voters: n.firstVoters(), Transport: n.voice.frames, ElectionTimeout: v.Millis("controller.quorum.election.timeout.ms"),
+		ClusterID: n.clusterUUID(), Voters: n.firstVoters(), Forgot: forgot, Transport: n.voice.frames, ElectionTimeout: v.Millis("controller.quorum.election.timeout.ms"),
 		LeaderChanged: n.leaderChanged, MembersChanged: n.membersChanged,
 		Bootstrap: func(formatted []metadata.Record) []metadata.Record {
 			return controller.Bootstrap(formatted, strconv.Itoa(v.Int("min.insync.replicas")))

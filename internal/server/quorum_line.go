@@ -74,10 +74,10 @@ func (n *node) membersChanged(members []quorum.Member) {
 }
 
 // freshVoter hands this controller's leadership over if a static voter comes with an empty disk. A leader counts on what a voter acknowledged, and
-// would take the one that has lost it for damaged; who leads next asks it what it has.
-func (n *node) freshVoter(ctx context.Context, id int32) {
-	leader, _, known := n.quorum.Active()
-	if !known || leader != n.id {
+// the one that has lost it only follows leaders of a later epoch.
+func (n *node) freshVoter(ctx context.Context, id, from int32) {
+	leader, epoch, known := n.quorum.Active()
+	if !known || leader != n.id || epoch >= from {
 		return
 	}
 	for _, m := range n.quorum.Members() {

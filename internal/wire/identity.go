@@ -14,12 +14,15 @@ import (
 //	version 0
 //	int32    node id      uuid  its directory for the metadata log
 //	string   cluster id, empty: it is fresh and belongs to none
+//	version 1
+//	int32    epoch below which it follows nobody, as a voter that has lost its disk; 0: it has not
 type Identity struct {
 	own
 
 	NodeID    int32
 	DirID     record.UUID
 	ClusterID string
+	Forgot    int32
 }
 
 // IdentityResponse answers Identity, about who answers.
@@ -29,6 +32,8 @@ type Identity struct {
 //	int32    node id      uuid  its directory for the metadata log
 //	string   cluster id, empty: it is fresh
 //	[]       voters with whom the cluster began, as far as it knows: int32 id, uuid directory, string host, uint16 port
+//	version 1
+//	int32    epoch that it has taken part in as a controller, 0: none; EpochUnknown if it cannot be relied on, as a voter that has lost its disk
 type IdentityResponse struct {
 	own
 
@@ -37,7 +42,11 @@ type IdentityResponse struct {
 	DirID     record.UUID
 	ClusterID string
 	Voters    []IdentityVoter
+	Epoch     int32
 }
+
+// EpochUnknown is that of a controller that cannot say which it has taken part in.
+const EpochUnknown int32 = -1
 
 // IdentityVoter is one of those with whom a cluster begins.
 type IdentityVoter struct {
@@ -46,6 +55,9 @@ type IdentityVoter struct {
 	Host  string
 	Port  uint16
 }
+
+// MaxVersion implements kmsg.Request.
+func (*Identity) MaxVersion() int16 { return 1 }
 
 // Key implements kmsg.Request.
 func (*Identity) Key() int16 { return KeyIdentity }
@@ -56,7 +68,11 @@ func (*Identity) ResponseKind() kmsg.Response { return new(IdentityResponse) }
 // AppendTo implements kmsg.Request.
 func (i *Identity) AppendTo(b []byte) []byte {
 	b = append(appendInt32(b, i.NodeID), i.DirID[:]...)
-	return appendString(b, false, i.ClusterID)
+	b = appendString(b, false, i.ClusterID)
+	if i.version > 0 {
+		b = appendInt32(b, i.Forgot)
+	}
+	return b
 }
 
 // ReadFrom implements kmsg.Request.
@@ -65,11 +81,17 @@ func (i *Identity) ReadFrom(b []byte) error {
 	i.NodeID = r.int32()
 	copy(i.DirID[:], r.take(len(i.DirID)))
 	i.ClusterID = string(r.str(false))
+	if i.version > 0 {
+		i.Forgot = r.int32()
+	}
 	if r.bad {
 		return fmt.Errorf("LeatIdentity of %d bytes: %w", len(b), ErrMalformed)
 	}
 	return nil
 }
+
+// MaxVersion implements kmsg.Response.
+func (*IdentityResponse) MaxVersion() int16 { return 1 }
 
 // Key implements kmsg.Response.
 func (*IdentityResponse) Key() int16 { return KeyIdentity }
@@ -86,6 +108,9 @@ func (i *IdentityResponse) AppendTo(b []byte) []byte {
 	for _, v := range i.Voters {
 		b = append(appendInt32(b, v.ID), v.DirID[:]...)
 		b = appendInt16(appendString(b, false, v.Host), int16(v.Port))
+	}
+	if i.version > 0 {
+		b = appendInt32(b, i.Epoch)
 	}
 	return b
 }
@@ -109,6 +134,10 @@ func (i *IdentityResponse) ReadFrom(b []byte) error {
 		v.ID = r.int32()
 		copy(v.DirID[:], r.take(len(v.DirID)))
 		v.Host, v.Port = string(r.str(false)), uint16(r.int16())
+	}
+	i.Epoch = EpochUnknown
+	if i.version > 0 {
+		i.Epoch = r.int32()
 	}
 	if r.bad {
 		return fmt.Errorf("answer to LeatIdentity of %d bytes ends inside a voter: %w", len(b), ErrMalformed)

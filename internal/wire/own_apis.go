@@ -12,7 +12,7 @@ const (
 // ownAPIs are answered on controller listeners only.
 var ownAPIs = [...]API{
 	row(KeyQuorumFrames, "LeatQuorumFrames", 0, 0, -1, onController|clusterAct|built),
-	row(KeyIdentity, "LeatIdentity", 0, 0, -1, onController|clusterAct|built),
+	row(KeyIdentity, "LeatIdentity", 0, 1, -1, onController|clusterAct|built),
 }
 
 // OwnAPIs is leat's own rows. Nobody changes it.

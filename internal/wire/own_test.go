@@ -18,8 +18,19 @@ func TestOwnRequestsComeBackAsTheyWere(t *testing.T) {
 	if got, err := Decode(RequestHeader{Key: KeyIdentity}, identity.AppendTo(nil)); err != nil || !reflect.DeepEqual(got, identity) {
 		t.Errorf("identity: %+v, %v, want %+v", got, err, identity)
 	}
-	answer := &IdentityResponse{NodeID: 3, ClusterID: "xyz", Voters: []IdentityVoter{{1, record.UUID{5}, "one", 65535}, {2, record.UUID{6}, "", 1}}}
+	answer := &IdentityResponse{NodeID: 3, ClusterID: "xyz", Epoch: EpochUnknown, Voters: []IdentityVoter{{1, record.UUID{5}, "one", 65535}, {2, record.UUID{6}, "", 1}}}
 	var back IdentityResponse
+	if err := back.ReadFrom(answer.AppendTo(nil)); err != nil || !reflect.DeepEqual(&back, answer) {
+		t.Errorf("answer: %+v, %v, want %+v", back, err, answer)
+	}
+	identity.SetVersion(1)
+	identity.Forgot = 4
+	if got, err := Decode(RequestHeader{Key: KeyIdentity, Version: 1}, identity.AppendTo(nil)); err != nil || !reflect.DeepEqual(got, identity) {
+		t.Errorf("identity: %+v, %v, want %+v", got, err, identity)
+	}
+	answer.SetVersion(1)
+	answer.Epoch = 7
+	back.SetVersion(1)
 	if err := back.ReadFrom(answer.AppendTo(nil)); err != nil || !reflect.DeepEqual(&back, answer) {
 		t.Errorf("answer: %+v, %v, want %+v", back, err, answer)
 	}

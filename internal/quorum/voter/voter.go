@@ -354,6 +354,7 @@ type Status struct {
 	Leader    consensus.Replica
 	Known     bool // somebody leads
 	Epoch     int32
+	Forgetful bool // it takes no part in decisions yet, see consensus.Ballot
 	Members   consensus.Members
 	Followers []consensus.Follower // of the leader only: everybody, itself too
 }
@@ -364,6 +365,7 @@ func (v *Voter) Status(now time.Time) Status {
 	defer v.mu.Unlock()
 	s := Status{Members: v.node.Members(), Followers: v.node.Followers(now)}
 	s.Leader, s.Epoch, s.Known = v.node.Leader()
+	s.Forgetful = v.node.Forgetful()
 	return s
 }
 
