@@ -1,5 +1,5 @@
 # Each target is one line; plain `go test ./...` does everything that a change needs.
-.PHONY: build run cluster3 check test race sim fuzz bench bench-go interop lint golden docs
+.PHONY: build run cluster3 check test race sim fuzz bench bench-go faults mixed replace interop lint golden docs
 
 build: ## the binary, static
 	CGO_ENABLED=0 go build -trimpath -o leat ./cmd/leat
@@ -20,6 +20,15 @@ bench: ## leat beside Apache Kafka and the floor: PARTS="produce latency" ARGS="
 	./bench/compare.sh $(ARGS) $(if $(PARTS),--parts "$(PARTS)")
 bench-go: ## the hot paths, with allocations
 	go test -run '^$$' -bench . -benchmem ./internal/...
+faults: ## three nodes in namespaces, hurt in every way: ROUNDS of them from SEED on
+	./interop/run.sh faults $(or $(ROUNDS),10) $(or $(SEED),1)
+
+mixed: ## brokers of leat and of Apache Kafka in one cluster, controlled by either
+	./interop/run.sh mixed
+
+replace: ## a cluster of Apache Kafka becomes leat, node by node, and back, with static and with dynamic voters
+	./interop/run.sh replace && ./interop/run.sh replace -dynamic -short
+
 interop: build ## real clients of other languages against leat and against Apache Kafka
 	./interop/run.sh leat && ./interop/run.sh kafka
 lint: ## gofmt, vet, golangci-lint
