@@ -45,11 +45,12 @@ func (n *node) whileDecided(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { cancel(nil); watch.Wait() }
 }
 
-// majorityRefuses asks the controllers if none of the others is known to lead. Only a refused connection counts: who is slow may decide yet.
+// majorityRefuses asks the controllers, also the one that is believed to lead, which may have stopped by now. Only a refused connection counts: who is
+// slow may decide yet.
 func (n *node) majorityRefuses(ctx context.Context) bool {
 	voters := n.controllersKnown()
-	if leader, _ := n.knownControllers().Epoch(); leader >= 0 && leader != n.id {
-		return false
+	if leader, _ := n.knownControllers().Epoch(); leader >= 0 && n.quorum == nil {
+		return false // a broker may know of controllers that do not vote any more
 	}
 	ctx, cancel := context.WithTimeout(ctx, farewellPause)
 	defer cancel()
