@@ -23,10 +23,12 @@ type clusterFlags struct {
 	controllers string
 	timeout     time.Duration
 	output      string
+
+	order []string // the addresses once it is known who answers
 }
 
 func (f *clusterFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.servers, "bootstrap-server", "", "`HOST:PORT,...` of brokers to ask, one after the other until one answers; without it localhost:9092")
+	cmd.Flags().StringVar(&f.servers, "bootstrap-server", "", "`HOST:PORT,...` of brokers to ask, one after the other until one answers, those first that are there; without it localhost:9092")
 	cmd.Flags().StringVar(&f.controllers, "bootstrap-controller", "", "`HOST:PORT,...` of controllers to ask instead, where no broker can be reached")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the cluster")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "form of the output: text or json")
@@ -72,7 +74,7 @@ func askAt(ctx context.Context, address string, rq kmsg.Request) (kmsg.Response,
 // ask sends a request to the addresses, one after the other, until one answers that can. A request that may have been carried out is not sent again.
 func (f *clusterFlags) ask(ctx context.Context, rq kmsg.Request) (kmsg.Response, error) {
 	var why []error
-	for _, address := range f.addresses() {
+	for _, address := range f.answering(ctx) {
 		resp, err := askAt(ctx, address, rq)
 		switch {
 		case err == nil && !elsewhere(resp):

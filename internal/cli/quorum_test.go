@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -20,11 +21,12 @@ type fakeController struct {
 	address string
 	port    uint16
 
-	mu    sync.Mutex
-	who   wire.IdentityResponse
-	votes [2]record.UUID // directories of voters 1 and 3; zero: no vote
-	asked []string
-	fails map[int16]int16 // error codes by key
+	mu     sync.Mutex
+	who    wire.IdentityResponse
+	votes  [2]record.UUID // directories of voters 1 and 3; zero: no vote
+	before string         // addresses that are named before its own
+	asked  []string
+	fails  map[int16]int16 // error codes by key
 }
 
 func startController(t *testing.T) *fakeController {
@@ -92,8 +94,29 @@ func (f *fakeController) answer(body kmsg.Request) kmsg.Response {
 // leat runs the command line against the controller.
 func (f *fakeController) leat(t *testing.T, args ...string) (status int, out, errs string) {
 	p := newFake(t, nil)
-	status = p.main(append(args, "--bootstrap-controller", f.address, "--timeout", "10s"))
+	status = p.main(append(args, "--bootstrap-controller", f.before+f.address, "--timeout", "10s"))
 	return status, p.out.String(), p.err.String()
+}
+
+// A node that is starting takes connections and does not answer: what changes something must not be lost on it.
+func TestAControllerThatDoesNotAnswerIsAskedLast(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	f := startController(t)
+	f.before = silent.Addr().String() + ","
+	if status, _, errs := f.leat(t, "quorum", "remove-controller", "3"); status != 0 || len(f.asked) != 1 {
+		t.Errorf("%d: %s, asked %q", status, errs, f.asked)
+	}
+	for range 2 { // to find out who answers, and no more
+		silent.(*net.TCPListener).SetDeadline(time.Now().Add(50 * time.Millisecond))
+		if _, err := silent.Accept(); err != nil {
+			return
+		}
+	}
+	t.Error("the silent address was asked more than once")
 }
 
 func TestALostControllerIsReplacedByOneCommand(t *testing.T) {
