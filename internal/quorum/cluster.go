@@ -24,10 +24,16 @@ type view struct {
 // Receive takes a frame of another controller, which is not kept. The error is for the one who sent it. While this one closes it takes none, which need
 // not be told: the connections are about to end.
 func (q *Quorum) Receive(frame []byte) error {
-	if err := q.voter.Receive(frame); !errors.Is(err, voter.ErrClosed) {
-		return err
+	err := q.voter.Receive(frame)
+	switch {
+	case errors.Is(err, voter.ErrClosed):
+		return nil
+	case errors.Is(err, consensus.ErrOtherReplica):
+		return fmt.Errorf("%w: %w", kerr.InvalidVoterKey, err)
+	case errors.Is(err, consensus.ErrOtherCluster):
+		return fmt.Errorf("%w: %w", kerr.InconsistentClusterID, err)
 	}
-	return nil
+	return err
 }
 
 // Suspect tells that a controller hung up and cannot be reached, which is worth an early election if it led.

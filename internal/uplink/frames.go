@@ -163,6 +163,10 @@ func (f *Frames) heard(r *frameRoute, resp *wire.QuorumFramesResponse, err error
 			"node", r.line.NodeID(), "its_cluster_id", resp.ClusterID, "cluster_id", f.cfg.ClusterID)
 		return
 	}
+	if errors.Is(err, kerr.InvalidVoterKey) {
+		f.cfg.Logger.Warn("a controller has another directory than the one that votes, as after a loss of its disk: leat quorum replace-controller", "node", r.line.NodeID())
+		return
+	}
 	f.cfg.Logger.Warn("a controller did not take messages of the quorum", "node", r.line.NodeID(), "err", err)
 }
 
