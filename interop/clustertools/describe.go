@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"leat/interop/target"
 )
@@ -260,6 +259,3 @@ func (r *run) configs() []step {
 
 // leat reports whether the nodes are leat's.
 func (r *run) leat() bool { return r.fleet.Nodes[0].Kind == target.Leat }
-
-// pause lets time pass in which something must not happen.
-func pause() { time.Sleep(time.Second) }
