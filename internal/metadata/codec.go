@@ -70,8 +70,9 @@ func (c *cursor) bool(v *bool) {
 	if *v {
 		b = 1
 	}
-	c.int8(&b)
-	*v = b != 0
+	if c.int8(&b); c.reading {
+		*v = b != 0
+	}
 }
 
 func (c *cursor) int16(v *int16) {
@@ -84,8 +85,9 @@ func (c *cursor) int16(v *int16) {
 
 func (c *cursor) uint16(v *uint16) {
 	s := int16(*v)
-	c.int16(&s)
-	*v = uint16(s)
+	if c.int16(&s); c.reading { // what is written may be read by others meanwhile
+		*v = uint16(s)
+	}
 }
 
 func (c *cursor) int32(v *int32) {
@@ -106,8 +108,9 @@ func (c *cursor) int64(v *int64) {
 
 func (c *cursor) float64(v *float64) {
 	bits := int64(math.Float64bits(*v))
-	c.int64(&bits)
-	*v = math.Float64frombits(uint64(bits))
+	if c.int64(&bits); c.reading {
+		*v = math.Float64frombits(uint64(bits))
+	}
 }
 
 func (c *cursor) uuid(v *record.UUID) {
@@ -181,7 +184,7 @@ func array[T any](c *cursor, v *[]T, element func(*cursor, *T)) {
 		c.fail("null where an array must be")
 	}
 	elements(c, v, n, element)
-	if len(*v) == 0 {
+	if c.reading && len(*v) == 0 {
 		*v = nil
 	}
 }
@@ -192,12 +195,11 @@ func nullArray[T any](c *cursor, v *[]T, element func(*cursor, *T)) {
 	if *v == nil {
 		n = -1
 	}
-	n = c.length(n)
-	if n < 0 {
+	if n = c.length(n); n >= 0 {
+		elements(c, v, n, element)
+	} else if c.reading {
 		*v = nil
-		return
 	}
-	elements(c, v, n, element)
 }
 
 func elements[T any](c *cursor, v *[]T, n int, element func(*cursor, *T)) {

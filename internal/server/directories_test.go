@@ -45,6 +45,7 @@ func TestTheControllerIsToldWhereReplicasLie(t *testing.T) {
 		}
 		p.publish(delta.Image(1, 1, 0), nil)
 		time.Sleep(time.Minute)
+		synctest.Wait() // what was asked can be looked at
 		if len(asked) != 2 {
 			t.Fatalf("asked %d times, want one failure and one success", len(asked))
 		}
