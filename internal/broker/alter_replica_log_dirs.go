@@ -1,10 +1,14 @@
 package broker
 
 import (
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/replication"
 )
 
 // alterReplicaLogDirs has replicas of this node moved into other log directories. It answers when they have begun to move: DescribeLogDirs tells how far they
@@ -26,7 +30,7 @@ func (h *Handlers) alterReplicaLogDirs(c *Call) {
 			for _, partition := range t.Partitions {
 				rp := kmsg.NewAlterReplicaLogDirsResponseTopicPartition()
 				rp.Partition = partition
-				rp.ErrorCode = h.moveReplica(record.TopicPartition{Topic: t.Topic, Partition: partition}, d.Dir)
+				rp.ErrorCode = h.moveReplica(c.Image, record.TopicPartition{Topic: t.Topic, Partition: partition}, d.Dir)
 				resp.Topics[i].Partitions = append(resp.Topics[i].Partitions, rp)
 			}
 		}
@@ -34,9 +38,13 @@ func (h *Handlers) alterReplicaLogDirs(c *Call) {
 	c.Respond(resp)
 }
 
-func (h *Handlers) moveReplica(tp record.TopicPartition, dir string) int16 {
+func (h *Handlers) moveReplica(im *metadata.Image, tp record.TopicPartition, dir string) int16 {
 	if tp.Topic == "__cluster_metadata" {
 		return kerr.InvalidTopicException.Code
 	}
-	return h.partitionCode(h.Replicas.MoveTo(tp, dir), tp)
+	err := h.Replicas.MoveTo(tp, dir)
+	if errors.Is(err, replication.ErrNoReplica) && !exists(im, tp) {
+		return kerr.UnknownTopicOrPartition.Code
+	}
+	return h.partitionCode(err, tp)
 }

@@ -82,7 +82,7 @@ func TestClusterReplicaMovesBetweenLogDirectories(t *testing.T) {
 			topic, dir string
 			want       error
 		}{
-			{"orders", "elsewhere", kerr.LogDirNotFound}, {"nothing", target, kerr.ReplicaNotAvailable},
+			{"orders", "elsewhere", kerr.LogDirNotFound}, {"nothing", target, kerr.UnknownTopicOrPartition},
 			{"__cluster_metadata", target, kerr.InvalidTopicException}, {"orders", before[0], nil},
 		} {
 			if err := move(c.topic, c.dir); !errors.Is(err, c.want) {

@@ -167,4 +167,28 @@ func describeLogDirs(s *side) {
 		ask{"unknown topic", of("dirs-none")},
 		ask{"known and unknown", of("dirs-1", "dirs-none")},
 	)
+	s.alterReplicaLogDirs("dirs-1")
+}
+
+// alterReplicaLogDirs asks for moves between directories, of which the nodes have one each.
+func (s *side) alterReplicaLogDirs(known string) {
+	move := func(dir, topic string, partitions ...int32) func() kmsg.Request {
+		return func() kmsg.Request {
+			req := kmsg.NewPtrAlterReplicaLogDirsRequest()
+			t := kmsg.NewAlterReplicaLogDirsRequestDirTopic()
+			t.Topic, t.Partitions = topic, partitions
+			d := kmsg.NewAlterReplicaLogDirsRequestDir()
+			d.Dir, d.Topics = dir, append(d.Topics, t)
+			req.Dirs = append(req.Dirs, d)
+			return req
+		}
+	}
+	s.askAll(kmsg.AlterReplicaLogDirs,
+		ask{"to where it lies", move(s.dir, known, 0)},
+		ask{"unknown directory", move("/nowhere", known, 0)},
+		ask{"relative directory", move("nowhere", known, 0)},
+		ask{"unknown topic", move(s.dir, "dirs-none", 0)},
+		ask{"unknown partition", move(s.dir, known, 0, 9)},
+		ask{"nothing", func() kmsg.Request { return kmsg.NewPtrAlterReplicaLogDirsRequest() }},
+	)
 }
