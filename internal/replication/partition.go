@@ -174,7 +174,17 @@ func (p *Partition) append(batches []byte, leaderEpoch int32, requireISR bool, o
 	if err != nil {
 		return info, err
 	}
+	p.count(info, len(batches), ready)
+	if info.SyncDue {
+		p.log.SyncSoon(p)
+	}
+	return info, nil
+}
+
+// count has what was appended to the log count for the high watermark and for those who wait. Followers may have it by then.
+func (p *Partition) count(info storage.AppendInfo, bytes int, ready *wakeups) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	moved := false
 	p.beforeGrowth()
 	if info.SyncDue {
@@ -183,14 +193,9 @@ func (p *Partition) append(batches []byte, leaderEpoch int32, requireISR bool, o
 		moved = p.progress.Appended(info.LogEnd) // also for a duplicate: the sync of its first append may have failed
 	}
 	if moved || !info.Duplicate {
-		p.grown.appended(int64(len(batches)), info.LogEnd)
+		p.grown.appended(int64(bytes), info.LogEnd)
 	}
 	p.advanced(moved, ready)
-	p.mu.Unlock()
-	if info.SyncDue {
-		p.log.SyncSoon(p)
-	}
-	return info, nil
 }
 
 // Synced counts what a sync made durable, or ends the waits of those who are told that it failed. It is called by the log.

@@ -379,7 +379,8 @@ func (p *Partition) position(c *replicaCall, part *ReplicaPart, ready *wakeups) 
 		part.HighWatermark, part.LastStable, part.LogStart = o.HighWatermark, o.LastStable, o.LogStart
 		return true, false, err
 	}
-	sp.offset = ask.Offset
+	// An append is in the log before it counts here, and a quick follower has it by then: it is looked at again when it counts.
+	sp.offset = min(ask.Offset, p.progress.LogEnd())
 	moved, _ := p.progress.Fetched(progress.Fetch{Replica: s.replica, Offset: ask.Offset, LogStart: ask.LogStart,
 		BrokerEpoch: s.brokerEpoch, Eligible: c.eligible, At: c.at})
 	if moved {

@@ -202,6 +202,37 @@ func TestAFetchOfAReplicaWaitsForRecordsAndForNews(t *testing.T) {
 	})
 }
 
+// An append is in the log before it counts. A follower that has it by then must count, too, once it does, and not only after the next append.
+func TestAFollowerMayBeQuickerThanItsLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, p := led(t)
+		defer w.stop()
+		id := w.answerTo(replicaFetch(0, fullFetch, ask(0, -1))).SessionID
+		data := batch(1)
+		info, err := p.log.Append(data, storage.AppendOptions{Now: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := w.answerTo(replicaFetch(id, 1, ask(0, -1))); a == nil || len(a.Parts) != 1 || a.Parts[0].Err != nil {
+			t.Fatalf("%+v", a)
+		}
+		next := replicaFetch(id, 2, ask(1, 0))
+		next.Wait = time.Minute
+		if a := w.answerTo(next); a != nil {
+			t.Fatalf("answered: %+v", a)
+		}
+		committed := false
+		p.WhenCommitted(1, time.Time{}, func(err error) { committed = err == nil })
+		var ready wakeups
+		p.count(info, len(data), &ready)
+		ready.run()
+		w.fetched(p, 3, 1)
+		if !committed {
+			t.Errorf("high watermark %d, both followers have everything", p.log.Offsets().HighWatermark)
+		}
+	})
+}
+
 func TestSessionsThatNobodyUsesEnd(t *testing.T) {
 	w, p := led(t)
 	defer w.stop()
