@@ -63,7 +63,10 @@ mixed)
 	"$bin/mixed" -binary "$leat" "$@"
 	;;
 upgrade)
-	previous=$(interop/upgrade/previous.sh)
+	status=0
+	previous=$(interop/upgrade/previous.sh) || status=$?
+	[ "$status" != 3 ] || exit 0 # it said why
+	[ "$status" = 0 ] || exit "$status"
 	go build -o "$bin/upgrade" ./interop/upgrade
 	"$bin/upgrade" -binary "$leat" -previous "$previous" "$@"
 	;;

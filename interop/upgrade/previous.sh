@@ -6,7 +6,14 @@ cd "$(dirname "$0")/../.."
 commit=${LEAT_PREVIOUS:-$(grep -v '^#' interop/upgrade/previous)}
 folder=${LEAT_INTEROP_CACHE:-.cache/interop}/upgrade/$commit
 if [ ! -x "$folder/leat" ]; then
-	if ! git cat-file -e "$commit^{commit}" 2>/dev/null; then
+	known() { git cat-file -e "$commit^{commit}" 2>/dev/null; }
+	known || git fetch --quiet --unshallow >/dev/null 2>&1 || git fetch --quiet origin "$commit" >/dev/null 2>&1 || true
+	if ! known; then
+		# A checkout without history cannot be tried against its past. In a full clone the commit must be there.
+		if [ "$(git rev-parse --is-shallow-repository 2>/dev/null || echo true)" = true ]; then
+			echo "interop/upgrade: LEFT OUT: this checkout has no history, commit $commit is not in it and cannot be fetched" >&2
+			exit 3
+		fi
 		echo "interop/upgrade: commit $commit is not in this clone: if it is shallow, run git fetch --unshallow; or set LEAT_PREVIOUS to one that is" >&2
 		exit 1
 	fi
