@@ -202,10 +202,10 @@ func (h *host) ask(rq kmsg.Request, done func(response any)) {
 		done(response)
 	}
 	to := w.voters[asked]
-	w.send(h, to.h, "ask", func() {
+	w.call(h, to.h, "ask", func(back func(string, func())) {
 		if to.active == nil {
 			hint := to.leader()
-			w.send(to.h, h, "not controller", func() {
+			back("not controller", func() {
 				if end(nil); hint >= 0 {
 					h.guess = hint
 				}
@@ -216,7 +216,7 @@ func (h *host) ask(rq kmsg.Request, done func(response any)) {
 			if err != nil {
 				response = nil
 			}
-			w.send(to.h, h, "answer", func() { end(response) })
+			back("answer", func() { end(response) })
 		})
 	})
 	h.unless(&ended, int64(askTimeout), "no answer", func() { end(nil) })

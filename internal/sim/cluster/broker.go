@@ -148,9 +148,9 @@ func (b *broker) follow() {
 		h.after(pause, "metadata fetch", b.follow)
 	}
 	have := b.metadataEnd
-	w.send(h, to.h, "metadata fetch", func() {
+	w.call(h, to.h, "metadata fetch", func(back func(string, func())) {
 		if leader := to.leader(); leader < 0 || w.voters[leader] != to {
-			w.send(to.h, h, "no metadata", func() {
+			back("no metadata", func() {
 				if again(int64(30*time.Millisecond), leader < 0); leader >= 0 {
 					h.guess = leader
 				}
@@ -159,7 +159,7 @@ func (b *broker) follow() {
 		}
 		tell := func() {
 			end := to.disk.logEnd
-			w.send(to.h, h, "metadata", func() {
+			back("metadata", func() {
 				b.learn(end)
 				again(0, false)
 			})

@@ -78,12 +78,12 @@ func (c *client) send() {
 	ended := new(bool)
 	producer, first, count := c.producer, c.next, c.count
 	home := w.hosts[0]
-	w.send(home, to.h, "produce", func() {
+	w.call(home, to.h, "produce", func(back func(string, func())) {
 		answer := func(o outcome, base int64) {
 			if o == accepted && !c.weak {
 				w.acked(c.partition, to, producer, first, count, base)
 			}
-			w.send(to.h, home, "produced", func() { c.ended(ended, o, true) })
+			back("produced", func() { c.ended(ended, o, true) })
 		}
 		r := to.replica(c.partition)
 		if r == nil || c.producer != producer {
@@ -140,9 +140,9 @@ func (c *consumer) fetch() {
 	}
 	c.tries++
 	try, position := c.tries, c.position
-	w.send(w.hosts[0], to.h, "consume", func() {
+	w.call(w.hosts[0], to.h, "consume", func(back func(string, func())) {
 		next := c.read(to, position, epoch)
-		w.send(to.h, w.hosts[0], "consumed", func() {
+		back("consumed", func() {
 			if c.tries == try {
 				c.position = max(c.position, next)
 			}

@@ -207,17 +207,17 @@ func (f *fetcher) fetch() {
 	round, source := f.round, f.source
 	call := &fetchCall{from: f.b, epoch: f.b.epoch, asks: asks}
 	answered := false
-	call.done = func(parts []part) {
-		w.send(source.h, h, "fetched", func() {
-			if answered || f.round != round {
-				return
-			}
-			answered, f.failed = true, 0
-			h.after(f.take(parts), "fetch", f.fetch)
-		})
-	}
-	w.send(h, source.h, "fetch request", func() {
+	w.call(h, source.h, "fetch request", func(back func(string, func())) {
 		again := *call // a message may come twice
+		again.done = func(parts []part) {
+			back("fetched", func() {
+				if answered || f.round != round {
+					return
+				}
+				answered, f.failed = true, 0
+				h.after(f.take(parts), "fetch", f.fetch)
+			})
+		}
 		source.handleFetch(&again)
 	})
 	h.unless(&answered, int64(fetchTimeout), "fetch fails", func() {

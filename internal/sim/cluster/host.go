@@ -127,6 +127,19 @@ func (w *world) send(from, to *host, what string, do func()) { w.transmit(from, 
 // cast is send without a connection: whoever runs at the receiver gets it.
 func (w *world) cast(from, to *host, what string, do func()) { w.transmit(from, to, anyLife, what, do) }
 
+// call is send for a request. What the receiver says with back is its answer: it comes from the process that was asked, and reaches only the one that
+// asked, not the next one on the same host.
+func (w *world) call(from, to *host, what string, do func(back func(what string, do func()))) {
+	asker, asked := from.life, to.life
+	w.send(from, to, what, func() {
+		do(func(what string, do func()) {
+			if to.up && to.life == asked {
+				w.transmit(to, from, asker, what, do)
+			}
+		})
+	})
+}
+
 func (w *world) transmit(from, to *host, life uint32, what string, do func()) {
 	if from == to {
 		w.queue.add(event{at: w.now + 20_000, host: to, life: life, what: what, do: do})

@@ -356,9 +356,9 @@ func (v *voter) fetch(e consensus.Fetch) {
 		}
 	}
 	from := w.voters[i]
-	w.send(v.h, from.h, "fetch snapshot", func() {
+	w.call(v.h, from.h, "fetch snapshot", func(back func(string, func())) {
 		if slices.Contains(from.disk.snapshots, e.Checkpoint) {
-			w.send(from.h, v.h, "snapshot", end(nil))
+			back("snapshot", end(nil))
 		}
 	})
 	v.h.unless(&ended, int64(time.Second), "no snapshot", end(errNoSnapshot))
