@@ -149,9 +149,19 @@ func (p *Partition) Append(batches []byte, leaderEpoch int32, origin storage.Ori
 	return p.appendNow(batches, leaderEpoch, requireISR, storage.AppendOptions{Origin: origin})
 }
 
+// AppendMarker is Append for the control batch that ends a transaction of the given protocol version.
+func (p *Partition) AppendMarker(batch []byte, leaderEpoch int32, transactionVersion int16) (storage.AppendInfo, error) {
+	return p.appendNow(batch, leaderEpoch, true, storage.AppendOptions{Origin: storage.FromCoordinator, TransactionVersion: transactionVersion})
+}
+
 // AppendSampled is Append for a client's batches, of which compressed ones are looked into as its connection's sampling wants.
 func (p *Partition) AppendSampled(batches []byte, requireISR bool, sampling *storage.Sampling) (storage.AppendInfo, error) {
 	return p.appendNow(batches, -1, requireISR, storage.AppendOptions{Origin: storage.FromClient, Sampling: sampling})
+}
+
+// AppendVerified is AppendSampled for batches that may be transactional: a transaction begins here only with leave.
+func (p *Partition) AppendVerified(batches []byte, requireISR bool, sampling *storage.Sampling, v *storage.Verification) (storage.AppendInfo, error) {
+	return p.appendNow(batches, -1, requireISR, storage.AppendOptions{Origin: storage.FromClient, Sampling: sampling, MustVerify: true, Verification: v})
 }
 
 func (p *Partition) appendNow(batches []byte, leaderEpoch int32, requireISR bool, opts storage.AppendOptions) (storage.AppendInfo, error) {

@@ -31,6 +31,9 @@ type AppendOptions struct {
 	SyncLater bool
 	// Sampling is that of the client's connection; nil: the records of every batch are looked at.
 	Sampling *Sampling
+	// MustVerify refuses a transactional batch that begins a transaction in this log without a Verification that is still good.
+	MustVerify   bool
+	Verification *Verification
 }
 
 // AppendInfo is the outcome of an append. For a duplicate of one of the producer's last five batches nothing is written and the
@@ -123,6 +126,11 @@ func (l *Log) appendAsLeader(batches []byte, cfg *LogConfig, opts AppendOptions)
 				LogStart: l.logStart, LogEnd: l.logEnd, Duplicate: true,
 			}, nil
 		}
+		if opts.MustVerify && b.Transactional() && !b.Control() {
+			if err := l.verified(b, &opts); err != nil {
+				return AppendInfo{}, err
+			}
+		}
 		if err := accountBatch(l.update, b, opts.Origin, opts.TransactionVersion); err != nil {
 			return AppendInfo{}, fmt.Errorf("append to %s: %w", l.tp, err)
 		}
@@ -133,6 +141,7 @@ func (l *Log) appendAsLeader(batches []byte, cfg *LogConfig, opts AppendOptions)
 	if err := l.write(batches, next, cfg, opts.Now); err != nil {
 		return AppendInfo{}, err
 	}
+	l.endVerifications(batches)
 	info.LastOffset, info.LogEnd = next-1, next
 	return info, nil
 }

@@ -32,6 +32,7 @@ type Log struct {
 
 	writeMu    sync.Mutex      // excludes appends, truncations, rolls, retention and close
 	update     *producerUpdate // of the append under way
+	verifying  verifications   // nil: none
 	snapshot   []int64         // offsets of the .snapshot files, rising
 	cleaning   bool            // a cleaner is at work: retention waits
 	ahead      int64           // when retention first met a segment that claims to be written later than now; ms, 0: it met none
