@@ -6,10 +6,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
-)
 
-// classicType is the type of all groups here, as listings name it.
-const classicType = "classic"
+	"leat/internal/coordinator/group/kind"
+)
 
 // describe tells about groups. One that does not exist is Dead, since version 6 with an error (KIP-1043).
 func (m *Machine) describe(rq *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsResponse {
@@ -17,12 +16,15 @@ func (m *Machine) describe(rq *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsR
 	for _, id := range rq.Groups {
 		rg := kmsg.NewDescribeGroupsResponseGroup()
 		rg.Group = id
-		if m.exists(id) {
+		if m.typeOf(id) == kind.Classic {
 			m.peek(id).describe(&rg)
 		} else {
 			rg.State = string(Dead)
 			if rq.Version >= 6 {
 				message := fmt.Sprintf("Group %s not found.", id)
+				if m.owner(id) != nil {
+					message = fmt.Sprintf("Group %s is not a classic group.", id)
+				}
 				rg.ErrorCode, rg.ErrorMessage = kerr.GroupIDNotFound.Code, &message
 			}
 		}
@@ -51,9 +53,6 @@ func (g *liveGroup) describe(rg *kmsg.DescribeGroupsResponseGroup) {
 // list lists the groups that pass the filters, by id.
 func (m *Machine) list(rq *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse {
 	resp := kmsg.NewPtrListGroupsResponse()
-	if !passes(rq.TypesFilter, classicType) {
-		return resp
-	}
 	ids := make(map[string]bool, len(m.hard.groups))
 	for id := range m.hard.groups {
 		ids[id] = true
@@ -64,16 +63,29 @@ func (m *Machine) list(rq *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse {
 	for id := range m.live {
 		ids[id] = true
 	}
+	for _, id := range m.kindGroups() {
+		ids[id] = true
+	}
 	for _, id := range sortedKeys(ids) {
-		g := m.peek(id)
-		if !passes(rq.StatesFilter, string(g.state)) {
-			continue
+		rg := m.listed(id)
+		if passes(rq.TypesFilter, rg.GroupType) && passes(rq.StatesFilter, rg.GroupState) {
+			resp.Groups = append(resp.Groups, rg)
 		}
-		rg := kmsg.NewListGroupsResponseGroup()
-		rg.Group, rg.ProtocolType, rg.GroupState, rg.GroupType = id, g.protocolType, string(g.state), classicType
-		resp.Groups = append(resp.Groups, rg)
 	}
 	return resp
+}
+
+// listed is a group as listings show it.
+func (m *Machine) listed(id string) kmsg.ListGroupsResponseGroup {
+	rg := kmsg.NewListGroupsResponseGroup()
+	rg.Group = id
+	if d := m.owner(id); d != nil {
+		rg.ProtocolType, rg.GroupState, rg.GroupType = d.kind.Protocol(id), d.kind.State(d, id), string(d.kind.Type())
+		return rg
+	}
+	g := m.peek(id)
+	rg.ProtocolType, rg.GroupState, rg.GroupType = g.protocolType, string(g.state), string(kind.Classic)
+	return rg
 }
 
 // passes reports whether a filter lets a value through: an empty one lets all.

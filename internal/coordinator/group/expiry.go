@@ -22,8 +22,13 @@ func (m *Machine) expireOffsets() {
 			ids = append(ids, id)
 		}
 	}
+	for _, id := range m.kindGroups() {
+		if id >= m.cleanupFrom {
+			ids = append(ids, id)
+		}
+	}
 	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Compact(ids) {
 		if m.full() || !m.expireGroup(id) {
 			m.cleanupFrom, m.cleanup = id, m.now.Add(sweepPause)
 			return
@@ -34,15 +39,22 @@ func (m *Machine) expireOffsets() {
 
 // expireGroup does so for one group. It reports false when there is more than the tick may write.
 func (m *Machine) expireGroup(id string) (done bool) {
-	g := m.peek(id)
+	g, owner := m.peek(id), m.owner(id)
 	done = true
 	none := m.removeOffsets(id, func(topic string, o *Offset) bool {
-		if !m.expired(g, topic, o) {
+		if owner == nil && !m.expired(g, topic, o) || owner != nil && !m.kindExpired(owner, id, topic, o) {
 			return false
 		}
 		done = done && !m.full()
 		return done
 	})
+	if owner != nil {
+		if none && owner.kind.HasOffsets() && owner.kind.Empty(id) && !m.hard.heldByTransaction(id) {
+			owner.remove(id)
+			m.note(Notice{Message: "removed group without members and offsets", Group: id})
+		}
+		return done
+	}
 	if none && g.state == Empty && m.live[id] == nil && !m.hard.heldByTransaction(id) {
 		if m.hard.groups[id] != nil {
 			m.write(&MetadataRecord{Group: id})
@@ -74,6 +86,18 @@ func (m *Machine) expired(g *liveGroup, topic string, o *Offset) bool {
 		return now >= o.ExpireTimestamp
 	}
 	return now-since >= m.set.OffsetsRetention.Milliseconds()
+}
+
+// kindExpired is expired for the newer kinds, where the retention always counts from the commit.
+func (m *Machine) kindExpired(d *desk, id, topic string, o *Offset) bool {
+	now := m.now.UnixMilli()
+	switch {
+	case d.kind.Subscribed(id, topic):
+		return false
+	case o.ExpireTimestamp >= 0:
+		return now >= o.ExpireTimestamp
+	}
+	return now-o.CommitTimestamp >= m.set.OffsetsRetention.Milliseconds()
 }
 
 // forgetTopics removes the offsets of deleted topics, as many as fit a tick.

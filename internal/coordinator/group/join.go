@@ -64,7 +64,7 @@ func (m *Machine) join(e *Event, rq *kmsg.JoinGroupRequest) {
 		m.reply(e.Ticket, joinError(rq.MemberID, code))
 		return
 	}
-	known := m.exists(rq.Group)
+	known, before := m.exists(rq.Group), len(m.out.Records)
 	if !known && rq.MemberID != "" {
 		m.reply(e.Ticket, joinError(rq.MemberID, codeUnknownMember))
 		return
@@ -81,7 +81,7 @@ func (m *Machine) join(e *Event, rq *kmsg.JoinGroupRequest) {
 	default:
 		m.joinAgain(e, rq, g)
 	}
-	if !known && len(m.out.Records) == 0 {
+	if !known && len(m.out.Records) == before {
 		m.write(&MetadataRecord{Group: g.id, Metadata: &Metadata{StateTimestamp: g.stateTimestamp}})
 	}
 	m.prune(g)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/coordinator/field"
 	"leat/internal/machine"
 )
 
@@ -319,14 +320,14 @@ func (g *liveGroup) subscriptions() map[string]bool {
 
 // addTopics reads the topics of a consumer's subscription (the beginning is the same in all versions), and reports whether it parsed.
 func addTopics(all map[string]bool, subscription []byte) bool {
-	r := reader{b: subscription}
-	r.int16()
-	for n := r.array(2); n > 0 && r.err == nil; n-- {
-		if topic := r.string(); r.err == nil {
+	r := field.Reader{B: subscription}
+	r.Int16()
+	for n := r.Array(2); n > 0 && r.Err == nil; n-- {
+		if topic := r.String(); r.Err == nil {
 			all[topic] = true
 		}
 	}
-	return r.err == nil
+	return r.Err == nil
 }
 
 // subscribes reports whether the group reads the topic, as far as known. A consumer group that is not understood may read any.

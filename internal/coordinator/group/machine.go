@@ -7,10 +7,12 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/coordinator/group/kind"
 	"leat/internal/machine"
+	"leat/internal/metadata"
 )
 
-// Event is one thing that happens to the groups of a partition. Exactly one of Request, Loaded and DeletedTopics is set.
+// Event is one thing that happens to the groups of a partition: a request, the end of a load, or a new image.
 type Event struct {
 	Ticket machine.Ticket
 	// Request is about one group: DescribeGroups, DeleteGroups and OffsetFetch (in the form of version 8 and later) name one, ListGroups
@@ -20,18 +22,18 @@ type Event struct {
 	ClientID   string
 	ClientHost string // Kafka's form: "/127.0.0.1"
 
-	Loaded        bool     // the first event after a load: sessions of the stored members begin
-	DeletedTopics []string // their offsets go
+	Loaded  bool             // the first event after a load: sessions of the stored members begin
+	Control *machine.Control // a marker to be written
+
+	// Image comes with Loaded and then with every image that changed what groups are decided by.
+	Image         *metadata.Image
+	CreatedTopics []*metadata.Topic
+	ChangedTopics []*metadata.Topic // with other partitions or other replicas, neither created nor deleted
+	DeletedTopics []string          // their offsets go
 }
 
 // Notice is an effect: something an operator may want to read in the log.
-type Notice struct {
-	Message    string
-	Group      string
-	Member     string // "": none in particular
-	Generation int32
-	Reason     string
-}
+type Notice = kind.Notice
 
 // Config is what New needs.
 type Config struct {
@@ -51,6 +53,9 @@ type Machine struct {
 	forgotten   []string  // topics that are gone, while there are offsets of them
 	forgetAt    time.Time // when to go on removing those
 
+	image *metadata.Image
+	kinds []*desk // the newer kinds of groups
+
 	// What follows lives during one call.
 	now   time.Time
 	set   Settings
@@ -62,7 +67,11 @@ var _ machine.Machine[Event, Record] = (*Machine)(nil)
 
 // New returns a machine without groups.
 func New(cfg Config) *Machine {
-	return &Machine{cfg: cfg, hard: newState(), live: make(map[string]*liveGroup)}
+	m := &Machine{cfg: cfg, hard: newState(), live: make(map[string]*liveGroup), image: metadata.Empty}
+	for _, k := range newKinds() {
+		m.kinds = append(m.kinds, &desk{Machine: m, kind: k, alarms: make(map[string]map[string]*timer)})
+	}
+	return m
 }
 
 // begin sets the scene of one decision.
@@ -73,12 +82,21 @@ func (m *Machine) begin(now time.Time) {
 // Handle decides on an event.
 func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 	m.begin(now)
+	if e.Image != nil {
+		m.image = e.Image
+	}
 	switch {
 	case e.Loaded:
 		m.loaded()
+	case e.Control != nil:
+		m.out.Control = e.Control
+		m.out.Effects = append(m.out.Effects, machine.Reply{To: e.Ticket})
 	case e.Request == nil:
-		m.forgotten, m.forgetAt = append(m.forgotten, e.DeletedTopics...), now
-	default:
+		if len(e.DeletedTopics) > 0 {
+			m.forgotten, m.forgetAt = append(m.forgotten, e.DeletedTopics...), now
+		}
+		m.imageChanged(kind.Topics{Created: e.CreatedTopics, Changed: e.ChangedTopics, Deleted: e.DeletedTopics})
+	case !m.requestOfKind(&e):
 		m.request(&e)
 	}
 	return m.out
@@ -128,7 +146,25 @@ func (m *Machine) write(r Record) {
 func (m *Machine) note(n Notice) { m.out.Effects = append(m.out.Effects, n) }
 
 // Apply changes the hard state.
-func (m *Machine) Apply(e machine.Entry[Record]) { m.hard.apply(e) }
+func (m *Machine) Apply(e machine.Entry[Record]) {
+	if e.Marker == machine.NoMarker {
+		for _, d := range m.kinds {
+			if d.kind.Apply(e) {
+				return
+			}
+		}
+	}
+	m.hard.apply(e)
+}
+
+// Hard is the hard state, for comparison with that of a replay.
+func (m *Machine) Hard() any {
+	all := []any{m.hard}
+	for _, d := range m.kinds {
+		all = append(all, d.kind.Hard())
+	}
+	return all
+}
 
 // Due is when the next session ends, or a group waits no longer, or offsets are to be removed.
 func (m *Machine) Due() time.Time {
@@ -136,7 +172,7 @@ func (m *Machine) Due() time.Time {
 	if len(m.forgotten) > 0 && (due.IsZero() || m.forgetAt.Before(due)) {
 		due = m.forgetAt
 	}
-	if m.cleanup.IsZero() || len(m.hard.groups) == 0 && len(m.hard.offsets) == 0 {
+	if m.cleanup.IsZero() || len(m.hard.groups) == 0 && len(m.hard.offsets) == 0 && len(m.kindGroups()) == 0 {
 		return due
 	}
 	if due.IsZero() || m.cleanup.Before(due) {
@@ -187,6 +223,9 @@ func (m *Machine) loaded() {
 			m.prepareRebalance(g, "the group was loaded with more members than group.max.size")
 		}
 	}
+	for _, d := range m.kinds {
+		d.kind.Loaded(d)
+	}
 	m.cleanup = m.now.Add(m.set.RetentionCheckInterval)
 }
 
@@ -198,6 +237,9 @@ func (m *Machine) Refused(now time.Time, records []Record) []machine.Effect {
 		if r, ok := r.(*MetadataRecord); ok {
 			m.dropLive(r.Group)
 		}
+	}
+	for _, d := range m.kinds {
+		d.kind.Refused(d, records)
 	}
 	return m.out.Effects
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/coordinator/group/kind"
 	"leat/internal/machine"
 	"leat/internal/record"
 )
@@ -18,12 +19,18 @@ type committer struct {
 	generation int32
 	txn        bool
 	version    int16
+	partitions func() []record.TopicPartition
 }
 
 // checkCommit decides whether the group takes offsets from the committer, and prolongs its session.
 func (m *Machine) checkCommit(c committer) int16 {
 	if len(c.group) > maxString {
 		return kerr.InvalidGroupID.Code
+	}
+	if d := m.owner(c.group); d != nil {
+		return d.kind.CheckCommit(d, kind.Commit{
+			Group: c.group, MemberID: c.memberID, InstanceID: c.instanceID, Epoch: c.generation, Transactional: c.txn, Version: c.version, Partitions: c.partitions(),
+		})
 	}
 	anonymous := c.generation < 0 && c.memberID == "" && c.instanceID == nil
 	g := m.live[c.group]
@@ -65,7 +72,8 @@ func (m *Machine) checkCommit(c committer) int16 {
 
 // commitOffsets stores offsets.
 func (m *Machine) commitOffsets(rq *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
-	code := m.checkCommit(committer{group: rq.Group, memberID: rq.MemberID, instanceID: rq.InstanceID, generation: rq.Generation, version: rq.Version})
+	code := m.checkCommit(committer{group: rq.Group, memberID: rq.MemberID, instanceID: rq.InstanceID, generation: rq.Generation, version: rq.Version,
+		partitions: func() []record.TopicPartition { return committedPartitions(rq) }})
 	expires := int64(-1)
 	if rq.RetentionTimeMillis >= 0 {
 		expires = m.now.UnixMilli() + rq.RetentionTimeMillis
@@ -95,6 +103,17 @@ func (m *Machine) commitOffsets(rq *kmsg.OffsetCommitRequest) *kmsg.OffsetCommit
 	return resp
 }
 
+// committedPartitions lists what a request commits.
+func committedPartitions(rq *kmsg.OffsetCommitRequest) []record.TopicPartition {
+	var all []record.TopicPartition
+	for i := range rq.Topics {
+		for j := range rq.Topics[i].Partitions {
+			all = append(all, record.TopicPartition{Topic: rq.Topics[i].Topic, Partition: rq.Topics[i].Partitions[j].Partition})
+		}
+	}
+	return all
+}
+
 // tooLong applies offset.metadata.max.bytes, which Kafka counts in UTF-16 units.
 func (m *Machine) tooLong(s *string) bool {
 	most := m.set.OffsetMetadataMaxBytes
@@ -114,6 +133,7 @@ func (m *Machine) tooLong(s *string) bool {
 func (m *Machine) commitTxnOffsets(rq *kmsg.TxnOffsetCommitRequest) *kmsg.TxnOffsetCommitResponse {
 	code := m.checkCommit(committer{
 		group: rq.Group, memberID: rq.MemberID, instanceID: rq.InstanceID, generation: rq.Generation, txn: true, version: rq.Version,
+		partitions: func() []record.TopicPartition { return nil },
 	})
 	resp := kmsg.NewPtrTxnOffsetCommitResponse()
 	for i := range rq.Topics {

@@ -12,12 +12,16 @@ func (m *Machine) deleteOffsets(rq *kmsg.OffsetDeleteRequest) *kmsg.OffsetDelete
 		resp.ErrorCode = kerr.InvalidGroupID.Code
 		return resp
 	}
-	if !m.exists(rq.Group) {
+	owner := m.owner(rq.Group)
+	if owner == nil && !m.exists(rq.Group) || owner != nil && !owner.kind.HasOffsets() {
 		resp.ErrorCode = kerr.GroupIDNotFound.Code
 		return resp
 	}
 	g := m.peek(rq.Group)
-	if g.state != Empty && g.protocolType != consumerProtocol {
+	subscribed := g.subscribes
+	if owner != nil {
+		subscribed = func(topic string) bool { return owner.kind.Subscribed(rq.Group, topic) }
+	} else if g.state != Empty && g.protocolType != consumerProtocol {
 		resp.ErrorCode = kerr.NonEmptyGroup.Code
 		return resp
 	}
@@ -28,7 +32,7 @@ func (m *Machine) deleteOffsets(rq *kmsg.OffsetDeleteRequest) *kmsg.OffsetDelete
 		for _, p := range t.Partitions {
 			rp := kmsg.NewOffsetDeleteResponseTopicPartition()
 			rp.Partition = p.Partition
-			if g.subscribes(t.Topic) {
+			if subscribed(t.Topic) {
 				rp.ErrorCode = kerr.GroupSubscribedToTopic.Code
 			} else if m.hard.offset(rq.Group, t.Topic, p.Partition) != nil || m.hard.unstable(rq.Group, t.Topic, p.Partition) {
 				m.write(&OffsetRecord{Group: rq.Group, Topic: t.Topic, Partition: p.Partition})
@@ -46,7 +50,13 @@ func (m *Machine) deleteGroups(rq *kmsg.DeleteGroupsRequest) *kmsg.DeleteGroupsR
 	for _, id := range rq.Groups {
 		rg := kmsg.NewDeleteGroupsResponseGroup()
 		rg.Group = id
-		if !m.exists(id) {
+		if d := m.owner(id); d != nil {
+			if rg.ErrorCode = d.kind.CheckDelete(d, id); rg.ErrorCode == 0 {
+				m.removeOffsets(id, func(string, *Offset) bool { return true })
+				m.removeHeld(id)
+				d.remove(id)
+			}
+		} else if !m.exists(id) {
 			rg.ErrorCode = kerr.GroupIDNotFound.Code
 		} else if m.peek(id).state != Empty {
 			rg.ErrorCode = kerr.NonEmptyGroup.Code

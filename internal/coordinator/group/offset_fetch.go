@@ -12,6 +12,15 @@ func (m *Machine) fetchOffsets(rq *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchRes
 		g := &rq.Groups[i]
 		rg := kmsg.NewOffsetFetchResponseGroup()
 		rg.Group = g.Group
+		known := true // not the offsets of a group that has none by its kind
+		if d := m.owner(g.Group); d != nil {
+			rg.ErrorCode = d.kind.CheckFetch(d, g.Group, g.MemberID, g.MemberEpoch)
+			known = d.kind.HasOffsets()
+		}
+		if rg.ErrorCode != 0 {
+			resp.Groups = append(resp.Groups, rg)
+			continue
+		}
 		if g.Topics == nil {
 			rg.Topics = m.allOffsets(g.Group, rq.RequireStable)
 		} else {
@@ -21,6 +30,10 @@ func (m *Machine) fetchOffsets(rq *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchRes
 				rt.Topic, rt.TopicID = t.Topic, t.TopicID
 				rt.Partitions = make([]kmsg.OffsetFetchResponseGroupTopicPartition, len(t.Partitions))
 				for k, p := range t.Partitions {
+					if !known {
+						rt.Partitions[k] = noOffset(p)
+						continue
+					}
 					rt.Partitions[k] = m.fetchOffset(g.Group, t.Topic, p, rq.RequireStable)
 				}
 			}
@@ -47,8 +60,7 @@ func (m *Machine) allOffsets(group string, stable bool) []kmsg.OffsetFetchRespon
 
 // fetchOffset answers for one partition: -1 without an error if there is no offset.
 func (m *Machine) fetchOffset(group, topic string, partition int32, stable bool) kmsg.OffsetFetchResponseGroupTopicPartition {
-	rp := kmsg.NewOffsetFetchResponseGroupTopicPartition()
-	rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = partition, -1, -1, &noMetadata
+	rp := noOffset(partition)
 	o := m.hard.offset(group, topic, partition)
 	switch {
 	case stable && m.hard.unstable(group, topic, partition):
@@ -56,6 +68,13 @@ func (m *Machine) fetchOffset(group, topic string, partition int32, stable bool)
 	case o != nil:
 		rp.Offset, rp.LeaderEpoch, rp.Metadata = o.Offset, o.LeaderEpoch, &o.Metadata
 	}
+	return rp
+}
+
+// noOffset is what is said of a partition without a committed offset.
+func noOffset(partition int32) kmsg.OffsetFetchResponseGroupTopicPartition {
+	rp := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+	rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata = partition, -1, -1, &noMetadata
 	return rp
 }
 

@@ -149,6 +149,10 @@ func nullable(s string) *string {
 
 // fire does what a timer was set for.
 func (m *Machine) fire(t *timer) {
+	if t.kind == kindTimer {
+		t.desk.fire(t)
+		return
+	}
 	g := m.live[t.group]
 	if g == nil {
 		return

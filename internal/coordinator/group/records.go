@@ -3,16 +3,14 @@ package group
 import (
 	"fmt"
 
+	"leat/internal/coordinator/field"
+	"leat/internal/coordinator/group/kind"
 	"leat/internal/record"
 )
 
-// Record is a record of __consumer_offsets: *OffsetRecord, *MetadataRecord, or *ForeignRecord for a kind that this machine does not use.
-type Record interface {
-	// Encode gives the key and value as they stand in the log; a nil value is a tombstone.
-	Encode() (key, value []byte)
-	// Size bounds the bytes of key and value.
-	Size() int
-}
+// Record is a record of __consumer_offsets: *OffsetRecord, *MetadataRecord, one of a newer kind of groups, or *ForeignRecord for one that
+// is read over.
+type Record = kind.Record
 
 // The key types of the records that this machine writes.
 const (
@@ -105,39 +103,39 @@ func (o *OffsetRecord) Size() int {
 
 // Encode writes the value as Kafka 4.4 does: version 4, or 1 if the client gave a retention time.
 func (o *OffsetRecord) Encode() (key, value []byte) {
-	w := writer{b: make([]byte, 0, o.Size())}
-	w.int16(offsetKey)
-	w.string(o.Group)
-	w.string(o.Topic)
-	w.int32(o.Partition)
+	w := field.Writer{B: make([]byte, 0, o.Size())}
+	w.Int16(offsetKey)
+	w.String(o.Group)
+	w.String(o.Topic)
+	w.Int32(o.Partition)
 	if o.Offset == nil {
-		return w.b, nil
+		return w.B, nil
 	}
-	n := len(w.b)
+	n := len(w.B)
 	o.Offset.append(&w)
-	return w.b[:n:n], w.b[n:]
+	return w.B[:n:n], w.B[n:]
 }
 
-func (o *Offset) append(w *writer) {
+func (o *Offset) append(w *field.Writer) {
 	if o.ExpireTimestamp >= 0 {
-		w.int16(1)
-		w.int64(o.Offset)
-		w.string(o.Metadata)
-		w.int64(o.CommitTimestamp)
-		w.int64(o.ExpireTimestamp)
+		w.Int16(1)
+		w.Int64(o.Offset)
+		w.String(o.Metadata)
+		w.Int64(o.CommitTimestamp)
+		w.Int64(o.ExpireTimestamp)
 		return
 	}
-	w.int16(4)
-	w.flex = true
-	w.int64(o.Offset)
-	w.int32(o.LeaderEpoch)
-	w.string(o.Metadata)
-	w.int64(o.CommitTimestamp)
+	w.Int16(4)
+	w.Flexible = true
+	w.Int64(o.Offset)
+	w.Int32(o.LeaderEpoch)
+	w.String(o.Metadata)
+	w.Int64(o.CommitTimestamp)
 	if o.TopicID.IsZero() {
-		w.noTags()
+		w.NoTags()
 	} else {
-		w.b = append(w.b, 1)
-		w.tag(0, o.TopicID[:])
+		w.B = append(w.B, 1)
+		w.Tag(0, o.TopicID[:])
 	}
 }
 
@@ -163,52 +161,52 @@ func size(s *string) int {
 
 // Encode writes the value in version 3, as Kafka 4.4 does.
 func (m *MetadataRecord) Encode() (key, value []byte) {
-	w := writer{b: make([]byte, 0, m.Size())}
-	w.int16(metadataKey)
-	w.string(m.Group)
+	w := field.Writer{B: make([]byte, 0, m.Size())}
+	w.Int16(metadataKey)
+	w.String(m.Group)
 	if m.Metadata == nil {
-		return w.b, nil
+		return w.B, nil
 	}
-	n := len(w.b)
+	n := len(w.B)
 	m.Metadata.append(&w, 3)
-	return w.b[:n:n], w.b[n:]
+	return w.B[:n:n], w.B[n:]
 }
 
-func (m *Metadata) append(w *writer, version int16) {
-	w.int16(version)
-	w.flex = version >= 4
-	w.string(m.ProtocolType)
-	w.int32(m.Generation)
-	w.text(m.Protocol)
-	w.text(m.Leader)
-	w.int64(m.StateTimestamp)
-	w.length(len(m.Members), 4)
+func (m *Metadata) append(w *field.Writer, version int16) {
+	w.Int16(version)
+	w.Flexible = version >= 4
+	w.String(m.ProtocolType)
+	w.Int32(m.Generation)
+	w.Text(m.Protocol)
+	w.Text(m.Leader)
+	w.Int64(m.StateTimestamp)
+	w.Length(len(m.Members), 4)
 	for i := range m.Members {
 		p := &m.Members[i]
-		w.string(p.MemberID)
-		w.text(p.InstanceID)
-		w.string(p.ClientID)
-		w.string(p.ClientHost)
-		w.int32(p.RebalanceTimeout)
-		w.int32(p.SessionTimeout)
-		w.bytes(p.Subscription)
-		w.bytes(p.Assignment)
-		w.noTags()
+		w.String(p.MemberID)
+		w.Text(p.InstanceID)
+		w.String(p.ClientID)
+		w.String(p.ClientHost)
+		w.Int32(p.RebalanceTimeout)
+		w.Int32(p.SessionTimeout)
+		w.Bytes(p.Subscription)
+		w.Bytes(p.Assignment)
+		w.NoTags()
 	}
-	w.noTags()
+	w.NoTags()
 }
 
 // Decode reads a record of the log. Kinds that this machine does not use come back as a *ForeignRecord.
 func Decode(key, value []byte) (Record, error) {
-	r := reader{b: key}
-	kind := r.int16()
-	if r.err != nil {
-		return nil, r.done("record key")
+	r := field.Reader{B: key}
+	keyType := r.Int16()
+	if r.Err != nil {
+		return nil, r.Done("record key")
 	}
-	switch kind {
+	switch keyType {
 	case legacyOffsetKey, offsetKey:
-		o := &OffsetRecord{Group: r.string(), Topic: r.string(), Partition: r.int32()}
-		if err := r.done("OffsetCommit key"); err != nil {
+		o := &OffsetRecord{Group: r.String(), Topic: r.String(), Partition: r.Int32()}
+		if err := r.Done("OffsetCommit key"); err != nil {
 			return nil, err
 		}
 		if value == nil {
@@ -218,8 +216,8 @@ func Decode(key, value []byte) (Record, error) {
 		o.Offset = v
 		return o, err
 	case metadataKey:
-		m := &MetadataRecord{Group: r.string()}
-		if err := r.done("GroupMetadata key"); err != nil {
+		m := &MetadataRecord{Group: r.String()}
+		if err := r.Done("GroupMetadata key"); err != nil {
 			return nil, err
 		}
 		if value == nil {
@@ -229,70 +227,73 @@ func Decode(key, value []byte) (Record, error) {
 		m.Metadata = v
 		return m, err
 	}
-	return &ForeignRecord{KeyType: kind}, nil
+	if decode := decoders[keyType]; decode != nil {
+		return decode(key, value)
+	}
+	return &ForeignRecord{KeyType: keyType}, nil
 }
 
 func decodeOffset(value []byte) (*Offset, error) {
-	r := reader{b: value}
-	version := r.int16()
-	if r.err == nil && (version < 0 || version > 4) {
+	r := field.Reader{B: value}
+	version := r.Int16()
+	if r.Err == nil && (version < 0 || version > 4) {
 		return nil, fmt.Errorf("OffsetCommit value has version %d, not one of 0 to 4", version)
 	}
-	r.flex = version >= 4
+	r.Flexible = version >= 4
 	o := &Offset{LeaderEpoch: record.NoLeaderEpoch, ExpireTimestamp: -1}
-	o.Offset = r.int64()
+	o.Offset = r.Int64()
 	if version >= 3 {
-		o.LeaderEpoch = r.int32()
+		o.LeaderEpoch = r.Int32()
 	}
-	o.Metadata = r.string()
-	o.CommitTimestamp = r.int64()
+	o.Metadata = r.String()
+	o.CommitTimestamp = r.Int64()
 	if version == 1 {
-		o.ExpireTimestamp = max(r.int64(), -1)
+		o.ExpireTimestamp = max(r.Int64(), -1)
 	}
-	r.tags(func(tag int, b []byte) {
+	r.Tags(func(tag int, b []byte) {
 		if tag == 0 && len(b) == len(o.TopicID) {
 			copy(o.TopicID[:], b)
 		}
 	})
-	return o, r.done("OffsetCommit value")
+	return o, r.Done("OffsetCommit value")
 }
 
 func decodeMetadata(value []byte) (*Metadata, error) {
-	r := reader{b: value}
-	version := r.int16()
-	if r.err == nil && (version < 0 || version > 4) {
+	r := field.Reader{B: value}
+	version := r.Int16()
+	if r.Err == nil && (version < 0 || version > 4) {
 		return nil, fmt.Errorf("GroupMetadata value has version %d, not one of 0 to 4", version)
 	}
-	r.flex = version >= 4
-	m := &Metadata{ProtocolType: r.string(), Generation: r.int32(), Protocol: r.text(), Leader: r.text(), StateTimestamp: -1}
+	r.Flexible = version >= 4
+	m := &Metadata{ProtocolType: r.String(), Generation: r.Int32(), Protocol: r.Text(), Leader: r.Text(), StateTimestamp: -1}
 	if version >= 2 {
-		m.StateTimestamp = r.int64()
+		m.StateTimestamp = r.Int64()
 	}
-	for n := r.array(14); n > 0 && r.err == nil; n-- {
+	for n := r.Array(14); n > 0 && r.Err == nil; n-- {
 		m.Members = append(m.Members, readMember(&r, version))
 	}
-	r.tags(nil)
-	return m, r.done("GroupMetadata value")
+	r.Tags(nil)
+	return m, r.Done("GroupMetadata value")
 }
 
-func readMember(r *reader, version int16) StoredMember {
+func readMember(r *field.Reader, version int16) StoredMember {
 	var p StoredMember
-	p.MemberID = r.string()
+	p.MemberID = r.String()
 	if version >= 3 {
-		p.InstanceID = r.text()
+		p.InstanceID = r.Text()
 	}
-	p.ClientID = r.string()
-	p.ClientHost = r.string()
+	p.ClientID = r.String()
+	p.ClientHost = r.String()
 	rebalance := int32(-1)
 	if version >= 1 {
-		rebalance = r.int32()
+		rebalance = r.Int32()
 	}
-	p.SessionTimeout = r.int32()
+	p.SessionTimeout = r.Int32()
 	if p.RebalanceTimeout = rebalance; rebalance == -1 {
 		p.RebalanceTimeout = p.SessionTimeout
 	}
-	p.Subscription = r.bytes()
-	p.Assignment = r.bytes()
-	r.tags(nil)
+	p.Subscription = r.Bytes()
+	p.Assignment = r.Bytes()
+	r.Tags(nil)
 	return p
 }

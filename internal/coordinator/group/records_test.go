@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"leat/internal/coordinator/field"
 	"leat/internal/record"
 )
 
@@ -100,10 +101,10 @@ func TestRecordsAreKafkas(t *testing.T) {
 }
 
 func TestMetadataOfVersion4IsKafkas(t *testing.T) {
-	w := writer{}
+	w := field.Writer{}
 	metadataOf(func(*Metadata) {}).Metadata.append(&w, 4)
-	if want := recorded(t)["metadata-v4"]; !bytes.Equal(w.b, want) {
-		t.Errorf("encoded %x, Kafka writes %x", w.b, want)
+	if want := recorded(t)["metadata-v4"]; !bytes.Equal(w.B, want) {
+		t.Errorf("encoded %x, Kafka writes %x", w.B, want)
 	}
 }
 

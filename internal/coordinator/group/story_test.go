@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/coordinator/field"
 	"leat/internal/machine"
 	"leat/internal/machine/machinetest"
 )
@@ -338,15 +339,15 @@ func subscription(protocolType, metadata string) []byte {
 	if protocolType != consumerProtocol || metadata == "junk" {
 		return []byte(metadata)
 	}
-	w := writer{}
-	w.int16(1)
+	w := field.Writer{}
+	w.Int16(1)
 	topics := strings.Split(metadata, ",")
-	w.int32(int32(len(topics)))
+	w.Int32(int32(len(topics)))
 	for _, t := range topics {
-		w.string(t)
+		w.String(t)
 	}
-	w.int32(-1)
-	return w.b
+	w.Int32(-1)
+	return w.B
 }
 
 // show tells what came of a command.

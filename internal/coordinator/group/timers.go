@@ -14,6 +14,7 @@ const (
 	joinTimer                     // the join phase ends
 	initialTimer                  // the wait for more members of a new group ends
 	syncTimer                     // members that have not asked for their assignment are removed
+	kindTimer                     // of a group of a newer kind
 )
 
 // timer is one entry of the heap.
@@ -24,6 +25,7 @@ type timer struct {
 	group      string
 	member     string
 	generation int32
+	desk       *desk     // of a kindTimer
 	deadline   time.Time // when it is really due; zero: stopped
 	at         time.Time // its place in the heap, not after deadline
 	seq        uint64    // breaks ties in the order of making
