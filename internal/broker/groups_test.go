@@ -30,11 +30,13 @@ type groupNode struct {
 
 func newGroupNode(t testing.TB, settings ...string) *groupNode {
 	n := &groupNode{node: newNode(t, settings...)}
-	n.groups = coordinator.New(coordinator.Config{
-		Open:     coordinator.Replicated(func() *replication.Node { return n.replicas }),
+	n.groups = coordinator.NewGroups(coordinator.GroupsConfig{
+		Config: coordinator.Config{
+			Open:   coordinator.Replicated(func() *replication.Node { return n.replicas }),
+			Logger: slog.New(slog.DiscardHandler),
+		},
 		Settings: func() coordinator.Settings { return coordinator.DefaultSettings },
 		Group:    func() group.Settings { return group.DefaultSettings },
-		Logger:   slog.New(slog.DiscardHandler),
 	})
 	n.h.Groups, n.h.Controller = n.groups, n
 	n.h.Await = func(_ context.Context, until func(*metadata.Image) bool) error {

@@ -6,7 +6,7 @@
 // goroutines; until that is done callers hear that the coordinator is loading. When leadership ends, or an append or commit fails,
 // the machine is thrown away. A machine that is loaded and idle holds no goroutine.
 //
-// Lock order: Groups.mu is never held while a machine, a log or a caller's function is called.
+// Lock order: Coordinator.mu is never held while a machine, a log or a caller's function is called.
 package coordinator
 
 import "errors"

@@ -2,277 +2,157 @@ package coordinator
 
 import (
 	crand "crypto/rand"
-	"errors"
-	"log/slog"
 	"math/rand/v2"
-	"sync"
-	"time"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/coordinator/group"
 	"leat/internal/machine"
 	"leat/internal/metadata"
 	"leat/internal/record"
-	"leat/internal/replication"
 )
 
 // OffsetsTopic holds the groups' records.
 const OffsetsTopic = "__consumer_offsets"
 
-// Settings are the configs of the shell. They may change at run time.
-type Settings struct {
-	Codec         record.Codec  // offsets.topic.compression.codec
-	MaxBatchBytes int           // max.message.bytes of the topic
-	LoadBuffer    int           // offsets.load.buffer.size
-	CommitTimeout time.Duration // offsets.commit.timeout.ms
-	LoadThreads   int           // how many partitions are loaded at once
-}
-
-// DefaultSettings are Kafka's defaults.
-var DefaultSettings = Settings{MaxBatchBytes: 1<<20 + 12, LoadBuffer: 5 << 20, CommitTimeout: 5 * time.Second, LoadThreads: 2}
-
-// Config is what New needs.
-type Config struct {
-	Open     Opener
+// GroupsConfig is what NewGroups needs.
+type GroupsConfig struct {
+	Config
 	Settings func() Settings       // cheap
 	Group    func() group.Settings // cheap
-	Logger   *slog.Logger
 }
 
 // Groups is the group coordinator of this node: one machine for each partition of __consumer_offsets that the node leads.
 type Groups struct {
-	cfg  Config
-	work sync.WaitGroup // loaders and unloaders
-
-	mu         sync.Mutex
-	count      int32 // partitions of the topic, 0: it does not exist
-	partitions map[int32]*partition
-	queue      []*partition // to be loaded
-	loaders    int
-	closed     bool
+	*Coordinator[group.Event, group.Record]
+	settings func() Settings
 }
 
-// partition is one partition that this node leads.
-type partition struct {
-	tp          record.TopicPartition
-	leaderEpoch int32
-
-	// What follows is guarded by Groups.mu.
-	gone   bool
-	runner *machine.Runner[group.Event, group.Record] // nil while it loads
-	failed error                                      // why it cannot be loaded; tried again later
+// NewGroups returns a group coordinator that leads nothing yet.
+func NewGroups(cfg GroupsConfig) *Groups {
+	g := &Groups{settings: cfg.Settings}
+	g.Coordinator = New(cfg.Config, Kind[group.Event, group.Record]{
+		Name: "group coordinator", Topic: OffsetsTopic,
+		New: func(record.TopicPartition, int32) machine.Machine[group.Event, group.Record] {
+			return group.New(group.Config{Settings: cfg.Group, Rand: chance()})
+		},
+		Decode:    decodeGroupRecord,
+		Loaded:    func() group.Event { return group.Event{Loaded: true, Image: g.Image()} },
+		Published: publishedToGroups,
+		Perform:   tell,
+		Settings:  cfg.Settings,
+	})
+	return g
 }
 
-// New returns a coordinator that leads nothing yet.
-func New(cfg Config) *Groups {
-	return &Groups{cfg: cfg, partitions: make(map[int32]*partition)}
+// chance is a generator of its own for a machine.
+func chance() *rand.Rand {
+	var seed [32]byte
+	crand.Read(seed[:])
+	return rand.New(rand.NewChaCha8(seed))
 }
 
-// Leading is for replication.Config.Leading: this node began or ceased to lead a partition. Other topics are ignored. It does not wait.
-func (g *Groups) Leading(tp record.TopicPartition, leaderEpoch int32, leading bool) {
-	if tp.Topic != OffsetsTopic {
+func decodeGroupRecord(key, value []byte) (rec group.Record, foreign string, err error) {
+	rec, err = group.Decode(key, value)
+	if f, ok := rec.(*group.ForeignRecord); ok {
+		return nil, f.Kind(), nil
+	}
+	return rec, "", err
+}
+
+// publishedToGroups tells group machines of what they decide by: which topics there are, with how many partitions on which nodes; configs;
+// features; racks. Elections, which are most of what happens, are not among it.
+func publishedToGroups(image *metadata.Image, delta *metadata.Delta) (group.Event, bool) {
+	e := group.Event{Image: image}
+	if delta == nil {
+		return e, true
+	}
+	for _, t := range delta.ChangedTopics() {
+		if old, ok := delta.Base().TopicByID(t.ID); !ok {
+			e.CreatedTopics = append(e.CreatedTopics, t)
+		} else if !samePlaces(old, t) {
+			e.ChangedTopics = append(e.ChangedTopics, t)
+		}
+	}
+	for _, t := range delta.DeletedTopics() {
+		e.DeletedTopics = append(e.DeletedTopics, t.Name)
+	}
+	topics := len(e.CreatedTopics) + len(e.ChangedTopics) + len(e.DeletedTopics)
+	return e, topics > 0 || len(delta.ChangedConfigs()) > 0 || delta.BrokersChanged() || delta.FeaturesChanged()
+}
+
+// samePlaces reports whether a topic has as many partitions as before, on the same nodes.
+func samePlaces(a, b *metadata.Topic) bool {
+	return slices.EqualFunc(a.Partitions, b.Partitions, func(a, b *metadata.Partition) bool {
+		return a == b || slices.Equal(a.Replicas, b.Replicas)
+	})
+}
+
+// Call is one request to the group coordinator about one group, with what the machine must know of the caller.
+type Call struct {
+	Group      string
+	Request    kmsg.Request // see group.Event
+	ClientID   string
+	ClientHost string // Kafka's form: "/127.0.0.1"
+}
+
+// Submit hands a call to the machine of the group's partition. done is called exactly once with a response of the request's kind, its
+// error code decided; perhaps before Submit returns, and on a goroutine that must not wait.
+func (g *Groups) Submit(call Call, done func(kmsg.Response)) {
+	runner, err := g.find(call.Group)
+	if err != nil {
+		done(Refuse(call.Request, err))
 		return
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		return
-	}
-	if old := g.partitions[tp.Partition]; old != nil {
-		g.unload(old)
-	}
-	if leading {
-		p := &partition{tp: tp, leaderEpoch: leaderEpoch}
-		g.partitions[tp.Partition] = p
-		g.enqueue(p)
-	}
-}
-
-// unload lets a partition go. mu is held.
-func (g *Groups) unload(p *partition) {
-	p.gone = true
-	delete(g.partitions, p.tp.Partition)
-	if r := p.runner; r != nil {
-		p.runner = nil
-		g.work.Go(r.Close)
-	}
-}
-
-// enqueue has a partition loaded by one of the loaders. mu is held.
-func (g *Groups) enqueue(p *partition) {
-	g.queue = append(g.queue, p)
-	if g.loaders < max(g.cfg.Settings().LoadThreads, 1) {
-		g.loaders++
-		g.work.Go(g.loadQueued)
-	}
-}
-
-// loadQueued loads partitions until none is left to load.
-func (g *Groups) loadQueued() {
-	for {
-		g.mu.Lock()
-		if len(g.queue) == 0 {
-			g.loaders--
-			g.mu.Unlock()
+	finish := func(resp any, err error) {
+		if err != nil {
+			done(Refuse(call.Request, err))
 			return
 		}
-		p := g.queue[0]
-		g.queue = g.queue[1:]
-		gone := p.gone
-		g.mu.Unlock()
-		if !gone {
-			g.load(p)
-		}
+		done(resp.(kmsg.Response))
 	}
+	if bounded(call.Request) {
+		finish = withTimeout(g.settings().CommitTimeout, finish)
+	}
+	runner.Submit(func(t machine.Ticket) group.Event {
+		return group.Event{Ticket: t, Request: call.Request, ClientID: call.ClientID, ClientHost: call.ClientHost}
+	}, finish)
 }
 
-// load reads a partition's log and starts its machine.
-func (g *Groups) load(p *partition) {
-	began := time.Now()
-	logger := g.cfg.Logger.With("topic", p.tp.Topic, "partition", p.tp.Partition, "leader_epoch", p.leaderEpoch)
-	leader, err := g.cfg.Open(p.tp, p.leaderEpoch)
-	if err != nil {
-		g.notLoaded(p, err, logger)
-		return
+// bounded reports whether a request waits for a commit only, so that offsets.commit.timeout.ms applies.
+func bounded(rq kmsg.Request) bool {
+	switch rq.(type) {
+	case *kmsg.OffsetCommitRequest, *kmsg.TxnOffsetCommitRequest, *kmsg.OffsetDeleteRequest, *kmsg.DeleteGroupsRequest, *kmsg.LeaveGroupRequest:
+		return true
 	}
-	var chance [32]byte
-	crand.Read(chance[:])
-	m := group.New(group.Config{Settings: g.cfg.Group, Rand: rand.New(rand.NewChaCha8(chance))})
-	log := &groupLog{leader: leader, settings: g.cfg.Settings}
-	got, err := load(leader, m, g.cfg.Settings().LoadBuffer, func() bool { return g.isGone(p) })
-	if err != nil {
-		g.notLoaded(p, err, logger)
-		return
-	}
-	for kind, n := range got.foreign {
-		logger.Warn("group records of a kind not supported were read over", "kind", kind, "count", n)
-	}
-	runner := machine.NewRunner(machine.RunnerConfig[group.Event, group.Record]{
-		Name: "group coordinator " + p.tp.String(), Machine: m, Log: log, Batching: log.batching(), Loaded: got.next,
-		Perform: func(e machine.Effect) { tell(logger, e) },
-		Failed:  func(err error) { g.lost(p, err, logger) },
+	return false
+}
+
+// WriteMarker ends a producer's transaction in a partition of __consumer_offsets: the offsets that it committed there count from now on,
+// or are dropped. done is called once, when the marker is committed or the reason is known why it is not, for CodeOf.
+func (g *Groups) WriteMarker(partition int32, m machine.Control, done func(error)) {
+	g.SubmitTo(partition, func(t machine.Ticket) group.Event { return group.Event{Ticket: t, Control: &m} },
+		withTimeout(g.settings().CommitTimeout, func(_ any, err error) { done(err) }))
+}
+
+// List asks all partitions of this node for their groups. The list is sorted; if a partition is still loading, the response says so and
+// holds the others' groups.
+func (g *Groups) List(rq *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResponse)) {
+	g.Each(func(t machine.Ticket) group.Event { return group.Event{Ticket: t, Request: rq} }, func(answers []any, code int16) {
+		resp := kmsg.NewPtrListGroupsResponse()
+		resp.ErrorCode = code
+		for _, part := range answers {
+			resp.Groups = append(resp.Groups, part.(*kmsg.ListGroupsResponse).Groups...)
+		}
+		slices.SortFunc(resp.Groups, func(a, b kmsg.ListGroupsResponseGroup) int { return strings.Compare(a.Group, b.Group) })
+		done(resp)
 	})
-	runner.Submit(func(machine.Ticket) group.Event { return group.Event{Loaded: true} }, func(any, error) {})
-	g.mu.Lock()
-	if p.gone {
-		g.work.Go(runner.Close)
-	} else {
-		p.runner, p.failed = runner, nil
-	}
-	g.mu.Unlock()
-	if got.records > 0 {
-		logger.Info("group coordinator loaded", "records", got.records, "duration", time.Since(began))
-	}
-}
-
-func (g *Groups) isGone(p *partition) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return p.gone
-}
-
-// retryAfter is how long a partition waits that could not be loaded, or whose machine was lost.
-const retryAfter = time.Second
-
-// notLoaded keeps the reason and tries again later, while this node leads.
-func (g *Groups) notLoaded(p *partition, err error, logger *slog.Logger) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if p.gone {
-		return
-	}
-	if leadershipMoved(err) {
-		logger.Info("group coordinator not loaded: leadership moved", "err", err)
-	} else if p.failed == nil || p.failed.Error() != err.Error() {
-		logger.Error("group coordinator could not be loaded, trying again until it can", "err", err)
-	}
-	p.failed = err
-	g.retry(p)
-}
-
-// lost is a machine's end: it is loaded anew, unless leadership is over.
-func (g *Groups) lost(p *partition, err error, logger *slog.Logger) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	p.runner = nil
-	if p.gone {
-		return
-	}
-	var fault *machine.Fault
-	if leadershipMoved(err) {
-		logger.Info("group coordinator stopped: leadership moved", "err", err)
-	} else if errors.As(err, &fault) {
-		logger.Error("group coordinator failed, loading it again", "err", err, "stack", string(fault.Stack))
-	} else {
-		logger.Warn("group coordinator stopped, loading it again", "err", err)
-	}
-	g.retry(p)
-}
-
-// leadershipMoved reports whether an error only says what Leading is about to say.
-func leadershipMoved(err error) bool {
-	return errors.Is(err, replication.ErrNotLeader) || errors.Is(err, replication.ErrFencedEpoch) || errors.Is(err, replication.ErrUnknownEpoch)
-}
-
-// retry enqueues a partition some time from now. mu is held.
-func (g *Groups) retry(p *partition) {
-	time.AfterFunc(retryAfter, func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if !p.gone && !g.closed {
-			g.enqueue(p)
-		}
-	})
-}
-
-// Publish brings the coordinator to an image: how many partitions its topic has, and which topics are gone. delta is nil for the first image.
-func (g *Groups) Publish(image *metadata.Image, delta *metadata.Delta) {
-	var count int32
-	if t, ok := image.Topic(OffsetsTopic); ok {
-		count = int32(len(t.Partitions))
-	}
-	var deleted []string
-	if delta != nil {
-		for _, t := range delta.DeletedTopics() {
-			deleted = append(deleted, t.Name)
-		}
-	}
-	g.mu.Lock()
-	g.count = count
-	var runners []*machine.Runner[group.Event, group.Record]
-	if len(deleted) > 0 {
-		runners = g.runners()
-	}
-	g.mu.Unlock()
-	for _, r := range runners {
-		r.Submit(func(machine.Ticket) group.Event { return group.Event{DeletedTopics: deleted} }, func(any, error) {})
-	}
-}
-
-// runners lists those of loaded partitions. mu is held.
-func (g *Groups) runners() []*machine.Runner[group.Event, group.Record] {
-	var all []*machine.Runner[group.Event, group.Record]
-	for _, p := range g.partitions {
-		if p.runner != nil {
-			all = append(all, p.runner)
-		}
-	}
-	return all
-}
-
-// Close unloads everything and waits for it.
-func (g *Groups) Close() {
-	g.mu.Lock()
-	g.closed = true
-	g.queue = nil
-	for _, p := range g.partitions {
-		g.unload(p)
-	}
-	g.mu.Unlock()
-	g.work.Wait()
 }
 
 // tell writes a machine's notice to the log.
-func tell(logger *slog.Logger, e machine.Effect) {
+func tell(p Led, e machine.Effect) {
 	n, ok := e.(group.Notice)
 	if !ok {
 		return
@@ -284,5 +164,5 @@ func tell(logger *slog.Logger, e machine.Effect) {
 	if n.Reason != "" {
 		attrs = append(attrs, "reason", n.Reason)
 	}
-	logger.Info(n.Message, attrs...)
+	p.Logger.Info(n.Message, attrs...)
 }

@@ -46,6 +46,10 @@ func (l *fakeLog) Append(batch []byte) (baseOffset, nextOffset int64, err error)
 	return base, l.end, nil
 }
 
+func (l *fakeLog) AppendMarker(batch []byte, _ int16) (baseOffset, nextOffset int64, err error) {
+	return l.Append(batch)
+}
+
 func (l *fakeLog) Ready() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,11 +127,13 @@ var partition0 = record.TopicPartition{Topic: coordinator.OffsetsTopic}
 func newRig(t *testing.T, log *fakeLog) *rig {
 	r := &rig{t: t, log: log, out: &strings.Builder{}, set: coordinator.DefaultSettings}
 	r.set.LoadBuffer = 256
-	r.g = coordinator.New(coordinator.Config{
-		Open:     func(record.TopicPartition, int32) (coordinator.Leader, error) { return log, nil },
+	r.g = coordinator.NewGroups(coordinator.GroupsConfig{
+		Config: coordinator.Config{
+			Open:   func(record.TopicPartition, int32) (coordinator.Leader, error) { return log, nil },
+			Logger: slog.New(slog.NewTextHandler(r.out, nil)),
+		},
 		Settings: func() coordinator.Settings { return r.set },
 		Group:    func() group.Settings { return group.DefaultSettings },
-		Logger:   slog.New(slog.NewTextHandler(r.out, nil)),
 	})
 	r.g.Publish(imageWith(t, 1), nil)
 	return r
@@ -366,7 +372,7 @@ func TestAFaultOfTheMachineCostsOneRequest(t *testing.T) {
 			synctest.Wait()
 			r.expect("again", r.fetch("g"), "ok t/0=1")
 		}
-		if log := r.out.String(); !strings.Contains(log, "group coordinator failed, loading it again") || !strings.Contains(log, "heartbeat.go") {
+		if log := r.out.String(); !strings.Contains(log, "coordinator failed, loading it again") || !strings.Contains(log, "heartbeat.go") {
 			t.Errorf("the log does not say what failed where:\n%s", log)
 		}
 		r.g.Close()
@@ -421,11 +427,13 @@ func TestListAsksAllPartitions(t *testing.T) {
 		for p := range int32(4) {
 			logs[p] = &fakeLog{}
 		}
-		g := coordinator.New(coordinator.Config{
-			Open:     func(tp record.TopicPartition, _ int32) (coordinator.Leader, error) { return logs[tp.Partition], nil },
+		g := coordinator.NewGroups(coordinator.GroupsConfig{
+			Config: coordinator.Config{
+				Open:   func(tp record.TopicPartition, _ int32) (coordinator.Leader, error) { return logs[tp.Partition], nil },
+				Logger: slog.New(slog.DiscardHandler),
+			},
 			Settings: func() coordinator.Settings { return r.set },
 			Group:    func() group.Settings { return group.DefaultSettings },
-			Logger:   slog.New(slog.DiscardHandler),
 		})
 		r.g.Close()
 		r.g = g

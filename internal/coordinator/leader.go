@@ -16,6 +16,8 @@ type Leader interface {
 	// Append appends one batch at the leader epoch at which this node began to lead. It does not wait for other replicas. Errors wrap
 	// machine.ErrRefused if the log is as before and the partition still led.
 	Append(batch []byte) (baseOffset, nextOffset int64, err error)
+	// AppendMarker is Append for the control batch that ends a transaction of the given protocol version.
+	AppendMarker(batch []byte, transactionVersion int16) (baseOffset, nextOffset int64, err error)
 	// Ready reports whether Append would be accepted now, as far as can be known; errors as above.
 	Ready() error
 	// WhenCommitted calls fn once, when everything below nextOffset is committed, or can no longer be.
@@ -48,14 +50,28 @@ type replicated struct {
 }
 
 func (r *replicated) Append(batch []byte) (baseOffset, nextOffset int64, err error) {
-	info, err := r.partition.Append(batch, r.epoch, storage.FromCoordinator, true)
-	switch {
-	case err == nil:
+	return appended(r.partition.Append(batch, r.epoch, storage.FromCoordinator, true))
+}
+
+func (r *replicated) AppendMarker(batch []byte, transactionVersion int16) (baseOffset, nextOffset int64, err error) {
+	return appended(r.partition.AppendMarker(batch, r.epoch, transactionVersion))
+}
+
+// refusals are the errors of an append that leave the log as it was and the partition led.
+var refusals = []error{replication.ErrNotEnoughReplicas, storage.ErrProducerFenced, storage.ErrStaleCoordinator, storage.ErrTxnState}
+
+// appended tells what came of an append in the words of the machine's log.
+func appended(info storage.AppendInfo, err error) (baseOffset, nextOffset int64, _ error) {
+	if err == nil {
 		return info.BaseOffset, info.LastOffset + 1, nil
-	case errors.Is(err, storage.ErrTooLarge), errors.Is(err, storage.ErrSegmentTooSmall):
+	}
+	if errors.Is(err, storage.ErrTooLarge) || errors.Is(err, storage.ErrSegmentTooSmall) {
 		return 0, 0, fmt.Errorf("%w: %w: %w", machine.ErrTooLarge, machine.ErrRefused, err)
-	case errors.Is(err, replication.ErrNotEnoughReplicas):
-		return 0, 0, fmt.Errorf("%w: %w", machine.ErrRefused, err)
+	}
+	for _, refusal := range refusals {
+		if errors.Is(err, refusal) {
+			return 0, 0, fmt.Errorf("%w: %w", machine.ErrRefused, err)
+		}
 	}
 	return 0, 0, err
 }

@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"io"
 
-	"leat/internal/coordinator/group"
 	"leat/internal/machine"
 	"leat/internal/record"
 )
 
-// loaded is what came of reading a log.
-type loaded struct {
+// loading reads a log into a machine.
+type loading[E any, R Record] struct {
+	leader  Leader
+	machine machine.Machine[E, R]
+	decode  func(key, value []byte) (rec R, foreign string, err error)
+	stop    func() bool // asked between reads
+
 	next    int64 // the offset after the last entry
 	records int
 	foreign map[string]int // records that were read over, by kind
@@ -20,36 +24,36 @@ type loaded struct {
 // firstBuffer is the size of the first read of a log.
 const firstBuffer = 32 << 10
 
-// load reads a log into a machine, from its start to what is its end now. stop is asked between reads.
-func load(l Leader, m machine.Machine[group.Event, group.Record], bufferSize int, stop func() bool) (loaded, error) {
-	start, end := l.Bounds()
-	out := loaded{next: end, foreign: make(map[string]int)}
+// run reads a log from its start to what is its end now.
+func (l *loading[E, R]) run(bufferSize int) error {
+	start, end := l.leader.Bounds()
+	l.next = end
 	var buf []byte
 	for offset := start; offset < end; {
 		if len(buf) < bufferSize { // small logs need no large buffer
 			buf = make([]byte, min(max(2*len(buf), firstBuffer), bufferSize))
 		}
-		if stop() {
-			return out, ErrNotCoordinator
+		if l.stop() {
+			return ErrNotCoordinator
 		}
-		b, err := l.Read(buf, offset)
+		b, err := l.leader.Read(buf, offset)
 		if err != nil {
-			return out, err
+			return err
 		}
-		next, err := loadBatches(b, offset, m, &out)
+		next, err := l.batches(b, offset)
 		if err != nil {
-			return out, err
+			return err
 		}
 		if next <= offset {
-			return out, fmt.Errorf("log ends at offset %d, not at %d", offset, end)
+			return fmt.Errorf("log ends at offset %d, not at %d", offset, end)
 		}
 		offset = next
 	}
-	return out, nil
+	return nil
 }
 
-// loadBatches applies the entries at and above offset, and returns the offset after the last whole batch.
-func loadBatches(b []byte, offset int64, m machine.Machine[group.Event, group.Record], out *loaded) (next int64, err error) {
+// batches applies the entries at and above offset, and returns the offset after the last whole batch.
+func (l *loading[E, R]) batches(b []byte, offset int64) (next int64, err error) {
 	defer machine.Catch(&err)
 	for next = offset; ; {
 		batch, rest, err := record.Split(b)
@@ -60,7 +64,7 @@ func loadBatches(b []byte, offset int64, m machine.Machine[group.Event, group.Re
 			return next, fmt.Errorf("batch at or after offset %d: %w", next, err)
 		}
 		if batch.NextOffset() > offset {
-			if err := loadBatch(batch, offset, m, out); err != nil {
+			if err := l.batch(batch, offset); err != nil {
 				return next, fmt.Errorf("batch at offset %d: %w", batch.BaseOffset(), err)
 			}
 		}
@@ -68,37 +72,24 @@ func loadBatches(b []byte, offset int64, m machine.Machine[group.Event, group.Re
 	}
 }
 
-// loadBatch applies the entries of one batch.
-func loadBatch(batch record.Batch, offset int64, m machine.Machine[group.Event, group.Record], out *loaded) error {
-	entry := machine.Entry[group.Record]{ProducerID: -1, ProducerEpoch: -1}
+// batch applies the entries of one batch.
+func (l *loading[E, R]) batch(batch record.Batch, offset int64) error {
+	entry := machine.Entry[R]{ProducerID: -1, ProducerEpoch: -1}
 	if batch.Transactional() {
 		entry.ProducerID, entry.ProducerEpoch = batch.ProducerID(), batch.ProducerEpoch()
 	}
 	if batch.Control() {
-		kind, _, err := batch.ControlRecord()
-		entry.Offset, entry.Timestamp = batch.BaseOffset(), batch.MaxTimestamp()
-		switch {
-		case err != nil:
-			return err
-		case kind == record.ControlCommit:
-			entry.Marker = machine.CommitMarker
-		case kind == record.ControlAbort:
-			entry.Marker = machine.AbortMarker
-		default:
-			return nil
-		}
-		m.Apply(entry)
-		return nil
+		return l.control(batch, entry)
 	}
 	var failed error
 	err := batch.Records(0, func(r *record.Record) bool {
 		if r.Offset < offset {
 			return true
 		}
-		out.records++
-		rec, err := group.Decode(r.Key, r.Value)
-		if foreign, ok := rec.(*group.ForeignRecord); ok {
-			out.foreign[foreign.Kind()]++
+		l.records++
+		rec, foreign, err := l.decode(r.Key, r.Value)
+		if foreign != "" {
+			l.readOver(foreign)
 			return true
 		}
 		if err != nil {
@@ -106,8 +97,37 @@ func loadBatch(batch record.Batch, offset int64, m machine.Machine[group.Event, 
 			return false
 		}
 		entry.Offset, entry.Timestamp, entry.Record = r.Offset, r.Timestamp, rec
-		m.Apply(entry)
+		l.machine.Apply(entry)
 		return true
 	})
 	return errors.Join(err, failed)
+}
+
+// control applies the end of a transaction. Other control batches say nothing to a machine.
+func (l *loading[E, R]) control(batch record.Batch, entry machine.Entry[R]) error {
+	if batch.Count() == 0 { // compaction emptied it: the whole transaction is gone
+		return nil
+	}
+	kind, _, err := batch.ControlRecord()
+	entry.Offset, entry.Timestamp = batch.BaseOffset(), batch.MaxTimestamp()
+	switch {
+	case err != nil:
+		return err
+	case kind == record.ControlCommit:
+		entry.Marker = machine.CommitMarker
+	case kind == record.ControlAbort:
+		entry.Marker = machine.AbortMarker
+	default:
+		return nil
+	}
+	l.machine.Apply(entry)
+	return nil
+}
+
+// readOver counts a record that is not for the machine.
+func (l *loading[E, R]) readOver(kind string) {
+	if l.foreign == nil {
+		l.foreign = make(map[string]int)
+	}
+	l.foreign[kind]++
 }

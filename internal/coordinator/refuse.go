@@ -11,7 +11,7 @@ import (
 
 // Refuse answers a request for a group that no machine could answer.
 func Refuse(request kmsg.Request, err error) kmsg.Response {
-	code := codeOf(err)
+	code := CodeOf(err)
 	switch rq := request.(type) {
 	case *kmsg.HeartbeatRequest:
 		resp := kmsg.NewPtrHeartbeatResponse()

@@ -18,7 +18,7 @@ func TestARefusedJoinNamesNoProtocol(t *testing.T) {
 
 // A client that hears NOT_COORDINATOR looks for the coordinator, which makes the topic of offsets.
 func TestWithoutTheTopicOfOffsetsNobodyCoordinates(t *testing.T) {
-	var g Groups
+	g := NewGroups(GroupsConfig{})
 	if _, err := g.find("anything"); err != ErrNotCoordinator {
 		t.Error(err)
 	}

@@ -2,59 +2,100 @@ package coordinator
 
 import (
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"leat/internal/coordinator/group"
 	"leat/internal/machine"
+	"leat/internal/storage"
 )
 
-// Call is one request to the group coordinator about one group, with what the machine must know of the caller.
-type Call struct {
-	Group      string
-	Request    kmsg.Request // see group.Event
-	ClientID   string
-	ClientHost string // Kafka's form: "/127.0.0.1"
+// Submit hands an event to the machine of the partition that a key (a group id, a transactional id) belongs to. done is called exactly
+// once, with the answer of the machine or with an error for CodeOf; perhaps before Submit returns, and on a goroutine that must not wait.
+// build runs later, and only if the event gets to the machine.
+func (c *Coordinator[E, R]) Submit(key string, build func(machine.Ticket) E, done func(answer any, err error)) {
+	runner, err := c.find(key)
+	c.submit(runner, err, build, done)
 }
 
-// Submit hands a call to the machine of the group's partition. done is called exactly once with a response of the request's kind, its
-// error code decided; perhaps before Submit returns, and on a goroutine that must not wait.
-func (g *Groups) Submit(call Call, done func(kmsg.Response)) {
-	runner, err := g.find(call.Group)
+// SubmitTo is Submit for a partition.
+func (c *Coordinator[E, R]) SubmitTo(partition int32, build func(machine.Ticket) E, done func(answer any, err error)) {
+	c.mu.Lock()
+	runner, err := c.at(partition)
+	c.mu.Unlock()
+	c.submit(runner, err, build, done)
+}
+
+func (c *Coordinator[E, R]) submit(runner *machine.Runner[E, R], err error, build func(machine.Ticket) E, done func(any, error)) {
 	if err != nil {
-		done(Refuse(call.Request, err))
+		done(nil, err)
 		return
 	}
-	finish := func(resp any, err error) {
-		if err != nil {
-			done(Refuse(call.Request, err))
-			return
-		}
-		done(resp.(kmsg.Response))
-	}
-	if bounded(call.Request) {
-		finish = withTimeout(g.cfg.Settings().CommitTimeout, finish)
-	}
-	runner.Submit(func(t machine.Ticket) group.Event {
-		return group.Event{Ticket: t, Request: call.Request, ClientID: call.ClientID, ClientHost: call.ClientHost}
-	}, finish)
+	runner.Submit(build, done)
 }
 
-// find returns the runner that a group belongs to.
-func (g *Groups) find(id string) (*machine.Runner[group.Event, group.Record], error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
+// Each hands an event to every machine of this node. done is called once, with the answers that came, in no order; code is not 0 if there is
+// a partition without an answer, because it is still loading for instance.
+func (c *Coordinator[E, R]) Each(build func(machine.Ticket) E, done func(answers []any, code int16)) {
+	var code int16
+	c.mu.Lock()
+	runners := c.runners()
+	switch {
+	case c.closed:
+		code = kerr.CoordinatorNotAvailable.Code
+	case len(runners) < len(c.partitions):
+		code = kerr.CoordinatorLoadInProgress.Code
+	}
+	c.mu.Unlock()
+	if len(runners) == 0 {
+		done(nil, code)
+		return
+	}
+	var mu sync.Mutex
+	left, answers := len(runners), make([]any, 0, len(runners))
+	add := func(answer any, err error) {
+		mu.Lock()
+		if err == nil {
+			answers = append(answers, answer)
+		} else if is := CodeOf(err); is != kerr.NotCoordinator.Code && code == 0 { // another node answers for that partition
+			code = is
+		}
+		left--
+		last := left == 0
+		mu.Unlock()
+		if last {
+			done(answers, code)
+		}
+	}
+	for _, r := range runners {
+		r.Submit(build, add)
+	}
+}
+
+// PartitionOf is the partition of the topic that a key belongs to, false if the topic does not exist.
+func (c *Coordinator[E, R]) PartitionOf(key string) (int32, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return PartitionFor(key, c.count), c.count > 0
+}
+
+// find returns the runner that a key belongs to.
+func (c *Coordinator[E, R]) find(key string) (*machine.Runner[E, R], error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at(PartitionFor(key, c.count))
+}
+
+// at returns the runner of a partition. mu is held.
+func (c *Coordinator[E, R]) at(partition int32) (*machine.Runner[E, R], error) {
+	if c.closed {
 		return nil, ErrNotAvailable
 	}
-	if g.count == 0 { // the topic is made when a client looks for a coordinator, which this answer makes it do
+	if c.count == 0 { // the topic is made when a client looks for a coordinator, which this answer makes it do
 		return nil, ErrNotCoordinator
 	}
-	p := g.partitions[PartitionFor(id, g.count)]
+	p := c.partitions[partition]
 	switch {
 	case p == nil:
 		return nil, ErrNotCoordinator
@@ -64,15 +105,6 @@ func (g *Groups) find(id string) (*machine.Runner[group.Event, group.Record], er
 		return nil, ErrLoading
 	}
 	return p.runner, nil
-}
-
-// bounded reports whether a request waits for a commit only, so that offsets.commit.timeout.ms applies.
-func bounded(rq kmsg.Request) bool {
-	switch rq.(type) {
-	case *kmsg.OffsetCommitRequest, *kmsg.TxnOffsetCommitRequest, *kmsg.OffsetDeleteRequest, *kmsg.DeleteGroupsRequest, *kmsg.LeaveGroupRequest:
-		return true
-	}
-	return false
 }
 
 // withTimeout calls finish once: with what comes, or with ErrTimedOut if nothing came in time.
@@ -85,54 +117,12 @@ func withTimeout(after time.Duration, finish func(any, error)) func(any, error) 
 	}
 }
 
-// List asks all partitions of this node for their groups. The list is sorted; if a partition is still loading, the response says so and
-// holds the others' groups.
-func (g *Groups) List(rq *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResponse)) {
-	resp := kmsg.NewPtrListGroupsResponse()
-	g.mu.Lock()
-	runners := g.runners()
-	switch {
-	case g.closed:
-		resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
-	case len(runners) < len(g.partitions):
-		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
-	}
-	g.mu.Unlock()
-	if len(runners) == 0 {
-		done(resp)
-		return
-	}
-	var mu sync.Mutex
-	left := len(runners)
-	add := func(part any, err error) {
-		mu.Lock()
-		if err == nil {
-			resp.Groups = append(resp.Groups, part.(*kmsg.ListGroupsResponse).Groups...)
-		} else if code := codeOf(err); code != kerr.NotCoordinator.Code {
-			resp.ErrorCode = code
-		}
-		left--
-		last := left == 0
-		mu.Unlock()
-		if last {
-			slices.SortFunc(resp.Groups, func(a, b kmsg.ListGroupsResponseGroup) int {
-				if a.Group < b.Group {
-					return -1
-				}
-				return 1
-			})
-			done(resp)
-		}
-	}
-	for _, r := range runners {
-		r.Submit(func(t machine.Ticket) group.Event { return group.Event{Ticket: t, Request: rq} }, add)
-	}
-}
-
-// codeOf is the error code that group clients understand.
-func codeOf(err error) int16 {
+// CodeOf is the error code that clients of a coordinator understand.
+func CodeOf(err error) int16 {
 	var fault *machine.Fault
 	switch {
+	case err == nil:
+		return 0
 	case errors.As(err, &fault): // asking again would do it again
 		return kerr.UnknownServerError.Code
 	case errors.Is(err, ErrLoading):
@@ -143,6 +133,12 @@ func codeOf(err error) int16 {
 		return kerr.CoordinatorNotAvailable.Code
 	case errors.Is(err, machine.ErrTooLarge):
 		return kerr.UnknownServerError.Code
+	case errors.Is(err, storage.ErrProducerFenced):
+		return kerr.InvalidProducerEpoch.Code
+	case errors.Is(err, storage.ErrStaleCoordinator):
+		return kerr.TransactionCoordinatorFenced.Code
+	case errors.Is(err, storage.ErrTxnState):
+		return kerr.InvalidTxnState.Code
 	case errors.Is(err, machine.ErrRefused): // too few in-sync replicas
 		return kerr.CoordinatorNotAvailable.Code
 	}

@@ -25,6 +25,12 @@ type Log[R any] interface {
 	WhenCommitted(nextOffset int64, fn func(err error))
 }
 
+// MarkerLog is a Log that takes the ends of transactions too.
+type MarkerLog interface {
+	// AppendMarker appends a control batch, otherwise as Append.
+	AppendMarker(now time.Time, c Control) (baseOffset, nextOffset int64, err error)
+}
+
 // Batching lets a runner write the records of several queued decisions as one batch, which saves an append for each of them.
 //
 // The records are then applied before they are appended, because the next decision must see them; a failed append throws the

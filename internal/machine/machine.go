@@ -55,6 +55,17 @@ type Result[R any] struct {
 	Effects []Effect // released once Records are committed, in order
 	// Transactional, if not nil, makes the batch part of that producer's transaction (TxnOffsetCommit).
 	Transactional *Producer
+	// Control, if not nil, ends a producer's transaction in this log: it is appended as a control batch, and there are no Records.
+	// The log must be a MarkerLog.
+	Control *Control
+}
+
+// Control is a marker to be written: the end of a producer's transaction, as the transaction's coordinator has decided it.
+type Control struct {
+	Producer
+	Marker             Marker
+	CoordinatorEpoch   int32
+	TransactionVersion int16 // of the protocol that the transaction follows: 2 if its end raises the producer's epoch
 }
 
 // Producer is the transactional producer on whose behalf records are written.

@@ -26,6 +26,9 @@ type parked struct {
 
 // accept takes one decision: its records go to the log and to the machine, its effects wait for the commit.
 func (r *Runner[E, R]) accept(now time.Time, res Result[R]) error {
+	if res.Control != nil {
+		return r.mark(now, res)
+	}
 	if len(res.Records) == 0 {
 		r.park(res.Effects)
 		return nil
@@ -105,6 +108,35 @@ func (r *Runner[E, R]) append(now time.Time, res Result[R]) error {
 		return err
 	}
 	r.written(next, res.Effects)
+	return nil
+}
+
+// mark writes the end of a transaction as a batch of its own, behind what was decided before it.
+func (r *Runner[E, R]) mark(now time.Time, res Result[R]) error {
+	log, ok := r.cfg.Log.(MarkerLog)
+	if !ok || len(res.Records) > 0 {
+		return &Fault{Value: "a decision with a marker that this log cannot take, or with records beside it"}
+	}
+	if err := r.flush(); err != nil {
+		return err
+	}
+	base, next, err := log.AppendMarker(now, *res.Control)
+	if errors.Is(err, ErrRefused) {
+		return r.refuse(now, res, err)
+	} else if err != nil {
+		return err
+	}
+	if err := r.applyMarker(now, base, res.Control); err != nil {
+		return err
+	}
+	r.written(next, res.Effects)
+	return nil
+}
+
+// applyMarker makes the end of a transaction part of the machine's hard state.
+func (r *Runner[E, R]) applyMarker(now time.Time, base int64, c *Control) (err error) {
+	defer Catch(&err)
+	r.cfg.Machine.Apply(Entry[R]{Offset: base, Timestamp: now.UnixMilli(), ProducerID: c.ID, ProducerEpoch: c.Epoch, Marker: c.Marker})
 	return nil
 }
 

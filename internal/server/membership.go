@@ -165,7 +165,7 @@ func (n *node) publishReplicas(im *metadata.Image, delta *metadata.Delta) {
 		n.Logger.Error("replicas could not follow the metadata", "offset", im.Offset, "err", err)
 	}
 	n.placements.publish(im, delta)
-	n.groups.Publish(im, delta)
+	n.coordinators.publish(im, delta)
 	if delta != nil {
 		for _, t := range delta.DeletedTopics() {
 			n.ops.metrics.Forget(t.Name)

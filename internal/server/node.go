@@ -11,7 +11,6 @@ import (
 
 	"leat/internal/config"
 	"leat/internal/coordinator"
-	"leat/internal/coordinator/group"
 	"leat/internal/fs/sealed"
 	"leat/internal/listener"
 	"leat/internal/metadata"
@@ -38,6 +37,7 @@ type node struct {
 	replicas     *replication.Node                // nil, as groups, if this node is no broker
 	failing      atomic.Pointer[replication.Node] // replicas once they are there, for who tells of failed directories
 	groups       *coordinator.Groups
+	coordinators coordinators                  // all of them
 	quorum       *quorum.Quorum                // nil if this node is no controller
 	voting       atomic.Pointer[quorum.Quorum] // quorum once it is there, for frames and suspicions
 	voice        *voice                        // what a controller has of the others
@@ -130,7 +130,7 @@ func (n *node) openReplicas() {
 			return n.settings.now().values.ForTopic(overrides).Int("min.insync.replicas")
 		},
 		Leading: func(tp record.TopicPartition, leaderEpoch int32, leading bool) {
-			n.groups.Leading(tp, leaderEpoch, leading)
+			n.coordinators.leading(tp, leaderEpoch, leading)
 		},
 		RackAware: n.Values.String("replica.selector.class") == config.RackAwareSelector,
 		MoveRate:  func() int64 { return n.settings.now().values.Int64("replica.alter.log.dirs.io.max.bytes.per.second") },
@@ -139,13 +139,7 @@ func (n *node) openReplicas() {
 		Logger:    n.Logger,
 	})
 	n.onClose("replicas", func() error { n.replicas.Close(); return nil })
-	n.groups = coordinator.New(coordinator.Config{
-		Open:     coordinator.Replicated(func() *replication.Node { return n.replicas }),
-		Settings: func() coordinator.Settings { return n.settings.now().coordinator },
-		Group:    func() group.Settings { return n.settings.now().group },
-		Logger:   n.Logger,
-	})
-	n.onClose("group coordinator", func() error { n.groups.Close(); return nil })
+	n.openCoordinators()
 	n.failing.Store(n.replicas)
 }
 

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"time"
 
-	"leat/internal/coordinator/group"
 	"leat/internal/machine"
 	"leat/internal/record"
 )
 
-// groupLog is where the runner of a group machine writes.
-type groupLog struct {
+// machineLog is where the runner of a machine writes.
+type machineLog[R Record] struct {
 	leader   Leader
 	settings func() Settings
 	buf      []byte // used again: appends come one after the other
@@ -21,7 +20,7 @@ type groupLog struct {
 const recordOverhead = 32
 
 // Append encodes the records as one batch and appends it.
-func (l *groupLog) Append(now time.Time, records []group.Record, txn *machine.Producer) (baseOffset, nextOffset int64, err error) {
+func (l *machineLog[R]) Append(now time.Time, records []R, txn *machine.Producer) (baseOffset, nextOffset int64, err error) {
 	spec := record.NewSpec()
 	spec.Codec = l.settings().Codec
 	if txn != nil {
@@ -44,18 +43,26 @@ func (l *groupLog) Append(now time.Time, records []group.Record, txn *machine.Pr
 	return baseOffset, nextOffset, err
 }
 
+// AppendMarker appends the control batch that ends a transaction.
+func (l *machineLog[R]) AppendMarker(now time.Time, c machine.Control) (baseOffset, nextOffset int64, err error) {
+	spec := record.NewSpec()
+	spec.ProducerID, spec.ProducerEpoch = c.ID, c.Epoch
+	l.buf = record.AppendEndTxnMarker(l.buf[:0], spec, now.UnixMilli(), c.Marker == machine.CommitMarker, c.CoordinatorEpoch)
+	return l.leader.AppendMarker(l.buf, c.TransactionVersion)
+}
+
 // maxKeptBuffer is the largest buffer that an idle log keeps.
 const maxKeptBuffer = 64 << 10
 
 // WhenCommitted waits for the high watermark.
-func (l *groupLog) WhenCommitted(nextOffset int64, fn func(error)) {
+func (l *machineLog[R]) WhenCommitted(nextOffset int64, fn func(error)) {
 	l.leader.WhenCommitted(nextOffset, fn)
 }
 
-// batching lets commits that come together share a batch.
-func (l *groupLog) batching() *machine.Batching[group.Record] {
-	return &machine.Batching[group.Record]{
-		Size:     func(r group.Record) int { return r.Size() + recordOverhead },
+// batching lets decisions that come together share a batch.
+func (l *machineLog[R]) batching() *machine.Batching[R] {
+	return &machine.Batching[R]{
+		Size:     func(r R) int { return r.Size() + recordOverhead },
 		MaxBytes: func() int { return l.settings().MaxBatchBytes - record.HeaderSize },
 		Ready:    l.leader.Ready,
 	}

@@ -1,0 +1,51 @@
+package server
+
+import (
+	"leat/internal/coordinator"
+	"leat/internal/coordinator/group"
+	"leat/internal/metadata"
+	"leat/internal/record"
+	"leat/internal/replication"
+)
+
+// nodeCoordinator is what the node asks of each of its coordinators.
+type nodeCoordinator interface {
+	Leading(tp record.TopicPartition, leaderEpoch int32, leading bool)
+	Publish(image *metadata.Image, delta *metadata.Delta)
+	Close()
+}
+
+// coordinators are those of this node. Each takes what concerns its own topic.
+type coordinators []nodeCoordinator
+
+func (c coordinators) leading(tp record.TopicPartition, leaderEpoch int32, leading bool) {
+	for _, one := range c {
+		one.Leading(tp, leaderEpoch, leading)
+	}
+}
+
+func (c coordinators) publish(image *metadata.Image, delta *metadata.Delta) {
+	for _, one := range c {
+		one.Publish(image, delta)
+	}
+}
+
+// openCoordinators makes the coordinators, which lead nothing yet.
+func (n *node) openCoordinators() {
+	shell := coordinator.Config{
+		Open:   coordinator.Replicated(func() *replication.Node { return n.replicas }),
+		Logger: n.Logger,
+	}
+	n.groups = coordinator.NewGroups(coordinator.GroupsConfig{
+		Config:   shell,
+		Settings: func() coordinator.Settings { return n.settings.now().coordinator },
+		Group:    func() group.Settings { return n.settings.now().group },
+	})
+	n.coordinate("group coordinator", n.groups)
+}
+
+// coordinate has a coordinator told of what happens, and closed with the node.
+func (n *node) coordinate(name string, c nodeCoordinator) {
+	n.coordinators = append(n.coordinators, c)
+	n.onClose(name, func() error { c.Close(); return nil })
+}
