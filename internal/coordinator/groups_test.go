@@ -29,6 +29,7 @@ type fakeLog struct {
 	err     error
 	ready   error
 	waits   []func(error)
+	version int16         // of the transaction that the last marker ended
 	gate    chan struct{} // reads wait until it is closed, if not nil
 }
 
@@ -46,7 +47,8 @@ func (l *fakeLog) Append(batch []byte) (baseOffset, nextOffset int64, err error)
 	return base, l.end, nil
 }
 
-func (l *fakeLog) AppendMarker(batch []byte, _ int16) (baseOffset, nextOffset int64, err error) {
+func (l *fakeLog) AppendMarker(batch []byte, transactionVersion int16) (baseOffset, nextOffset int64, err error) {
+	l.version = transactionVersion
 	return l.Append(batch)
 }
 
