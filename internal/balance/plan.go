@@ -119,15 +119,11 @@ var rank = map[Why]int{ForDrain: 0, ForDisk: 1, ForRacks: 2, ForCount: 3, ForByt
 
 // duration is that of the broker with the most to send or to take in.
 func (b *board) duration(in, out []int64) time.Duration {
-	rate := float64(assumedRate)
-	if b.limits.BytesPerSecond > 0 {
-		rate = float64(b.limits.BytesPerSecond)
-	}
 	most := 0.0
 	for i := range in {
 		most = max(most, float64(in[i]), float64(out[i]))
 	}
-	return time.Duration(most / rate * float64(time.Second)).Round(time.Second)
+	return time.Duration(most / float64(b.limits.Rate()) * float64(time.Second)).Round(time.Second)
 }
 
 func (b *board) ids(indexes []int32) []int32 {

@@ -63,6 +63,14 @@ type Limits struct {
 
 const assumedRate = 100_000_000
 
+// Rate is what estimates reckon with, in bytes per second.
+func (l *Limits) Rate() int64 {
+	if l.BytesPerSecond <= 0 || l.BytesPerSecond > assumedRate {
+		return assumedRate
+	}
+	return l.BytesPerSecond
+}
+
 func (l Limits) filled() Limits {
 	if l.Mode == "" {
 		l.Mode = Auto

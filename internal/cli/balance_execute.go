@@ -13,7 +13,7 @@ import (
 
 // execute makes the moves of a plan, few at a time, and waits for them. If it is stopped, what is under way ends and the rest is not begun.
 func (p *program) execute(flags *clusterFlags, s *clusterState, plan balance.Plan) error {
-	if err := p.say(flags, append([]string{summary(plan)}, plan.Notes...)...); err != nil {
+	if err := p.say(flags, append([]string{summary(s, plan)}, plan.Notes...)...); err != nil {
 		return err
 	}
 	done, refused := 0, 0

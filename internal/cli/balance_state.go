@@ -119,6 +119,7 @@ func (s *clusterState) readSettings(ctx context.Context, b *kmsg.DescribeCluster
 	s.Limits = balance.Limits{
 		Mode: balance.Mode(values["leat.balance.mode"]), Tolerance: float64(number("leat.balance.tolerance.percent")) / 100,
 		FullAt: float64(number("leat.balance.disk.full.percent")) / 100, MinBytes: number("leat.balance.min.bytes"),
+		BytesPerSecond: number("leat.balance.throttle.rate"),
 	}
 	s.moves = max(1, int(number("leat.balance.moves")))
 	for _, item := range strings.FieldsFunc(values["leat.balance.drain"], func(r rune) bool { return r == ',' || r == ' ' }) {

@@ -50,11 +50,14 @@ func (p *program) clusterBalanceCommand() *cobra.Command {
 		if do.status {
 			return p.printBalance(&flags, s)
 		}
+		if do.execute { // nothing holds back what an administrator moves
+			s.Limits.BytesPerSecond = 0
+		}
 		plan := planNow(s)
 		if do.execute {
 			return p.execute(&flags, s, plan)
 		}
-		return p.printPlan(&flags, plan)
+		return p.printPlan(&flags, s, plan)
 	})
 }
 
@@ -106,7 +109,7 @@ type moveShown struct {
 
 const movesPrinted = 50 // as text; JSON has all
 
-func (p *program) printPlan(flags *clusterFlags, plan balance.Plan) error {
+func (p *program) printPlan(flags *clusterFlags, s *clusterState, plan balance.Plan) error {
 	if flags.output == "json" {
 		out := planShown{Moves: []moveShown{}, Bytes: plan.Bytes, Seconds: int64(plan.Duration / time.Second), Leaders: plan.Leaders, Notes: plan.Notes}
 		for _, m := range plan.Moves {
@@ -127,14 +130,15 @@ func (p *program) printPlan(flags *clusterFlags, plan balance.Plan) error {
 			fmt.Fprintf(p.stdout, "... and %d more (-o json prints all)\n", more)
 		}
 	}
-	return p.print(append([]string{summary(plan)}, plan.Notes...))
+	return p.print(append([]string{summary(s, plan)}, plan.Notes...))
 }
 
-func summary(plan balance.Plan) string {
+func summary(s *clusterState, plan balance.Plan) string {
 	if len(plan.Moves) == 0 {
 		return "nothing to move"
 	}
-	return fmt.Sprintf("%d partitions, %d bytes to copy, about %v at 100 MB/s for each broker, %d leaders touched", len(plan.Moves), plan.Bytes, plan.Duration, plan.Leaders)
+	return fmt.Sprintf("%d partitions, %d bytes to copy, about %v at %d MB/s for each broker, %d leaders touched", len(plan.Moves), plan.Bytes, plan.Duration,
+		s.Limits.Rate()/1e6, plan.Leaders)
 }
 
 // printBalance prints how even the brokers are and what leat does about it.

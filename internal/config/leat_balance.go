@@ -21,6 +21,8 @@ var balanceKeys = []Key{
 		Doc: "What is moved without being asked: auto (drained brokers, full disks, racks, evenness), drain-only, or off."},
 	{Name: "leat.balance.moves", Type: Int, Default: "4", Valid: atLeast(1), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
 		Doc: "How many partitions are moved at a time."},
+	{Name: "leat.balance.throttle.rate", Type: Long, Default: "52428800", Valid: atLeast(1), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
+		Doc: "Bytes per second that a broker sends, and that it takes in, for replicas that leat moves by itself."},
 	{Name: "leat.balance.tolerance.percent", Type: Int, Default: "10", Valid: between(1, 100), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
 		Doc: "By how much of the mean a broker may have more or fewer replicas, bytes and leaders than the others before any is moved."},
 }

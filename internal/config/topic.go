@@ -30,6 +30,8 @@ var topicKeys = []Key{
 		Doc: "Size of a segment, for tests."},
 	{Name: "leader.replication.throttled.replicas", Type: List, Valid: throttled, Mode: PerTopic, Built: true,
 		Doc: "Replicas whose leaders are throttled, as partition:broker pairs, or * for all."},
+	{Name: "leat.balance.moving", Type: List, Valid: throttled, Mode: PerTopic, Unlisted: true, Built: true,
+		Doc: "Where partitions are on their way that leat moves by itself, as partition:broker pairs; the balancer writes and deletes it."},
 	{Name: "leat.encryption", Type: String, Default: "none", Valid: oneOf("none", "aes-gcm"), Mode: PerTopic, Synonyms: []string{"leat.encryption.default"}, Built: true,
 		Doc: "Whether new segments are encrypted at rest: none or aes-gcm."},
 	{Name: "local.retention.bytes", Type: Long, Default: "-2", Valid: atLeast(-2), Mode: PerTopic, Synonyms: []string{"log.local.retention.bytes"},

@@ -53,6 +53,7 @@ type Node struct {
 	waitingFetches, waitingCommits atomic.Int64
 
 	leaderQuota, followerQuota quota
+	balanceOut, balanceIn      quota
 	moved                      moved
 }
 

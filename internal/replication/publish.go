@@ -15,6 +15,7 @@ type topicSettings struct {
 	minISR int
 
 	leaderThrottled, followerThrottled throttledReplicas
+	balanced, balancedHere             throttledReplicas // on their way by leat itself: from here, to here
 }
 
 // Publish brings the node to an image: opens logs, changes leadership, reconfigures, deletes. Called from one goroutine. delta is nil for
@@ -89,9 +90,11 @@ func registration(image *metadata.Image, topicID record.UUID, partition int32) *
 // settings reads a topic's configuration.
 func (n *Node) settings(image *metadata.Image, topic string) topicSettings {
 	overrides := image.Config(metadata.TopicResource, topic)
+	moving := overrides["leat.balance.moving"]
 	return topicSettings{log: n.cfg.LogConfig(topic, overrides), minISR: n.cfg.MinISR(topic, overrides),
 		leaderThrottled:   readThrottled(overrides["leader.replication.throttled.replicas"], n.cfg.NodeID),
-		followerThrottled: readThrottled(overrides["follower.replication.throttled.replicas"], n.cfg.NodeID)}
+		followerThrottled: readThrottled(overrides["follower.replication.throttled.replicas"], n.cfg.NodeID),
+		balanced:          readThrottled(moving, anyBroker), balancedHere: readThrottled(moving, n.cfg.NodeID)}
 }
 
 // publishTopic brings the partitions of one topic to what the image says.

@@ -45,6 +45,7 @@ type Settings struct {
 	Fetchers         int           // num.replica.fetchers: per source
 	LeaderThrottle   int64         // leader.replication.throttled.rate: bytes a second
 	FollowerThrottle int64         // follower.replication.throttled.rate: bytes a second
+	BalanceThrottle  int64         // leat.balance.throttle.rate: bytes a second, either way
 }
 
 // Refusals of a whole fetch request of a replica.

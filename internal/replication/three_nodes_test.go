@@ -178,7 +178,7 @@ func (m *member) start() {
 			Settings: func() Settings {
 				s := Settings{LagTimeMax: lagTimeMax, FetchWaitMax: fetchWaitMax, FetchBackoff: time.Second, SocketTimeout: 3 * time.Second,
 					FetchMinBytes: 1, FetchMaxBytes: 1 << 20, ResponseMaxBytes: 10 << 20, Fetchers: 2,
-					LeaderThrottle: unthrottled, FollowerThrottle: unthrottled}
+					LeaderThrottle: unthrottled, FollowerThrottle: unthrottled, BalanceThrottle: unthrottled}
 				if change := m.settings.Load(); change != nil {
 					(*change)(&s)
 				}

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,9 @@ func TestThrottledReplicasAreThoseOfThisBroker(t *testing.T) {
 		" 1:7 , 0:77,2:8": {false, true, false},
 		"none":            {false, false, false},
 	} {
+		if any := readThrottled(text, anyBroker); any.has(1) != (text == "*" || strings.Contains(text, "1:")) {
+			t.Errorf("%q: partition 1 is throttled for some broker: %v", text, any.has(1))
+		}
 		got := readThrottled(text, 7)
 		for partition := range int32(3) {
 			if got.has(partition) != want[partition] {
@@ -70,13 +74,26 @@ func TestThrottledReplicasAreThoseOfThisBroker(t *testing.T) {
 
 // A follower that comes back far behind is held to the rate, on either side; without the throttle it is back at once.
 func TestClusterThrottledReplicasAreHeldBack(t *testing.T) {
-	for _, side := range []string{"leader", "follower", "no"} {
-		t.Run(side+" throttle", func(t *testing.T) {
+	const rate, free = 20_000, unthrottled
+	for _, side := range []struct {
+		name                      string
+		leader, follower, balance int64
+		key, value                string
+		slow                      bool
+	}{
+		{"leader throttle", rate, free, free, "leader.replication.throttled.replicas", "*", true},
+		{"follower throttle", free, rate, free, "follower.replication.throttled.replicas", "*", true},
+		{"moved by leat", free, free, rate, "leat.balance.moving", "0:2,0:3", true},
+		{"moved by leat elsewhere", free, free, rate, "leat.balance.moving", "1:2,1:3", false},
+		{"no throttle", rate, rate, rate, "leader.replication.throttled.replicas", "", false},
+	} {
+		t.Run(side.name, func(t *testing.T) {
 			inCluster(t, 1, func(c *cluster) {
-				c.settings.Store(new(func(s *Settings) { s.LeaderThrottle, s.FollowerThrottle, s.FetchMaxBytes = 20_000, 20_000, 20_000 }))
-				if side != "no" {
-					c.commit(&metadata.ConfigRecord{ResourceType: int8(metadata.TopicResource), ResourceName: "orders",
-						Name: side + ".replication.throttled.replicas", Value: new("*")})
+				c.settings.Store(new(func(s *Settings) {
+					s.LeaderThrottle, s.FollowerThrottle, s.BalanceThrottle, s.FetchMaxBytes = side.leader, side.follower, side.balance, 20_000
+				}))
+				if side.value != "" {
+					c.commit(&metadata.ConfigRecord{ResourceType: int8(metadata.TopicResource), ResourceName: "orders", Name: side.key, Value: new(side.value)})
 				}
 				c.nodes[3].stop()
 				c.nodes[3].fence()
@@ -93,7 +110,7 @@ func TestClusterThrottledReplicasAreHeldBack(t *testing.T) {
 					return err == nil && p.Log().Offsets().LogEnd == 20
 				})
 				took := time.Since(began)
-				if slow := took > 5*time.Second; slow != (side != "no") {
+				if slow := took > 5*time.Second; slow != side.slow {
 					t.Errorf("200 kB at 20 kB a second took %v", took)
 				}
 				if took > 15*time.Second {

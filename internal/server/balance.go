@@ -69,6 +69,7 @@ func balanceSettings(v *config.Values) run.Settings {
 		Limits: balance.Limits{
 			Mode: balance.Mode(v.String("leat.balance.mode")), Tolerance: float64(v.Int("leat.balance.tolerance.percent")) / 100,
 			FullAt: float64(v.Int("leat.balance.disk.full.percent")) / 100, MinBytes: v.Int64("leat.balance.min.bytes"),
+			BytesPerSecond: v.Int64("leat.balance.throttle.rate"),
 		},
 		Delay: v.Millis("leat.balance.delay.ms"), Interval: v.Millis("leat.balance.interval.ms"), Moves: v.Int("leat.balance.moves"),
 	}

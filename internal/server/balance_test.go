@@ -140,6 +140,31 @@ func (f *fleet) await(topic string, within time.Duration, wanted func(placed) bo
 	f.t.Fatalf("after %v: %v replicas, %v leaders, settled %v; %+v", within, last.replicas, last.leaders, last.settled, f.placed(topic))
 }
 
+// unmarked waits until a topic has no note of moves any more.
+func (f *fleet) unmarked(topic string) {
+	f.t.Helper()
+	adm := f.admin()
+	defer adm.Close()
+	left := ""
+	for range 20 {
+		all, err := adm.DescribeTopicConfigs(f.t.Context(), topic)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		left = ""
+		for _, c := range all[0].Configs {
+			if c.Key == "leat.balance.moving" {
+				left = c.MaybeValue()
+			}
+		}
+		if left == "" {
+			return
+		}
+		time.Sleep(time.Second)
+	}
+	f.t.Errorf("%s: leat.balance.moving is still %s", topic, left)
+}
+
 func TestClusterABrokerThatJoinsGetsItsShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := startFleet(t, 3, quick)
@@ -156,6 +181,7 @@ func TestClusterABrokerThatJoinsGetsItsShare(t *testing.T) {
 			t.Errorf("replicas were moved before the brokers were there for as long as they have to: %v", p.replicas)
 		}
 		f.await("orders", time.Minute, func(p placed) bool { return p.replicas[4] >= 10 && p.leaders[4] >= 5 })
+		f.unmarked("orders")
 		if n, err := produceMany(t.Context(), producer, "orders", 200, 50); err != nil {
 			t.Fatal(n, err)
 		}
@@ -309,6 +335,7 @@ func TestClusterDrainingOutlivesTheActiveController(t *testing.T) {
 		}
 		c.start(active)
 		f.await("orders", 2*time.Minute, func(p placed) bool { return p.replicas[drained] == 0 })
+		f.unmarked("orders")
 		c.read("orders", 20)
 	})
 }

@@ -194,5 +194,6 @@ func replicaSettings(v *config.Values) replication.Settings {
 		FetchMinBytes: v.Int("replica.fetch.min.bytes"), FetchMaxBytes: v.Int("replica.fetch.max.bytes"),
 		ResponseMaxBytes: v.Int("replica.fetch.response.max.bytes"), Fetchers: v.Int("num.replica.fetchers"),
 		LeaderThrottle: v.Int64("leader.replication.throttled.rate"), FollowerThrottle: v.Int64("follower.replication.throttled.rate"),
+		BalanceThrottle: v.Int64("leat.balance.throttle.rate"),
 	}
 }

@@ -3,8 +3,9 @@
 // for package balance.
 //
 // What holds: a reassignment that somebody else began is neither changed nor called back, and while there is one nothing but draining goes on. A move is
-// begun only if the partition is still as the plan found it. Everything here is soft state: a controller that becomes active begins with a wait of
-// leat.balance.delay.ms and a plan of its own, and takes reassignments that it finds for those of somebody else.
+// begun only if the partition is still as the plan found it. What is under way is noted in the configuration of the topics (leat.balance.moving), which brokers
+// throttle it by, and from which a controller that becomes active knows it again. All else here is soft state: it begins with a wait of leat.balance.delay.ms
+// and a plan of its own.
 //
 // Cost: nothing while there is one broker, otherwise one goroutine and a look at the brokers every few seconds. Brokers are asked for sizes once per plan, and
 // plans are made every leat.balance.interval.ms at most, or when a broker is to be drained.

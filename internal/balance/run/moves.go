@@ -35,7 +35,14 @@ func (r *Runner) begin(im *metadata.Image, s *Settings, others int, at time.Time
 	if len(now) == 0 {
 		return
 	}
-	refused, err := r.reassign(now, true)
+	now, err := r.mark(now)
+	if err == nil && len(now) == 0 {
+		return
+	}
+	var refused map[record.TopicPartition]error
+	if err == nil {
+		refused, err = r.reassign(now, true)
+	}
 	if err != nil {
 		r.cfg.Logger.Warn("replicas could not be moved, planning again later", "err", err)
 		r.pending = nil

@@ -62,6 +62,7 @@ type work struct {
 	notes   []string
 	begun   map[record.TopicPartition]begun // by this runner, and not done
 	settled map[record.TopicPartition]time.Time
+	marked  map[string]bool // topics that may have a note of moves
 	done    int
 	bytes   int64
 }
@@ -110,7 +111,7 @@ func (r *Runner) Close() {
 }
 
 func (r *Runner) reset() {
-	r.work = work{begun: map[record.TopicPartition]begun{}, settled: map[record.TopicPartition]time.Time{}}
+	r.work = work{begun: map[record.TopicPartition]begun{}, settled: map[record.TopicPartition]time.Time{}, marked: map[string]bool{}}
 }
 
 func (r *Runner) run() {
@@ -137,6 +138,9 @@ func (r *Runner) look(now time.Time) time.Duration {
 		return idlePeriod
 	}
 	im, s := r.cfg.Image(), r.cfg.Settings()
+	if !r.active {
+		r.recognise(im, &s, now)
+	}
 	if m := members(im); !r.active || !slices.Equal(m, r.members) {
 		r.active, r.members, r.stable, r.next = true, m, now, time.Time{}
 		r.pending = nil
@@ -147,6 +151,7 @@ func (r *Runner) look(now time.Time) time.Duration {
 	r.finish(im, now)
 	others := r.others(im)
 	r.callBack(im, &s, now)
+	r.unmark(im)
 	if s.Limits.Mode == balance.Off {
 		r.pending, r.next = nil, time.Time{}
 		r.tell(now, []string{"paused: leat.balance.mode=off"})
