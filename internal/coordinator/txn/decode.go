@@ -6,21 +6,22 @@ import (
 	"slices"
 	"strings"
 
+	"leat/internal/coordinator/field"
 	"leat/internal/record"
 )
 
 // Decode reads a record of the log. Kinds that this machine does not know come back as a *ForeignRecord.
 func Decode(key, value []byte) (Record, error) {
-	r := reader{b: key}
-	kind := r.int16()
-	if r.err != nil {
-		return nil, r.done("record key")
+	r := field.Reader{B: key}
+	kind := r.Int16()
+	if r.Err != nil {
+		return nil, r.Done("record key")
 	}
 	if kind != transactionKey {
 		return &ForeignRecord{KeyType: kind}, nil
 	}
-	rec := &TransactionRecord{TransactionalID: r.string()}
-	if err := r.done("TransactionLog key"); err != nil {
+	rec := &TransactionRecord{TransactionalID: r.String()}
+	if err := r.Done("TransactionLog key"); err != nil {
 		return nil, err
 	}
 	if value == nil {
@@ -35,39 +36,39 @@ func Decode(key, value []byte) (Record, error) {
 }
 
 func decodeTransaction(value []byte) (*Transaction, error) {
-	r := reader{b: value}
-	version := r.int16()
-	if r.err == nil && (version < 0 || version > 1) {
+	r := field.Reader{B: value}
+	version := r.Int16()
+	if r.Err == nil && (version < 0 || version > 1) {
 		return nil, fmt.Errorf("TransactionLog value has version %d, not 0 or 1", version)
 	}
-	r.flex = version >= 1
+	r.Flexible = version >= 1
 	t := &Transaction{ValueVersion: version, PreviousProducerID: -1, NextProducerID: -1}
-	t.ProducerID = r.int64()
-	t.ProducerEpoch = r.int16()
-	t.TimeoutMillis = r.int32()
-	t.State = State(r.int8())
-	if r.err == nil && (t.State < Empty || t.State > PrepareEpochFence) {
+	t.ProducerID = r.Int64()
+	t.ProducerEpoch = r.Int16()
+	t.TimeoutMillis = r.Int32()
+	t.State = State(r.Int8())
+	if r.Err == nil && (t.State < Empty || t.State > PrepareEpochFence) {
 		return nil, fmt.Errorf("TransactionLog value has state %d, not one of 0 to %d", t.State, PrepareEpochFence)
 	}
 	t.readPartitions(&r)
-	t.UpdateTimestamp = r.int64()
-	t.StartTimestamp = r.int64()
-	r.tags(t.readTag)
-	if err := r.done("TransactionLog value"); err != nil {
+	t.UpdateTimestamp = r.Int64()
+	t.StartTimestamp = r.Int64()
+	r.Tags(t.readTag)
+	if err := r.Done("TransactionLog value"); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
 // readPartitions reads the partitions. Those of a state that has none are read over, as Kafka does.
-func (t *Transaction) readPartitions(r *reader) {
+func (t *Transaction) readPartitions(r *field.Reader) {
 	var ps []record.TopicPartition
-	for n := r.array(6); n > 0 && r.err == nil; n-- {
-		topic := r.string()
-		for k := r.array(4); k > 0 && r.err == nil; k-- {
-			ps = append(ps, record.TopicPartition{Topic: topic, Partition: r.int32()})
+	for n := r.Array(3); n > 0 && r.Err == nil; n-- {
+		topic := r.String()
+		for k := r.Array(4); k > 0 && r.Err == nil; k-- {
+			ps = append(ps, record.TopicPartition{Topic: topic, Partition: r.Int32()})
 		}
-		r.tags(nil)
+		r.Tags(nil)
 	}
 	if t.State != Empty {
 		t.Partitions = sortPartitions(ps)
@@ -75,14 +76,14 @@ func (t *Transaction) readPartitions(r *reader) {
 }
 
 func (t *Transaction) readTag(tag int, b []byte) {
-	v := reader{b: b}
+	v := field.Reader{B: b}
 	switch tag {
 	case 0:
-		t.PreviousProducerID = v.int64()
+		t.PreviousProducerID = v.Int64()
 	case 1:
-		t.NextProducerID = v.int64()
+		t.NextProducerID = v.Int64()
 	case 2:
-		t.ClientVersion = v.int16()
+		t.ClientVersion = v.Int16()
 	}
 }
 

@@ -29,7 +29,7 @@ type Event struct {
 	NewProducerID int64
 
 	Loaded  bool            // the first event after a load
-	Written *MarkersWritten // markers are written
+	Written *MarkersWritten // markers are written; a ticket is answered with nothing
 	// Image is a new image of the metadata: markers for partitions that it no longer has are given up.
 	Image *metadata.Image
 }
@@ -113,6 +113,7 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 		m.loaded()
 	case e.Written != nil:
 		m.markersWritten(e.Written)
+		m.reply(e.Ticket, nil)
 	case e.Image != nil:
 		m.imageChanged(e.Image)
 	case e.Request != nil:
@@ -142,7 +143,7 @@ func (m *Machine) request(e *Event) {
 }
 
 // reply answers a ticket; 0 is nobody.
-func (m *Machine) reply(to machine.Ticket, resp kmsg.Response) {
+func (m *Machine) reply(to machine.Ticket, resp any) {
 	if to != 0 {
 		m.effect(machine.Reply{To: to, Response: resp})
 	}

@@ -3,6 +3,7 @@ package txn
 import (
 	"fmt"
 
+	"leat/internal/coordinator/field"
 	"leat/internal/record"
 )
 
@@ -70,50 +71,50 @@ func (r *TransactionRecord) Size() int {
 
 // Encode writes key and value as Kafka 4.4 does.
 func (r *TransactionRecord) Encode() (key, value []byte) {
-	w := writer{b: make([]byte, 0, r.Size())}
-	w.int16(transactionKey)
-	w.string(r.TransactionalID)
+	w := field.Writer{B: make([]byte, 0, r.Size())}
+	w.Int16(transactionKey)
+	w.String(r.TransactionalID)
 	if r.Transaction == nil {
-		return w.b, nil
+		return w.B, nil
 	}
-	n := len(w.b)
+	n := len(w.B)
 	r.Transaction.append(&w)
-	return w.b[:n:n], w.b[n:]
+	return w.B[:n:n], w.B[n:]
 }
 
-func (t *Transaction) append(w *writer) {
-	w.int16(t.ValueVersion)
-	w.flex = t.ValueVersion >= 1
-	w.int64(t.ProducerID)
-	w.int16(t.ProducerEpoch)
-	w.int32(t.TimeoutMillis)
-	w.b = append(w.b, byte(t.State))
+func (t *Transaction) append(w *field.Writer) {
+	w.Int16(t.ValueVersion)
+	w.Flexible = t.ValueVersion >= 1
+	w.Int64(t.ProducerID)
+	w.Int16(t.ProducerEpoch)
+	w.Int32(t.TimeoutMillis)
+	w.Int8(int8(t.State))
 	t.appendPartitions(w)
-	w.int64(t.UpdateTimestamp)
-	w.int64(t.StartTimestamp)
-	if w.flex {
+	w.Int64(t.UpdateTimestamp)
+	w.Int64(t.StartTimestamp)
+	if w.Flexible {
 		t.appendTags(w)
 	}
 }
 
 // appendPartitions writes the partitions by topic; a transaction that has not begun has null.
-func (t *Transaction) appendPartitions(w *writer) {
+func (t *Transaction) appendPartitions(w *field.Writer) {
 	if t.State == Empty {
-		w.length(-1, 4)
+		w.Length(-1, 4)
 		return
 	}
-	w.length(topicCount(t.Partitions), 4)
+	w.Length(topicCount(t.Partitions), 4)
 	for rest := t.Partitions; len(rest) > 0; {
 		n := 1
 		for n < len(rest) && rest[n].Topic == rest[0].Topic {
 			n++
 		}
-		w.string(rest[0].Topic)
-		w.length(n, 4)
+		w.String(rest[0].Topic)
+		w.Length(n, 4)
 		for _, p := range rest[:n] {
-			w.int32(p.Partition)
+			w.Int32(p.Partition)
 		}
-		w.noTags()
+		w.NoTags()
 		rest = rest[n:]
 	}
 }
@@ -130,22 +131,22 @@ func topicCount(ps []record.TopicPartition) int {
 }
 
 // appendTags writes the tagged fields that differ from what their absence says.
-func (t *Transaction) appendTags(w *writer) {
-	at := len(w.b)
-	w.b = append(w.b, 0) // how many there are; at most three
+func (t *Transaction) appendTags(w *field.Writer) {
+	at := len(w.B)
+	w.B = append(w.B, 0) // how many there are; at most three
 	if t.PreviousProducerID != -1 {
-		w.b = append(w.b, 0, 8)
-		w.int64(t.PreviousProducerID)
-		w.b[at]++
+		w.B = append(w.B, 0, 8)
+		w.Int64(t.PreviousProducerID)
+		w.B[at]++
 	}
 	if t.NextProducerID != -1 {
-		w.b = append(w.b, 1, 8)
-		w.int64(t.NextProducerID)
-		w.b[at]++
+		w.B = append(w.B, 1, 8)
+		w.Int64(t.NextProducerID)
+		w.B[at]++
 	}
 	if t.ClientVersion != 0 {
-		w.b = append(w.b, 2, 2)
-		w.int16(t.ClientVersion)
-		w.b[at]++
+		w.B = append(w.B, 2, 2)
+		w.Int16(t.ClientVersion)
+		w.B[at]++
 	}
 }
