@@ -102,7 +102,7 @@ func (c *Coordinator[E, R]) Publish(image *metadata.Image, delta *metadata.Delta
 	}
 	c.mu.Unlock()
 	for _, r := range runners {
-		r.Submit(func(machine.Ticket) E { return event }, func(any, error) {})
+		r.Submit(func(machine.Ticket) E { return event }, nil)
 	}
 }
 

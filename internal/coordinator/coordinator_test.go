@@ -22,7 +22,7 @@ type word string
 
 func (w word) Encode() (key, value []byte) { return []byte(w), nil }
 
-func (w word) Size() int                   { return len(w) }
+func (w word) Size() int { return len(w) }
 
 // heard is its event: a word to write, or what the coordinator tells.
 type heard struct {
@@ -77,11 +77,11 @@ func (c *clerk) Handle(_ time.Time, e heard) (res machine.Result[word]) {
 	return res
 }
 
-func (c *clerk) Apply(e machine.Entry[word])         { c.words = append(c.words, string(e.Record)) }
+func (c *clerk) Apply(e machine.Entry[word]) { c.words = append(c.words, string(e.Record)) }
 
 func (c *clerk) Tick(time.Time) machine.Result[word] { return machine.Result[word]{} }
 
-func (c *clerk) Due() time.Time                      { return time.Time{} }
+func (c *clerk) Due() time.Time { return time.Time{} }
 
 func ask(w word) func(machine.Ticket) heard {
 	return func(t machine.Ticket) heard { return heard{ticket: t, word: w} }
@@ -97,7 +97,7 @@ func (o *told) answer(name string) func(any, error) {
 	return func(a any, err error) { o.add("%s: %v %d", name, a, coordinator.CodeOf(err)) }
 }
 
-func onlyConfigs(d *metadata.Delta) bool                      { return d == nil || len(d.ChangedConfigs()) > 0 }
+func onlyConfigs(d *metadata.Delta) bool { return d == nil || len(d.ChangedConfigs()) > 0 }
 
 func imageAt(offset int64, d *metadata.Delta) *metadata.Image { return d.Image(offset, 0, 0) }
 

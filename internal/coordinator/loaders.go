@@ -76,7 +76,7 @@ func (c *Coordinator[E, R]) start(p *partition[E, R], runner *machine.Runner[E, 
 		return
 	}
 	first := c.kind.Loaded()
-	runner.Submit(func(machine.Ticket) E { return first }, func(any, error) {})
+	runner.Submit(func(machine.Ticket) E { return first }, nil)
 	p.runner, p.failed = runner, nil
 }
 

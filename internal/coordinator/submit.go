@@ -28,11 +28,11 @@ func (c *Coordinator[E, R]) SubmitTo(partition int32, build func(machine.Ticket)
 }
 
 func (c *Coordinator[E, R]) submit(runner *machine.Runner[E, R], err error, build func(machine.Ticket) E, done func(any, error)) {
-	if err != nil {
+	if err == nil {
+		runner.Submit(build, done)
+	} else if done != nil {
 		done(nil, err)
-		return
 	}
-	runner.Submit(build, done)
 }
 
 // Each hands an event to every machine of this node. done is called once, with the answers that came, in no order; code is not 0 if there is

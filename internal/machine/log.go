@@ -40,4 +40,14 @@ type Batching[R any] struct {
 	Size     func(R) int  // an upper bound of the record's bytes in a batch
 	MaxBytes func() int   // what the records of one batch may add up to
 	Ready    func() error // whether an append would be accepted now (an ErrRefused if not); nil: always
+	// Linger is how long a batch that is not full waits for more decisions; 0: every decision is appended at once; negative (or nil): the
+	// batch is appended when nothing more is queued, so that it grows with the load and nobody waits for nothing.
+	Linger func() time.Duration
+}
+
+func (b *Batching[R]) linger() time.Duration {
+	if b.Linger == nil {
+		return -1
+	}
+	return b.Linger()
 }

@@ -22,6 +22,7 @@ type round[R any] struct {
 type parked struct {
 	nextOffset int64
 	effects    []Effect
+	at         time.Time // of the append
 }
 
 // accept takes one decision: its records go to the log and to the machine, its effects wait for the commit.
@@ -73,7 +74,29 @@ func (r *Runner[E, R]) gather(now time.Time, res Result[R], size int) error {
 	rd.records = append(rd.records, res.Records...)
 	rd.effects = append(rd.effects, res.Effects...)
 	rd.bytes += size
+	if r.cfg.Batching.linger() == 0 {
+		return r.flush()
+	}
 	return nil
+}
+
+// settle appends the batch being filled, unless it waits for more.
+func (r *Runner[E, R]) settle() error {
+	if until := r.lingers(); !until.IsZero() && time.Now().Before(until) {
+		return nil
+	}
+	return r.flush()
+}
+
+// lingers is until when the batch being filled waits for more; the zero time: it does not.
+func (r *Runner[E, R]) lingers() time.Time {
+	if len(r.round.records) == 0 {
+		return time.Time{}
+	}
+	if d := r.cfg.Batching.linger(); d > 0 {
+		return r.round.at.Add(d)
+	}
+	return time.Time{}
 }
 
 // flush appends the batch being filled.
@@ -82,10 +105,12 @@ func (r *Runner[E, R]) flush() error {
 	if len(rd.records) == 0 {
 		return nil
 	}
+	began := time.Now()
 	base, next, err := r.cfg.Log.Append(rd.at, rd.records, nil)
 	if err != nil {
 		return err
 	}
+	r.meter.Flushed(began.Sub(rd.at), time.Since(began))
 	if base != rd.nextOffset {
 		return fmt.Errorf("batch was appended at offset %d, not at %d: somebody else writes to this log", base, rd.nextOffset)
 	}
@@ -158,7 +183,7 @@ func (r *Runner[E, R]) apply(now time.Time, base int64, res Result[R]) (err erro
 // written parks effects behind the batch that was just appended.
 func (r *Runner[E, R]) written(next int64, effects []Effect) {
 	r.round.nextOffset = next
-	r.round.parked = append(r.round.parked, parked{next, effects})
+	r.round.parked = append(r.round.parked, parked{next, effects, time.Now()})
 	r.cfg.Log.WhenCommitted(next, func(err error) { r.commit(next, err) })
 	r.releaseCommitted()
 }
@@ -219,6 +244,7 @@ func (r *Runner[E, R]) releaseCommitted() {
 	p := r.round.parked
 	n := 0
 	for n < len(p) && p[n].nextOffset <= committed {
+		r.meter.Committed(time.Since(p[n].at))
 		r.release(p[n].effects)
 		n++
 	}

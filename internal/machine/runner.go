@@ -23,6 +23,7 @@ type RunnerConfig[E, R any] struct {
 	// Loaded is the offset after the last entry that the machine was loaded with: effects wait until everything below is committed.
 	// 0: nothing was loaded, or it is known to be committed.
 	Loaded int64
+	Meter  Meter // nil: nobody wants to know
 }
 
 // Runner drives one machine. It holds no goroutine while it has nothing to do: events queue up, and a goroutine drains the queue.
@@ -30,7 +31,8 @@ type RunnerConfig[E, R any] struct {
 //
 // The draining goroutine alone calls the machine, appends and releases effects; everything else only leaves word under mu.
 type Runner[E, R any] struct {
-	cfg RunnerConfig[E, R]
+	cfg   RunnerConfig[E, R]
+	meter Meter
 
 	mu       sync.Mutex
 	queue    []submission[E]
@@ -60,12 +62,16 @@ type Runner[E, R any] struct {
 type submission[E any] struct {
 	ticket Ticket
 	build  func(Ticket) E
+	at     time.Time
 }
 
 // NewRunner returns a runner of a machine whose hard state is already loaded (Apply was called for the whole log).
 func NewRunner[E, R any](cfg RunnerConfig[E, R]) *Runner[E, R] {
 	r := &Runner[E, R]{cfg: cfg, waiting: make(map[Ticket]func(any, error)), finished: make(chan struct{}), committed: -1}
 	r.round.nextOffset = -1
+	if r.meter = cfg.Meter; r.meter == nil {
+		r.meter = noMeter{}
+	}
 	if due, err := r.due(); cfg.Loaded > 0 || err != nil || !due.IsZero() {
 		r.draining = true // nobody else drains before the goroutine below does
 		if cfg.Loaded > 0 {
@@ -76,8 +82,8 @@ func NewRunner[E, R any](cfg RunnerConfig[E, R]) *Runner[E, R] {
 	return r
 }
 
-// Submit queues the event that build makes for its ticket; done is called exactly once with the response or an error. build runs later, on
-// the runner's goroutine.
+// Submit queues the event that build makes for its ticket; done is called exactly once with the response or an error, or is nil if nobody waits for
+// an answer. build runs later, on the runner's goroutine.
 func (r *Runner[E, R]) Submit(build func(Ticket) E, done func(response any, err error)) {
 	r.mu.Lock()
 	if r.closing || r.stopped != nil {
@@ -86,12 +92,17 @@ func (r *Runner[E, R]) Submit(build func(Ticket) E, done func(response any, err 
 		if err == nil {
 			err = ErrUnloaded
 		}
-		done(nil, err)
+		if done != nil {
+			done(nil, err)
+		}
 		return
 	}
 	r.last++
-	r.waiting[r.last] = done
-	r.queue = append(r.queue, submission[E]{r.last, build})
+	if done != nil {
+		r.waiting[r.last] = done
+	}
+	r.queue = append(r.queue, submission[E]{r.last, build, time.Now()})
+	r.meter.Queued(1)
 	r.wake()
 }
 
@@ -164,8 +175,9 @@ func (r *Runner[E, R]) work(events []submission[E], ticking bool) error {
 			return err
 		}
 	}
+	r.meter.Queued(-len(events))
+	now := time.Now()
 	for _, s := range events {
-		now := time.Now()
 		r.hand = s.ticket
 		res, err := r.handle(now, s)
 		if err == nil {
@@ -175,8 +187,11 @@ func (r *Runner[E, R]) work(events []submission[E], ticking bool) error {
 			return err
 		}
 		r.hand = 0
+		after := time.Now()
+		r.meter.Handled(now.Sub(s.at), after.Sub(now))
+		now = after
 	}
-	return r.flush()
+	return r.settle()
 }
 
 // tickRetry is how long a machine waits that is still due after a tick that got it no further, for instance because the append was refused.
@@ -213,15 +228,18 @@ func (r *Runner[E, R]) arm() error {
 	if err != nil {
 		return err
 	}
+	if !due.IsZero() && due.Before(r.pause) {
+		due = r.pause
+	}
+	if flush := r.lingers(); !flush.IsZero() && (due.IsZero() || flush.Before(due)) {
+		due = flush
+	}
 	if due.IsZero() {
 		if !r.armed.IsZero() {
 			r.timer.Stop()
 			r.armed = time.Time{}
 		}
 		return nil
-	}
-	if due.Before(r.pause) {
-		due = r.pause
 	}
 	if r.armed.IsZero() || due.Before(r.armed) {
 		r.startTimer(due)
@@ -266,6 +284,7 @@ func (r *Runner[E, R]) stop(err error) {
 	r.mu.Lock()
 	r.stopped = err
 	waiting := r.waiting
+	r.meter.Queued(-len(r.queue))
 	r.waiting, r.queue, r.spare = nil, nil, nil
 	r.mu.Unlock()
 	r.round = round[R]{}
