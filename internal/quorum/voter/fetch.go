@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"leat/internal/metalog"
 	"leat/internal/quorum/consensus"
 )
 
@@ -42,20 +43,31 @@ func (v *Voter) fetchFile(f consensus.Fetch) (err error) {
 	return err
 }
 
+// download reads a checkpoint piece by piece. Nothing is written that is too much: a checkpoint has the size that was told first, and that is at most
+// metalog.MaxCheckpointBytes.
 func (v *Voter) download(f consensus.Fetch, write func([]byte) error) error {
+	whole := int64(-1)
 	for position := int64(0); ; {
 		data, size, err := v.cfg.Transport.ReadSnapshot(v.ctx, f.From, f.Checkpoint, position, fetchBytes)
 		if err != nil {
 			return err
+		}
+		if whole < 0 {
+			whole = size
+		}
+		switch n := int64(len(data)); {
+		case size > metalog.MaxCheckpointBytes:
+			return fmt.Errorf("checkpoint %s of controller %d: %d bytes, more than %d", f.Name(), f.From, size, metalog.MaxCheckpointBytes)
+		case size != whole:
+			return fmt.Errorf("checkpoint %s of controller %d: %d bytes, before it had %d", f.Name(), f.From, size, whole)
+		case n > size-position || n == 0 && position < size:
+			return fmt.Errorf("checkpoint %s of controller %d: %d bytes at position %d of %d", f.Name(), f.From, n, position, size)
 		}
 		if err := write(data); err != nil {
 			return err
 		}
 		if position += int64(len(data)); position == size {
 			return nil
-		}
-		if len(data) == 0 || position > size {
-			return fmt.Errorf("checkpoint %s of controller %d: %d bytes at position %d of %d", f.Name(), f.From, len(data), position, size)
 		}
 	}
 }
