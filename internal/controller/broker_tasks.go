@@ -40,17 +40,18 @@ func (t *task) remove(d *decision, at place) {
 
 // fencing fences a broker, and says why.
 func (m *Machine) fencing(was *metadata.Broker, why string) *task {
-	return m.fencingFor(was, why, false)
+	return m.fencingFor(was, Notice{Why: why})
 }
 
-// fencingFor is fencing, with whether it is because the broker's session ended.
-func (m *Machine) fencingFor(was *metadata.Broker, why string, expired bool) *task {
+// fencingFor is fencing, with a notice that says why and is filled in with whom it is about.
+func (m *Machine) fencingFor(was *metadata.Broker, about Notice) *task {
 	id, led := was.ID, m.index.leading[was.ID]
 	t := m.removal(id, false)
 	t.last = func(_ time.Time, d *decision) any {
 		if b, ok := m.image().Broker(id); ok && b.Epoch == was.Epoch && !b.Fenced {
 			d.add(&metadata.BrokerRegistrationChangeRecord{BrokerID: id, BrokerEpoch: b.Epoch, Fenced: 1})
-			d.notices = append(d.notices, Notice{What: BrokerFenced, BrokerID: id, BrokerEpoch: b.Epoch, Led: led, Why: why, Expired: expired})
+			about.What, about.BrokerID, about.BrokerEpoch, about.Led = BrokerFenced, id, b.Epoch, led
+			d.notices = append(d.notices, about)
 		}
 		return nil
 	}

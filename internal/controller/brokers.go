@@ -191,7 +191,7 @@ func (m *Machine) brokerHeartbeat(now time.Time, r *kmsg.BrokerHeartbeatRequest)
 	case was != next && next == unfenced:
 		tasks = append(tasks, m.unfencing(b))
 	case was != next && !b.Fenced:
-		tasks = append(tasks, m.fencing(b, whyFenced(next, r, len(lost))))
+		tasks = append(tasks, m.fencingFor(b, whyFenced(next, r, len(lost))))
 	}
 	if next == shutdownNow {
 		s.heard = false // it takes its leave, so its next incarnation need not wait for the session to run out
@@ -208,14 +208,14 @@ func (m *Machine) brokerHeartbeat(now time.Time, r *kmsg.BrokerHeartbeatRequest)
 }
 
 // whyFenced says why a heartbeat fences a broker.
-func whyFenced(next brokerState, r *kmsg.BrokerHeartbeatRequest, lost int) string {
+func whyFenced(next brokerState, r *kmsg.BrokerHeartbeatRequest, lost int) Notice {
 	switch {
 	case next == shutdownNow:
-		return "it stopped in order"
+		return Notice{Why: "it stopped in order", InOrder: true}
 	case lost > 0 && !r.WantFence:
-		return "all of its log directories failed"
+		return Notice{Why: "all of its log directories failed"}
 	}
-	return "it asked for it"
+	return Notice{Why: "it asked for it"}
 }
 
 func stateOf(b *metadata.Broker) brokerState {

@@ -81,7 +81,7 @@ func (m *Machine) tick(now time.Time) machine.Result[Record] {
 		return m.goOn(now)
 	case due(m.sessions.due(m.image()), now):
 		if b, ok := m.sessions.expired(now, m.image()); ok {
-			return m.begin(now, m.fencingFor(b, "no heartbeat for "+m.sessions.timeout.String(), true))
+			return m.begin(now, m.fencingFor(b, Notice{Why: "no heartbeat for " + m.sessions.timeout.String(), Expired: true}))
 		}
 	case due(m.schedule.balance, now):
 		m.schedule.balance, m.schedule.giveBack = now.Add(m.balanceInterval()), time.Time{}

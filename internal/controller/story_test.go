@@ -186,7 +186,11 @@ func (s *story) command(out *strings.Builder, line string) {
 func (s *story) notice(n Notice) string {
 	switch n.What {
 	case BrokerFenced:
-		return fmt.Sprintf("broker %d fenced, led %d: %s", n.BrokerID, n.Led, n.Why)
+		how := ""
+		if n.InOrder {
+			how = " in order"
+		}
+		return fmt.Sprintf("broker %d fenced%s, led %d: %s", n.BrokerID, how, n.Led, n.Why)
 	case BrokerLeaving:
 		return fmt.Sprintf("broker %d leaves, led %d: %s", n.BrokerID, n.Led, n.Why)
 	}

@@ -72,6 +72,7 @@ type Notice struct {
 	Why         string
 	Lost        time.Duration // of ControllerSlept
 	Expired     bool          // of BrokerFenced: its session ended
+	InOrder     bool          // of BrokerFenced: it stopped as it should
 	// Unclean and Eligible count the leaders of LeadersElected that may lack records, and those that were eligible without being in sync.
 	Unclean, Eligible int
 }

@@ -313,7 +313,11 @@ func (n *node) tell(notice controller.Notice) {
 	about := []any{"node", notice.BrokerID, "broker_epoch", notice.BrokerEpoch, "leading", notice.Led, "reason", notice.Why}
 	switch notice.What {
 	case controller.BrokerFenced:
-		n.Logger.Warn("broker fenced", about...)
+		level := slog.LevelWarn
+		if notice.InOrder {
+			level = slog.LevelInfo
+		}
+		n.Logger.Log(context.Background(), level, "broker fenced", about...)
 	case controller.BrokerUnfenced:
 		n.Logger.Info("broker unfenced", about...)
 	case controller.BrokerLeaving:
