@@ -5,13 +5,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/coordinator/group/kind"
+	"leat/internal/coordinator/group/streams"
 )
 
 // newKinds makes the newer kinds of groups of one machine.
-func newKinds() []kind.Kind { return nil }
+func newKinds() []kind.Kind { return []kind.Kind{streams.New()} }
 
 // decoders are for the records of the newer kinds, by key type.
-var decoders = register()
+var decoders = register(streams.Decoders)
 
 func register(kinds ...map[int16]kind.Decoder) map[int16]kind.Decoder {
 	all := make(map[int16]kind.Decoder)
