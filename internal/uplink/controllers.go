@@ -52,6 +52,7 @@ type Controllers struct {
 	turn     int               // of first, while the leader is not known
 	failures map[string]error  // why an address could not be asked, the last time; gone when it answers
 	changed  chan struct{}     // closed and replaced when the leader changes
+	waiters  map[*waiter]struct{}
 }
 
 // NewControllers starts from the addresses of the configuration; there must be one.
@@ -60,7 +61,7 @@ func NewControllers(first []Address, peers peer.Config, logger *slog.Logger) *Co
 		logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Controllers{first: first, peers: peers, logger: logger, leader: -1, known: map[int32]Address{}, failures: map[string]error{},
-		changed: make(chan struct{})}
+		changed: make(chan struct{}), waiters: map[*waiter]struct{}{}}
 	for _, a := range first {
 		if a.NodeID >= 0 {
 			c.known[a.NodeID] = a
@@ -206,10 +207,13 @@ func (c *Controllers) reached(a Address) {
 	delete(c.failures, a.String())
 }
 
-// notify wakes those who wait for another leader. Called with mu held.
+// notify wakes those who wait for another leader, and lets the time of those run out who wait for an answer of the one before. Called with mu held.
 func (c *Controllers) notify() {
 	close(c.changed)
 	c.changed = make(chan struct{})
+	for w := range c.waiters {
+		c.replaced(w)
+	}
 }
 
 // Epoch is the highest leader epoch that was heard of, and who leads at it; -1: nobody knows.

@@ -22,7 +22,7 @@ import (
 // own: a topic of many partitions must not keep heartbeats waiting.
 //
 // A request that was not sent is tried again until its time is over. One that may have been carried out although no answer came is tried again only if
-// twice is as good as once.
+// twice is as good as once. No answer is waited for from a controller that another has replaced.
 type Line struct {
 	controllers *Controllers
 	own         trunk
@@ -192,7 +192,13 @@ func (t *trunk) ask(ctx context.Context, at Address, message kmsg.Request) (kmsg
 	if err != nil {
 		return nil, err
 	}
-	return p.Do(ctx, message)
+	bounded, end := t.controllers.whileLeads(ctx, at.NodeID)
+	defer end()
+	response, err := p.Do(bounded, message)
+	if err != nil && ctx.Err() == nil && context.Cause(bounded) != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(bounded), err)
+	}
+	return response, err
 }
 
 // notController reports whether a controller answered that it is not the active one.
