@@ -2,12 +2,12 @@ package config
 
 // brokerGroupKeys are about groups of every kind, classic groups and committed offsets.
 var brokerGroupKeys = []Key{
-	{Name: "group.coordinator.append.linger.ms", Type: Int, Default: "-1", Valid: atLeast(-1), Importance: "MEDIUM",
+	{Name: "group.coordinator.append.linger.ms", Type: Int, Default: "-1", Valid: atLeast(-1), Importance: "MEDIUM", Built: true,
 		Doc: "How long the coordinator gathers records before it writes them; -1 writes as soon as it has caught up."},
 	{Name: "group.coordinator.background.threads", Type: Int, Default: "2", Valid: atLeast(1), Importance: "HIGH",
 		Doc: "Threads for the coordinator's work on the side."},
-	{Name: "group.coordinator.cached.buffer.max.bytes", Type: Int, Default: "1048588", Valid: atLeast(524288), Mode: ClusterWide, Importance: "MEDIUM",
-		Doc: "Largest write buffer that the coordinator keeps for the next write."},
+	{Name: "group.coordinator.cached.buffer.max.bytes", Type: Int, Default: "1048588", Valid: atLeast(524288), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
+		Doc: "Bytes of write buffers that the coordinator keeps for the next writes, over all its partitions."},
 	{Name: "group.coordinator.rebalance.protocols", Type: List, Default: "classic,consumer,streams", Valid: someOf("consumer", "classic", "share", "streams"), Importance: "MEDIUM",
 		Doc: "Group protocols that are offered."},
 	{Name: "group.coordinator.threads", Type: Int, Default: "4", Valid: atLeast(1), Importance: "HIGH",

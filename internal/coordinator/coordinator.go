@@ -2,12 +2,15 @@ package coordinator
 
 import (
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"leat/internal/machine"
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/telemetry"
 )
 
 // Config is what every coordinator of a node is given.
@@ -22,6 +25,9 @@ type Coordinator[E any, R Record] struct {
 	kind  Kind[E, R]
 	image atomic.Pointer[metadata.Image] // nil: none was published yet
 	work  sync.WaitGroup                 // loaders and unloaders
+
+	counts  telemetry.Coordinator
+	buffers buffers
 
 	mu         sync.Mutex
 	count      int32 // partitions of the topic, 0: it does not exist
@@ -40,6 +46,7 @@ type partition[E any, R Record] struct {
 	gone   bool
 	runner *machine.Runner[E, R] // nil while it loads
 	failed error                 // why it cannot be loaded; tried again later
+	left   *atomic.Int64         // offsets that are still to be read, nil if it does not load
 }
 
 // New returns a coordinator that leads nothing yet.
@@ -115,6 +122,29 @@ func (c *Coordinator[E, R]) runners() []*machine.Runner[E, R] {
 		}
 	}
 	return all
+}
+
+// Stats says how the coordinator is.
+func (c *Coordinator[E, R]) Stats() telemetry.CoordinatorStats {
+	s := telemetry.CoordinatorStats{Name: strings.TrimSuffix(c.kind.Name, " coordinator"), Counts: &c.counts}
+	s.BufferBytes, s.BuffersDiscarded = c.buffers.kept()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.partitions {
+		switch {
+		case p.runner != nil:
+			s.Active++
+		case p.failed != nil:
+			s.Failed++
+		default:
+			s.Loading++
+		}
+		if p.left != nil {
+			s.Loads = append(s.Loads, telemetry.CoordinatorLoad{Partition: p.Partition, Left: p.left.Load()})
+		}
+	}
+	slices.SortFunc(s.Loads, func(a, b telemetry.CoordinatorLoad) int { return int(a.Partition - b.Partition) })
+	return s
 }
 
 // Close unloads everything and waits for it.

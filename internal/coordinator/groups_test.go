@@ -374,7 +374,7 @@ func TestAFaultOfTheMachineCostsOneRequest(t *testing.T) {
 			synctest.Wait()
 			r.expect("again", r.fetch("g"), "ok t/0=1")
 		}
-		if log := r.out.String(); !strings.Contains(log, "coordinator failed, loading it again") || !strings.Contains(log, "heartbeat.go") {
+		if log := r.out.String(); !strings.Contains(log, "coordinator failed, loading it again") || !strings.Contains(log, "coordinator/group.(*Machine)") {
 			t.Errorf("the log does not say what failed where:\n%s", log)
 		}
 		r.g.Close()

@@ -47,7 +47,12 @@ type Settings struct {
 	LoadBuffer    int           // offsets.load.buffer.size
 	CommitTimeout time.Duration // offsets.commit.timeout.ms: how long callers wait for a commit
 	LoadThreads   int           // how many partitions are loaded at once
+	// Linger is how long a batch waits for more, as machine.Batching has it: group.coordinator.append.linger.ms
+	Linger time.Duration
+	// KeptBuffers bounds the write buffers that are kept for the next batches: group.coordinator.cached.buffer.max.bytes
+	KeptBuffers int
 }
 
 // DefaultSettings are Kafka's defaults.
-var DefaultSettings = Settings{MaxBatchBytes: 1<<20 + 12, LoadBuffer: 5 << 20, CommitTimeout: 5 * time.Second, LoadThreads: 2}
+var DefaultSettings = Settings{MaxBatchBytes: 1<<20 + 12, LoadBuffer: 5 << 20, CommitTimeout: 5 * time.Second, LoadThreads: 2,
+	Linger: -time.Millisecond, KeptBuffers: 1<<20 + 12}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"leat/internal/machine"
 	"leat/internal/record"
@@ -16,7 +17,8 @@ type loading[E any, R Record] struct {
 	decode  func(key, value []byte) (rec R, foreign string, err error)
 	stop    func() bool // asked between reads
 
-	next    int64 // the offset after the last entry
+	left    atomic.Int64 // offsets that are still to be read
+	next    int64        // the offset after the last entry
 	records int
 	foreign map[string]int // records that were read over, by kind
 }
@@ -30,6 +32,7 @@ func (l *loading[E, R]) run(bufferSize int) error {
 	l.next = end
 	var buf []byte
 	for offset := start; offset < end; {
+		l.left.Store(end - offset)
 		if len(buf) < bufferSize { // small logs need no large buffer
 			buf = make([]byte, min(max(2*len(buf), firstBuffer), bufferSize))
 		}

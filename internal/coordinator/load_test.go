@@ -38,8 +38,8 @@ func (l *bytesLeader) Read(buf []byte, offset int64) ([]byte, error) {
 }
 
 // load reads a log of group records into a machine.
-func load(l Leader, m machine.Machine[group.Event, group.Record], bufferSize int, stop func() bool) (loading[group.Event, group.Record], error) {
-	reading := loading[group.Event, group.Record]{leader: l, machine: m, decode: decodeGroupRecord, stop: stop}
+func load(l Leader, m machine.Machine[group.Event, group.Record], bufferSize int, stop func() bool) (*loading[group.Event, group.Record], error) {
+	reading := &loading[group.Event, group.Record]{leader: l, machine: m, decode: decodeGroupRecord, stop: stop}
 	err := reading.run(bufferSize)
 	return reading, err
 }

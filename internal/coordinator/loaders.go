@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"leat/internal/machine"
@@ -46,23 +47,35 @@ func (c *Coordinator[E, R]) load(p *partition[E, R]) {
 	}
 	m := c.kind.New(p.tp, p.LeaderEpoch)
 	l := loading[E, R]{leader: leader, machine: m, decode: c.kind.Decode, stop: func() bool { return c.isGone(p) }}
-	if err := l.run(c.kind.Settings().LoadBuffer); err != nil {
+	c.progress(p, &l.left)
+	err = l.run(c.kind.Settings().LoadBuffer)
+	c.progress(p, nil)
+	if err != nil {
 		c.notLoaded(p, err)
 		return
 	}
+	c.counts.Loaded(l.records, time.Since(began))
 	for kind, n := range l.foreign {
 		p.Logger.Warn("records of a kind not supported were read over", "kind", kind, "count", n)
 	}
-	log := &machineLog[R]{leader: leader, settings: c.kind.Settings}
+	log := &machineLog[R]{leader: leader, settings: c.kind.Settings, buffers: &c.buffers}
 	runner := machine.NewRunner(machine.RunnerConfig[E, R]{
 		Name: c.kind.Name + " " + p.tp.String(), Machine: m, Log: log, Batching: log.batching(), Loaded: l.next,
 		Perform: func(e machine.Effect) { c.perform(p, e) },
 		Failed:  func(err error) { c.lost(p, err) },
+		Meter:   &c.counts,
 	})
 	c.start(p, runner)
 	if l.records > 0 {
 		p.Logger.Info("coordinator loaded", "records", l.records, "duration", time.Since(began))
 	}
+}
+
+// progress shows how far the load of a partition is, until it is nil.
+func (c *Coordinator[E, R]) progress(p *partition[E, R], left *atomic.Int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.left = left
 }
 
 // start lets callers reach a loaded machine, after the event that tells it so.

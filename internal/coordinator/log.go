@@ -12,8 +12,7 @@ import (
 type machineLog[R Record] struct {
 	leader   Leader
 	settings func() Settings
-	buf      []byte // used again: appends come one after the other
-	records  []record.Record
+	buffers  *buffers
 }
 
 // recordOverhead bounds what a record takes in a batch beside its key and value.
@@ -21,38 +20,35 @@ const recordOverhead = 32
 
 // Append encodes the records as one batch and appends it.
 func (l *machineLog[R]) Append(now time.Time, records []R, txn *machine.Producer) (baseOffset, nextOffset int64, err error) {
+	set := l.settings()
 	spec := record.NewSpec()
-	spec.Codec = l.settings().Codec
+	spec.Codec = set.Codec
 	if txn != nil {
 		spec.Transactional, spec.ProducerID, spec.ProducerEpoch = true, txn.ID, txn.Epoch
 	}
-	l.records = l.records[:0]
+	b := l.buffers.take()
+	defer func() { l.buffers.put(b, set.KeptBuffers) }()
+	b.records = b.records[:0]
 	for _, r := range records {
 		key, value := r.Encode()
-		l.records = append(l.records, record.Record{Timestamp: now.UnixMilli(), Key: key, Value: value})
+		b.records = append(b.records, record.Record{Timestamp: now.UnixMilli(), Key: key, Value: value})
 	}
-	l.buf, err = record.AppendBatch(l.buf[:0], spec, l.records)
-	clear(l.records)
+	b.bytes, err = record.AppendBatch(b.bytes[:0], spec, b.records)
 	if err != nil {
 		return 0, 0, fmt.Errorf("encode batch: %w", err)
 	}
-	baseOffset, nextOffset, err = l.leader.Append(l.buf)
-	if cap(l.buf) > maxKeptBuffer {
-		l.buf = nil
-	}
-	return baseOffset, nextOffset, err
+	return l.leader.Append(b.bytes)
 }
 
 // AppendMarker appends the control batch that ends a transaction.
 func (l *machineLog[R]) AppendMarker(now time.Time, c machine.Control) (baseOffset, nextOffset int64, err error) {
 	spec := record.NewSpec()
 	spec.ProducerID, spec.ProducerEpoch = c.ID, c.Epoch
-	l.buf = record.AppendEndTxnMarker(l.buf[:0], spec, now.UnixMilli(), c.Marker == machine.CommitMarker, c.CoordinatorEpoch)
-	return l.leader.AppendMarker(l.buf, c.TransactionVersion)
+	b := l.buffers.take()
+	defer func() { l.buffers.put(b, l.settings().KeptBuffers) }()
+	b.bytes = record.AppendEndTxnMarker(b.bytes[:0], spec, now.UnixMilli(), c.Marker == machine.CommitMarker, c.CoordinatorEpoch)
+	return l.leader.AppendMarker(b.bytes, c.TransactionVersion)
 }
-
-// maxKeptBuffer is the largest buffer that an idle log keeps.
-const maxKeptBuffer = 64 << 10
 
 // WhenCommitted waits for the high watermark.
 func (l *machineLog[R]) WhenCommitted(nextOffset int64, fn func(error)) {
@@ -65,5 +61,6 @@ func (l *machineLog[R]) batching() *machine.Batching[R] {
 		Size:     func(r R) int { return r.Size() + recordOverhead },
 		MaxBytes: func() int { return l.settings().MaxBatchBytes - record.HeaderSize },
 		Ready:    l.leader.Ready,
+		Linger:   func() time.Duration { return l.settings().Linger },
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/replication"
+	"leat/internal/telemetry"
 )
 
 // nodeCoordinator is what the node asks of each of its coordinators.
 type nodeCoordinator interface {
 	Leading(tp record.TopicPartition, leaderEpoch int32, leading bool)
 	Publish(image *metadata.Image, delta *metadata.Delta)
+	Stats() telemetry.CoordinatorStats
 	Close()
 }
 
@@ -28,6 +30,18 @@ func (c coordinators) publish(image *metadata.Image, delta *metadata.Delta) {
 	for _, one := range c {
 		one.Publish(image, delta)
 	}
+}
+
+// coordinatorStats says how they are.
+func (n *node) coordinatorStats() []telemetry.CoordinatorStats {
+	if n.ops.state.Load() != stateRunning {
+		return nil
+	}
+	var all []telemetry.CoordinatorStats
+	for _, one := range n.coordinators {
+		all = append(all, one.Stats())
+	}
+	return all
 }
 
 // openCoordinators makes the coordinators, which lead nothing yet.

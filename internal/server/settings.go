@@ -175,6 +175,8 @@ func coordinatorSettings(v *config.Values) coordinator.Settings {
 	s.LoadBuffer = v.Int("offsets.load.buffer.size")
 	s.CommitTimeout = v.Millis("offsets.commit.timeout.ms")
 	s.MaxBatchBytes = v.Int("message.max.bytes")
+	s.Linger = v.Millis("group.coordinator.append.linger.ms")
+	s.KeptBuffers = v.Int("group.coordinator.cached.buffer.max.bytes")
 	return s
 }
 

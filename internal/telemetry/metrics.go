@@ -132,6 +132,7 @@ func Metrics() []Metric {
 	}
 	all = append(all, *topicsWithout, *requests, *requestErrors, *totalTime, *localTime, *remoteTime, *sendTime,
 		*connectionCount, *connectionsMade, *connectionsGone, *refused, *panics)
+	all = append(all, coordinatorRows()...)
 	for _, m := range partitionMetrics {
 		all = append(all, *m.Metric)
 	}

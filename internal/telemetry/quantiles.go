@@ -59,6 +59,15 @@ var shownQuantiles = []struct {
 
 // read returns the values of shownQuantiles in milliseconds.
 func (q *quantiles) read(now time.Time, values []float64) {
+	var of [8]float64
+	for n, shown := range shownQuantiles {
+		of[n] = shown.of
+	}
+	q.readAt(now, of[:len(shownQuantiles)], values)
+}
+
+// readAt returns the values of quantiles, which rise, in milliseconds. 1 is the longest.
+func (q *quantiles) readAt(now time.Time, of, values []float64) {
 	var counts [steps]uint64
 	var all uint64
 	for i := range counts {
@@ -66,8 +75,8 @@ func (q *quantiles) read(now time.Time, values []float64) {
 		all += counts[i]
 	}
 	i, seen := 0, counts[0]
-	for n, shown := range shownQuantiles {
-		for want := shown.of * float64(all); float64(seen) < want && i < steps-1; {
+	for n, quantile := range of {
+		for want := quantile * float64(all); float64(seen) < want && i < steps-1; {
 			i++
 			seen += counts[i]
 		}

@@ -17,6 +17,8 @@ type Source struct {
 	// Storage tells about the logs, nil while there is no store; Recovering about the logs that a start still has to open.
 	Storage    func() *StorageStats
 	Recovering func(each func(dir string, logs int64))
+	// Coordinators tells about the coordinators of the node. It may be nil.
+	Coordinators func() []CoordinatorStats
 	// APIName and ErrorName name API keys and error codes.
 	APIName   func(key int16) string
 	ErrorName func(code int16) string
@@ -42,6 +44,7 @@ func (s *Source) WriteTo(out io.Writer, now time.Time) error {
 	s.Broker.writeTopics(w)
 	s.writeRequests(w, now)
 	s.Broker.writeListeners(w)
+	s.writeCoordinators(w, now)
 	if s.Partitions != nil {
 		s.writePartitions(w)
 	}
