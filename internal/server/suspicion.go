@@ -255,9 +255,11 @@ func (s *suspicion) publish(im *metadata.Image) {
 	}
 }
 
-// The pauses between tries to reach a broker, doubled each time.
+// The pauses between tries to reach a broker, doubled each time: short at first, because a Kafka broker opens its listeners only once it is a
+// member, and until it was reached its death is not noticed before its session ends.
 const (
-	reachPause    = time.Second
+	reachPause    = 50 * time.Millisecond
+	reachPatience = 800 * time.Millisecond // from this pause on the broker is not just starting
 	reachPauseMax = time.Minute
 )
 
@@ -275,10 +277,10 @@ func (s *suspicion) reach(b *metadata.Broker) {
 			s.note(incarnation{b.ID, b.Epoch}, address)
 			return true
 		})
-		if now, ok := s.image().Broker(b.ID); len(left) == 0 || !ok || now.Epoch != b.Epoch || now.Fenced && pause > reachPause {
+		if now, ok := s.image().Broker(b.ID); len(left) == 0 || !ok || now.Epoch != b.Epoch || now.Fenced && pause > reachPatience {
 			return
 		}
-		if pause == 2*reachPause && s.ctx.Err() == nil {
+		if pause == reachPatience && s.ctx.Err() == nil {
 			s.logger.Warn("broker cannot be reached by this controller at an address that it advertises: clients may not reach it either, see advertised.listeners",
 				"node", b.ID, "address", strings.Join(left, ", "), "err", last)
 		}
