@@ -8,6 +8,7 @@ type Fetch struct {
 	Max       int  // records
 	BatchSize int  // after how many records a new stretch begins in the answer, at the end of a batch of the log; 0: never
 	Strict    bool // not one record more than Max (share.acquire.mode=record_limit); else whole batches of the log
+	More      bool // the answer has records already: none is added that is to be tried alone
 	Now       time.Time
 }
 
@@ -132,7 +133,7 @@ func (g *giving) again(r *run, first, last int64, newStretch bool) {
 	limit := g.p.settings.MaxDeliveries
 	throttle := max(2, (limit+1)/2)
 	if int(r.count) >= throttle {
-		if len(g.got) > 0 {
+		if g.f.More || len(g.got) > 0 {
 			g.closed = true
 			return
 		}
@@ -172,4 +173,19 @@ func (p *Partition) lock(r *run, f Fetch) {
 	p.set(r, Acquired)
 	r.count++
 	r.member, r.deadline = f.Member, f.Now.Add(p.settings.Lock)
+}
+
+// Return takes back what was acquired and could not be sent, as if it had never been.
+func (p *Partition) Return(first, last int64) {
+	for _, r := range p.runs.within(max(first, p.start), last) {
+		if r.state != Acquired || r.pending != 0 {
+			continue
+		}
+		r = p.runs.cut(r, max(first, r.first), min(last, r.last))
+		p.set(r, Available)
+		r.count--
+		if p.keys != nil {
+			p.offer(r)
+		}
+	}
 }

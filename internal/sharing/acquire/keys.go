@@ -125,7 +125,7 @@ func (p *Partition) acquireByKey(f Fetch) []Given {
 			continue
 		}
 		alone := int(r.count) >= throttle
-		if !r.free(f.Now) || alone && len(got) > 0 {
+		if !r.free(f.Now) || alone && (f.More || len(got) > 0) {
 			later = append(later, offset)
 			continue
 		}

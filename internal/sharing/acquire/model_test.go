@@ -278,6 +278,9 @@ func (m *model) leave() {
 // crash loses everything that is soft: what was done and not written may come again, nothing else may be lost.
 func (m *model) crash() error {
 	m.p = New(m.durable, m.settings, 0, m.end)
+	for _, d := range m.p.DeadLetters() { // they had not reached their topic for certain
+		m.p.Buried(d)
+	}
 	m.writing = nil
 	clear(m.holder)
 	clear(m.until)

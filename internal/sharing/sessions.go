@@ -1,0 +1,170 @@
+package sharing
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"leat/internal/record"
+)
+
+// Epochs of share sessions that are no count.
+const (
+	firstEpoch int32 = 0
+	finalEpoch int32 = -1
+)
+
+// Topic names a partition by topic id.
+type Topic struct {
+	ID        record.UUID
+	Partition int32
+}
+
+// sessionKey is whose session it is.
+type sessionKey struct{ group, member string }
+
+// session is which partitions a member reads from this node, so that it does not have to say it each time. It lives as long as its connection.
+type session struct {
+	key     sessionKey
+	epoch   int32
+	parts   []Topic
+	unwatch func() bool
+}
+
+// sessions are those of this node.
+type sessions struct {
+	mu         sync.Mutex
+	byKey      map[sessionKey]*session // guarded by mu, as all below and the sessions' fields
+	partitions int
+}
+
+func newSessions() *sessions { return &sessions{byKey: make(map[sessionKey]*session)} }
+
+func (s *sessions) counts() (sessions, partitions int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byKey), s.partitions
+}
+
+// begin makes a session in place of the one that there may be.
+func (s *sessions) begin(key sessionKey, parts []Topic, limit int) (*session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drop(s.byKey[key])
+	if len(s.byKey) >= limit {
+		return nil, kerr.ShareSessionLimitReached
+	}
+	one := &session{key: key, epoch: 1, parts: parts}
+	s.byKey[key] = one
+	s.partitions += len(parts)
+	return one, nil
+}
+
+// drop takes a session out. Called with mu held.
+func (s *sessions) drop(one *session) {
+	if one == nil || s.byKey[one.key] != one {
+		return
+	}
+	delete(s.byKey, one.key)
+	s.partitions -= len(one.parts)
+	if one.unwatch != nil {
+		one.unwatch()
+	}
+}
+
+// watch has fn called when the connection of a session is closed.
+func (s *sessions) watch(one *session, gone context.Context, fn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byKey[one.key] == one && gone != nil {
+		one.unwatch = context.AfterFunc(gone, fn)
+	}
+}
+
+// at finds a session that is at an epoch.
+func (s *sessions) at(key sessionKey, epoch int32) (*session, error) {
+	one := s.byKey[key]
+	switch {
+	case one == nil:
+		return nil, kerr.ShareSessionNotFound
+	case epoch != finalEpoch && one.epoch != epoch:
+		return nil, kerr.InvalidShareSessionEpoch
+	}
+	return one, nil
+}
+
+// next goes to the next epoch. Called with mu held.
+func (one *session) next() {
+	if one.epoch == math.MaxInt32 {
+		one.epoch = 0
+	}
+	one.epoch++
+}
+
+// update changes what a session reads and returns its partitions, those first whose turn it is, and which of them were never answered.
+func (s *sessions) update(key sessionKey, epoch int32, add, forget []Topic) (parts []Topic, fresh map[Topic]bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one, err := s.at(key, epoch)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.partitions -= len(one.parts)
+	for _, t := range add {
+		if !slices.Contains(one.parts, t) {
+			one.parts = append(one.parts, t)
+			if fresh == nil {
+				fresh = make(map[Topic]bool)
+			}
+			fresh[t] = true
+		}
+	}
+	for _, t := range forget {
+		if i := slices.Index(one.parts, t); i >= 0 {
+			one.parts = slices.Delete(one.parts, i, i+1)
+		}
+	}
+	s.partitions += len(one.parts)
+	one.next()
+	return slices.Clone(one.parts), fresh, nil
+}
+
+// acknowledging goes to the next epoch for a request that only acknowledges.
+func (s *sessions) acknowledging(key sessionKey, epoch int32) error {
+	if epoch == firstEpoch {
+		return kerr.InvalidShareSessionEpoch
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one, err := s.at(key, epoch)
+	if err == nil && epoch != finalEpoch {
+		one.next()
+	}
+	return err
+}
+
+// finish ends a session and returns the partitions that it had.
+func (s *sessions) finish(key sessionKey) ([]Topic, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.byKey[key]
+	if one == nil {
+		return nil, kerr.ShareSessionNotFound
+	}
+	s.drop(one)
+	return one.parts, nil
+}
+
+// gone ends a session whose connection was closed, and reports whether it was still there.
+func (s *sessions) gone(one *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byKey[one.key] != one {
+		return false
+	}
+	s.drop(one)
+	return true
+}
