@@ -1,8 +1,6 @@
 package txn
 
 import (
-	"math"
-
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/machine"
@@ -68,12 +66,12 @@ func (m *Machine) endAndBump(id string, who identity, commit bool) ending {
 	}
 	// The last epoch of the producer id before is repeated with a new producer id that begins at 0.
 	afterRotation := t.PreviousProducerID == who.producerID && who.epoch == exhaustedEpoch && t.ProducerEpoch == 0
-	afterBump := who.epoch < math.MaxInt16 && t.ProducerEpoch == who.epoch+1
+	afterBump := who.epoch < exhaustedEpoch && t.ProducerEpoch == who.epoch+1
 	again := t.State.complete() && (afterBump || afterRotation)
 	switch {
 	case t.ProducerID != who.producerID && !afterRotation:
 		return ending{code: codeUnknownMapping}
-	case t.ProducerEpoch != who.epoch && !again:
+	case t.ProducerEpoch != who.epoch && !again || who.epoch == fenceEpoch:
 		return ending{code: codeFenced}
 	case again && commit == (t.State == CompleteCommit):
 		return ending{now: identity{t.ProducerID, t.ProducerEpoch}}
@@ -111,7 +109,7 @@ func (m *Machine) prepare(id string, t *Transaction, commit bool, clientVersion 
 
 // bumped is the epoch after another; the last one stays, which only happens to a producer that is fenced twice.
 func bumped(epoch int16) int16 {
-	if epoch == math.MaxInt16 {
+	if epoch == fenceEpoch {
 		return epoch
 	}
 	return epoch + 1

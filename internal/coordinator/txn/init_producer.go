@@ -29,6 +29,8 @@ const (
 	noEpoch    int16 = -1
 	// exhaustedEpoch is the first epoch after which no client gets another: the last one is kept to fence whoever has this one.
 	exhaustedEpoch = math.MaxInt16 - 1
+	// fenceEpoch is that last one. No client is given it, so whoever comes with it is an impostor.
+	fenceEpoch = math.MaxInt16
 	// maxIDLength is what the key of a record can hold.
 	maxIDLength = math.MaxInt16
 )
@@ -119,7 +121,7 @@ func (m *Machine) nextEpoch(id string, t *Transaction, timeout int32, expected i
 	next, anybody, last := *t, expected.producerID == noProducer, noEpoch
 	lastEpoch, recent := m.live.lastEpoch[id]
 	switch {
-	case anybody || expected.epoch == t.ProducerEpoch:
+	case anybody || expected.epoch == t.ProducerEpoch && expected.epoch != fenceEpoch:
 		if !anybody {
 			last = t.ProducerEpoch
 		}
@@ -133,7 +135,7 @@ func (m *Machine) nextEpoch(id string, t *Transaction, timeout int32, expected i
 			return identity{}, codeLoading
 		}
 		next.ProducerID, next.ProducerEpoch = pid, 0
-	case recent && expected.epoch == lastEpoch:
+	case recent && expected.epoch == lastEpoch && t.ProducerEpoch != fenceEpoch:
 		last = lastEpoch // the request was answered already, and it gets the same answer
 	default:
 		return identity{}, codeFenced

@@ -15,6 +15,7 @@ import (
 // Event is one thing that happens to the transactional ids of a partition. One of Request, Loaded, Written and Image is set, but Loaded
 // may come with the Image to begin with, and NewProducerID may stand alone.
 type Event struct {
+	// Ticket is who waits. An event that is no request is answered with nothing once it was heard.
 	Ticket machine.Ticket
 	// Request is one of InitProducerID (with a transactional id), AddPartitionsToTxn (in the form of version 4 and later with one
 	// transaction in it), AddOffsetsToTxn, EndTxn, DescribeTransactions (one id) and ListTransactions. Its answer is a machine.Reply
@@ -29,7 +30,7 @@ type Event struct {
 	NewProducerID int64
 
 	Loaded  bool            // the first event after a load
-	Written *MarkersWritten // markers are written; a ticket is answered with nothing
+	Written *MarkersWritten // markers are written
 	// Image is a new image of the metadata: markers for partitions that it no longer has are given up.
 	Image *metadata.Image
 }
@@ -113,7 +114,6 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 		m.loaded()
 	case e.Written != nil:
 		m.markersWritten(e.Written)
-		m.reply(e.Ticket, nil)
 	case e.Image != nil:
 		m.imageChanged(e.Image)
 	case e.Request != nil:

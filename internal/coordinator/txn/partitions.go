@@ -87,7 +87,7 @@ func (m *Machine) owned(id string, who identity) (*Transaction, int16) {
 	switch {
 	case t == nil || t.ProducerID != who.producerID:
 		return nil, codeUnknownMapping
-	case t.ProducerEpoch != who.epoch:
+	case t.ProducerEpoch != who.epoch || who.epoch == fenceEpoch:
 		return nil, codeFenced
 	}
 	return t, noCode
