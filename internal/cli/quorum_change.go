@@ -102,7 +102,7 @@ again after it broke off, it goes on where it was.`,
 		Example: `  leat quorum replace-controller 3 --bootstrap-server broker1:9092`,
 		Args:    cobra.ExactArgs(1),
 	}
-	cmd.Flags().StringVar(&at, "at", "", "`HOST:PORT` of its controller listener; without it where the old one was reached")
+	cmd.Flags().StringVar(&at, "at", "", "`HOST:PORT` of its controller listener; without it where the old one was reached, or where it registered")
 	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, args []string) error {
 		id, err := nodeID(args[0])
 		if err != nil {
@@ -132,7 +132,9 @@ func (f *clusterFlags) replaceVoter(ctx context.Context, id int32, at string) (c
 	case at == "" && len(old.Endpoints) > 0:
 		at = old.Endpoints[0].address()
 	case at == "":
-		return change, fmt.Errorf("controller %d does not vote, so where it is is not known: say --at HOST:PORT", id)
+		if at = state.registered(ctx, id); at == "" {
+			return change, fmt.Errorf("controller %d does not vote and has not registered, so where it is is not known: start it, or say --at HOST:PORT", id)
+		}
 	}
 	if at, err = readAddress(at); err != nil {
 		return change, err
@@ -153,7 +155,7 @@ func (f *clusterFlags) replaceVoter(ctx context.Context, id int32, at string) (c
 		change.Removed = &changedVoter{ID: id, Directory: old.Directory}
 	}
 	if err := f.addVoter(ctx, state, who, at); err != nil {
-		return change, fmt.Errorf("%w: the old vote is removed already; do the same again with --at %s", err, at)
+		return change, fmt.Errorf("%w: the old vote is removed already; do the same again", err)
 	}
 	change.Added = added(who, at)
 	return change, nil
@@ -165,6 +167,26 @@ func (s *quorumState) voter(id int32) (quorumReplica, bool) {
 		return quorumReplica{}, false
 	}
 	return s.Voters[i], true
+}
+
+// registered is where a controller is reached that does not vote, as it told when it registered with the others; "": it has not. Controllers know that, so
+// the voters are asked where they are.
+func (s *quorumState) registered(ctx context.Context, id int32) string {
+	for _, v := range s.Voters {
+		for _, e := range v.Endpoints {
+			from := clusterFlags{controllers: e.address()}
+			resp, err := from.describeCluster(ctx, false)
+			if err != nil {
+				continue
+			}
+			for _, n := range resp.Brokers {
+				if n.NodeID == id && n.Host != "" {
+					return net.JoinHostPort(n.Host, strconv.Itoa(int(n.Port)))
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // identify asks a controller who it is.
