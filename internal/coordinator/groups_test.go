@@ -142,7 +142,7 @@ func newRig(t *testing.T, log *fakeLog) *rig {
 }
 
 // imageWith is an image with the offsets topic.
-func imageWith(t *testing.T, partitions int32) *metadata.Image {
+func imageWith(t testing.TB, partitions int32) *metadata.Image {
 	d := metadata.NewDelta(metadata.Empty)
 	replay := func(r metadata.Record) {
 		if err := d.Replay(r); err != nil {
