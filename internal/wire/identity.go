@@ -80,7 +80,7 @@ func (i *Identity) ReadFrom(b []byte) error {
 	r := reader{b: b}
 	i.NodeID = r.int32()
 	copy(i.DirID[:], r.take(len(i.DirID)))
-	i.ClusterID = string(r.str(false))
+	i.ClusterID = r.text()
 	if i.version > 0 {
 		i.Forgot = r.int32()
 	}
@@ -123,7 +123,7 @@ func (i *IdentityResponse) ReadFrom(b []byte) error {
 	r := reader{b: b}
 	i.ErrorCode, i.NodeID = r.int16(), r.int32()
 	copy(i.DirID[:], r.take(len(i.DirID)))
-	i.ClusterID = string(r.str(false))
+	i.ClusterID = r.text()
 	count := int(r.int32())
 	if r.bad || count < 0 || count > r.left()/leastVoter {
 		return fmt.Errorf("answer to LeatIdentity of %d bytes with %d voters: %w", len(b), count, ErrMalformed)
@@ -133,7 +133,7 @@ func (i *IdentityResponse) ReadFrom(b []byte) error {
 		v := &i.Voters[n]
 		v.ID = r.int32()
 		copy(v.DirID[:], r.take(len(v.DirID)))
-		v.Host, v.Port = string(r.str(false)), uint16(r.int16())
+		v.Host, v.Port = r.text(), uint16(r.int16())
 	}
 	i.Epoch = EpochUnknown
 	if i.version > 0 {

@@ -59,7 +59,7 @@ func (f *QuorumFrames) AppendTo(b []byte) []byte {
 // ReadFrom implements kmsg.Request. The frames alias b.
 func (f *QuorumFrames) ReadFrom(b []byte) error {
 	r := reader{b: b}
-	f.ClusterID = string(r.str(false))
+	f.ClusterID = r.text()
 	f.Sender = r.int32()
 	copy(f.SenderDir[:], r.take(len(f.SenderDir)))
 	count := int(r.int32())
@@ -90,7 +90,7 @@ func (f *QuorumFramesResponse) AppendTo(b []byte) []byte {
 // ReadFrom implements kmsg.Response.
 func (f *QuorumFramesResponse) ReadFrom(b []byte) error {
 	r := reader{b: b}
-	f.ErrorCode, f.ClusterID = r.int16(), string(r.str(false))
+	f.ErrorCode, f.ClusterID = r.int16(), r.text()
 	if r.bad {
 		return fmt.Errorf("answer to LeatQuorumFrames of %d bytes: %w", len(b), ErrMalformed)
 	}

@@ -123,6 +123,9 @@ func (r *reader) str(compact bool) []byte {
 	return r.take(n)
 }
 
+// text reads a string of leat's own requests: as it is in old versions of Kafka's, but never null.
+func (r *reader) text() string { return string(r.take(int(r.int16()))) }
+
 // skipTags passes a section of tagged fields none of which is known.
 func (r *reader) skipTags() {
 	for n := r.uvarint(); n > 0 && !r.bad; n-- {
