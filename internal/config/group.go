@@ -2,13 +2,13 @@ package config
 
 // groupKeys are what a group can set for itself.
 var groupKeys = []Key{
-	{Name: "consumer.assignment.interval.ms", Type: Int, Default: "1000", Valid: atLeast(0), Mode: PerGroup, Synonyms: []string{"group.consumer.assignment.interval.ms"},
+	{Name: "consumer.assignment.interval.ms", Type: Int, Default: "1000", Valid: atLeast(0), Mode: PerGroup, Synonyms: []string{"group.consumer.assignment.interval.ms"}, Built: true,
 		Doc: "Least time between two assignments of this consumer group."},
 	{Name: "consumer.assignor.offload.enable", Type: Boolean, Default: "true", Mode: PerGroup, Internal: true, Synonyms: []string{"group.consumer.assignor.offload.enable"},
 		Doc: "Whether its assignments are worked out beside the coordinator's main work."},
-	{Name: "consumer.heartbeat.interval.ms", Type: Int, Default: "5000", Valid: atLeast(1), Mode: PerGroup, Synonyms: []string{"group.consumer.heartbeat.interval.ms"},
+	{Name: "consumer.heartbeat.interval.ms", Type: Int, Default: "5000", Valid: atLeast(1), Mode: PerGroup, Synonyms: []string{"group.consumer.heartbeat.interval.ms"}, Built: true,
 		Doc: "Time between heartbeats of its members."},
-	{Name: "consumer.session.timeout.ms", Type: Int, Default: "45000", Valid: atLeast(1), Mode: PerGroup, Synonyms: []string{"group.consumer.session.timeout.ms"},
+	{Name: "consumer.session.timeout.ms", Type: Int, Default: "45000", Valid: atLeast(1), Mode: PerGroup, Synonyms: []string{"group.consumer.session.timeout.ms"}, Built: true,
 		Doc: "Without a heartbeat for this long a member is gone."},
 	{Name: "errors.deadletterqueue.copy.record.enable", Type: Boolean, Default: "false", Mode: PerGroup,
 		Doc: "Whether the record itself goes to the dead letter topic, not only where it was."},

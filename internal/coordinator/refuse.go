@@ -61,6 +61,9 @@ func Refuse(request kmsg.Request, err error) kmsg.Response {
 	case *kmsg.TxnOffsetCommitRequest:
 		return txnCommitError(rq, code)
 	}
+	if resp := refuseConsumer(request, code); resp != nil {
+		return resp
+	}
 	return request.ResponseKind()
 }
 

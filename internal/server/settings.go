@@ -190,5 +190,6 @@ func groupSettings(v *config.Values) group.Settings {
 	s.OffsetMetadataMaxBytes = v.Int("offset.metadata.max.bytes")
 	s.OffsetsRetention = minutes(v.Int64("offsets.retention.minutes"))
 	s.RetentionCheckInterval = v.Millis("offsets.retention.check.interval.ms")
+	setConsumer(&s, v)
 	return s
 }

@@ -4,15 +4,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/coordinator/group/consumer"
 	"leat/internal/coordinator/group/kind"
+	"leat/internal/coordinator/group/sharing"
 	"leat/internal/coordinator/group/streams"
 )
 
 // newKinds makes the newer kinds of groups of one machine.
-func newKinds() []kind.Kind { return []kind.Kind{streams.New()} }
+func newKinds() []kind.Kind { return []kind.Kind{consumer.New(), sharing.New(), streams.New()} }
 
 // decoders are for the records of the newer kinds, by key type.
-var decoders = register(streams.Decoders)
+var decoders = register(consumer.Decoders, sharing.Decoders, streams.Decoders)
 
 func register(kinds ...map[int16]kind.Decoder) map[int16]kind.Decoder {
 	all := make(map[int16]kind.Decoder)
@@ -32,6 +34,14 @@ func (m *Machine) owner(group string) *desk {
 		}
 	}
 	return nil
+}
+
+// ownerOfOne is owner for a list that names one group; nil for any other.
+func (m *Machine) ownerOfOne(groups []string) *desk {
+	if len(groups) != 1 {
+		return nil
+	}
+	return m.owner(groups[0])
 }
 
 // typeOf is the type of a group.
@@ -62,8 +72,11 @@ func (m *Machine) requestOfKind(e *Event) bool {
 	event := kind.Event{Ticket: e.Ticket, Request: e.Request, ClientID: e.ClientID, ClientHost: e.ClientHost}
 	switch rq := e.Request.(type) {
 	case *kmsg.OffsetCommitRequest, *kmsg.OffsetFetchRequest, *kmsg.TxnOffsetCommitRequest, *kmsg.OffsetDeleteRequest,
-		*kmsg.DeleteGroupsRequest, *kmsg.DescribeGroupsRequest, *kmsg.ListGroupsRequest:
+		*kmsg.DescribeGroupsRequest, *kmsg.ListGroupsRequest:
 		return false
+	case *kmsg.DeleteGroupsRequest: // a share group has state elsewhere that goes first
+		d := m.ownerOfOne(rq.Groups)
+		return d != nil && d.kind.Type() == kind.Share && d.kind.Handle(d, event)
 	case *kmsg.JoinGroupRequest:
 		return m.joinKind(event, rq)
 	case *kmsg.SyncGroupRequest:

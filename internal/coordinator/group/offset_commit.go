@@ -28,9 +28,13 @@ func (m *Machine) checkCommit(c committer) int16 {
 		return kerr.InvalidGroupID.Code
 	}
 	if d := m.owner(c.group); d != nil {
-		return d.kind.CheckCommit(d, kind.Commit{
+		code := d.kind.CheckCommit(d, kind.Commit{
 			Group: c.group, MemberID: c.memberID, InstanceID: c.instanceID, Epoch: c.generation, Transactional: c.txn, Version: c.version, Partitions: c.partitions(),
 		})
+		if c.txn && code == kerr.StaleMemberEpoch.Code { // which producers do not know
+			code = kerr.IllegalGeneration.Code
+		}
+		return code
 	}
 	anonymous := c.generation < 0 && c.memberID == "" && c.instanceID == nil
 	g := m.live[c.group]
@@ -114,6 +118,17 @@ func committedPartitions(rq *kmsg.OffsetCommitRequest) []record.TopicPartition {
 	return all
 }
 
+// txnPartitions lists what a request of a transaction commits.
+func txnPartitions(rq *kmsg.TxnOffsetCommitRequest) []record.TopicPartition {
+	var all []record.TopicPartition
+	for i := range rq.Topics {
+		for j := range rq.Topics[i].Partitions {
+			all = append(all, record.TopicPartition{Topic: rq.Topics[i].Topic, Partition: rq.Topics[i].Partitions[j].Partition})
+		}
+	}
+	return all
+}
+
 // tooLong applies offset.metadata.max.bytes, which Kafka counts in UTF-16 units.
 func (m *Machine) tooLong(s *string) bool {
 	most := m.set.OffsetMetadataMaxBytes
@@ -133,7 +148,7 @@ func (m *Machine) tooLong(s *string) bool {
 func (m *Machine) commitTxnOffsets(rq *kmsg.TxnOffsetCommitRequest) *kmsg.TxnOffsetCommitResponse {
 	code := m.checkCommit(committer{
 		group: rq.Group, memberID: rq.MemberID, instanceID: rq.InstanceID, generation: rq.Generation, txn: true, version: rq.Version,
-		partitions: func() []record.TopicPartition { return nil },
+		partitions: func() []record.TopicPartition { return txnPartitions(rq) },
 	})
 	resp := kmsg.NewPtrTxnOffsetCommitResponse()
 	for i := range rq.Topics {

@@ -1,0 +1,248 @@
+package consumer
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/coordinator/group/epochs"
+	"leat/internal/coordinator/group/kind"
+)
+
+// Kind is the consumer groups of one machine.
+type Kind struct {
+	hard state
+
+	// What follows is soft state.
+	hasher epochs.Hasher
+	fresh  map[string]bool        // groups whose topics have not changed since their hash was computed
+	await  map[string]int32       // members, by timer, to the epoch at which they began to revoke
+	work   map[string]*resolution // regular expressions being resolved, by group
+	topics int64                  // the image in which topics were last added
+}
+
+var _ kind.Kind = (*Kind)(nil)
+
+// New returns consumer groups without any.
+func New() kind.Kind {
+	return &Kind{
+		hard: state{groups: make(map[string]*group)}, fresh: make(map[string]bool), await: make(map[string]int32),
+		work: make(map[string]*resolution),
+	}
+}
+
+// Type is the type of these groups.
+func (k *Kind) Type() kind.Type { return kind.Consumer }
+
+// Protocol is the protocol type that listings show.
+func (k *Kind) Protocol(string) string { return "consumer" }
+
+// Has reports whether there is such a group.
+func (k *Kind) Has(id string) bool { return k.hard.groups[id] != nil }
+
+// Groups lists all groups, in order.
+func (k *Kind) Groups() []string { return sortedKeys(k.hard.groups) }
+
+// Empty reports whether a group has no members.
+func (k *Kind) Empty(id string) bool {
+	g := k.hard.groups[id]
+	return g == nil || len(g.members) == 0
+}
+
+// HasOffsets reports that consumers commit offsets.
+func (k *Kind) HasOffsets() bool { return true }
+
+// Subscribed reports whether a member reads the topic.
+func (k *Kind) Subscribed(id, topic string) bool {
+	g := k.hard.groups[id]
+	return g != nil && g.reads(topic)
+}
+
+// The states of a group, by the names that tools show.
+const (
+	stateEmpty       = "Empty"
+	stateAssigning   = "Assigning"
+	stateReconciling = "Reconciling"
+	stateStable      = "Stable"
+)
+
+// State is the state of a group.
+func (k *Kind) State(_ kind.Desk, id string) string { return k.hard.groups[id].stateName() }
+
+func (g *group) stateName() string {
+	if g == nil || len(g.members) == 0 {
+		return stateEmpty
+	}
+	if g.epoch > g.assigned {
+		return stateAssigning
+	}
+	for _, p := range g.members {
+		if !p.reconciled(g.assigned) {
+			return stateReconciling
+		}
+	}
+	return stateStable
+}
+
+// Handle decides on a request.
+func (k *Kind) Handle(d kind.Desk, e kind.Event) bool {
+	switch rq := e.Request.(type) {
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		resp, refused := k.heartbeat(d, e, rq)
+		if refused != nil {
+			resp = kmsg.NewPtrConsumerGroupHeartbeatResponse()
+			resp.ErrorCode, resp.ErrorMessage = refused.code, &refused.message
+		}
+		d.Reply(e.Ticket, resp)
+	case *kmsg.ConsumerGroupDescribeRequest:
+		d.Reply(e.Ticket, k.describe(d, rq))
+	default:
+		return false
+	}
+	return true
+}
+
+// refusal is a request that is not granted.
+type refusal struct {
+	code    int16
+	message string
+}
+
+func refuse(err *kerr.Error, message string) *refusal { return &refusal{err.Code, message} }
+
+// The timers of a member begin with these letters.
+const (
+	sessionTimer = "s:"
+	revokeTimer  = "r:"
+	regexTimer   = "x:"
+)
+
+// Fire is a timer that came due.
+func (k *Kind) Fire(d kind.Desk, id, key string) {
+	g := k.hard.groups[id]
+	if g == nil {
+		delete(k.work, id)
+		return
+	}
+	what, who := key[:2], key[2:]
+	p := g.members[who]
+	switch {
+	case what == regexTimer:
+		k.resolve(d, id, g)
+	case p == nil:
+	case what == sessionTimer:
+		d.Note(kind.Notice{Message: "removed member whose session ended", Group: id, Member: who, Generation: g.epoch})
+		k.fence(d, id, g, p)
+	case what == revokeTimer && k.await[id+"\x00"+who] == p.epoch:
+		d.Note(kind.Notice{Message: "removed member that did not revoke its partitions in time", Group: id, Member: who, Generation: g.epoch})
+		k.fence(d, id, g, p)
+	}
+}
+
+// Loaded begins the sessions of all members.
+func (k *Kind) Loaded(d kind.Desk) {
+	k.topics = d.Image().Offset
+	for _, id := range k.Groups() {
+		g := k.hard.groups[id]
+		for _, who := range sortedKeys(g.members) {
+			p := g.members[who]
+			k.startSession(d, id, p)
+			if p.state == unrevoked {
+				k.startRevoke(d, id, p)
+			}
+		}
+	}
+}
+
+// startSession gives a member until then to be heard of again.
+func (k *Kind) startSession(d kind.Desk, id string, p *member) {
+	timeout := configOf(d, id).sessionTimeout
+	if p.classic != nil {
+		timeout = time.Duration(p.classic.sessionTimeout) * time.Millisecond
+	}
+	d.Timer(id, sessionTimer+p.id, d.Now().Add(timeout))
+}
+
+// startRevoke gives a member until then to revoke what it has to.
+func (k *Kind) startRevoke(d kind.Desk, id string, p *member) {
+	k.await[id+"\x00"+p.id] = p.epoch
+	d.Timer(id, revokeTimer+p.id, d.Now().Add(time.Duration(p.rebalanceTimeout)*time.Millisecond))
+}
+
+// stopTimers stops what is due for a member.
+func (k *Kind) stopTimers(d kind.Desk, id, who string) {
+	d.Timer(id, sessionTimer+who, time.Time{})
+	k.stopRevoke(d, id, who)
+}
+
+func (k *Kind) stopRevoke(d kind.Desk, id, who string) {
+	delete(k.await, id+"\x00"+who)
+	d.Timer(id, revokeTimer+who, time.Time{})
+}
+
+// ImageChanged has the groups that read a changed topic look at it with their next heartbeat.
+func (k *Kind) ImageChanged(d kind.Desk, changed kind.Topics) {
+	k.hasher.Forget()
+	if len(changed.Created) > 0 {
+		k.topics = d.Image().Offset
+	}
+	var names []string
+	for _, t := range changed.Created {
+		names = append(names, t.Name)
+	}
+	for _, t := range changed.Changed {
+		names = append(names, t.Name)
+	}
+	names = append(names, changed.Deleted...)
+	for id := range k.fresh {
+		g := k.hard.groups[id]
+		if g == nil {
+			delete(k.fresh, id)
+			continue
+		}
+		for _, name := range names {
+			if g.reads(name) {
+				delete(k.fresh, id)
+				break
+			}
+		}
+	}
+}
+
+// Refused takes back what a decision did to soft state.
+func (k *Kind) Refused(_ kind.Desk, records []kind.Record) {
+	for _, r := range records {
+		if r, ok := r.(*EpochRecord); ok {
+			delete(k.fresh, r.Group)
+		}
+	}
+}
+
+// Remove writes the tombstones of a group.
+func (k *Kind) Remove(d kind.Desk, id string) {
+	g := k.hard.groups[id]
+	if g == nil {
+		return
+	}
+	members := sortedKeys(g.members)
+	for _, who := range members {
+		d.Write(&CurrentRecord{Group: id, ID: who, Gone: true})
+	}
+	for _, who := range members {
+		d.Write(&TargetRecord{Group: id, ID: who, Gone: true})
+	}
+	d.Write(&AssignmentMetadataRecord{Group: id, Gone: true})
+	for _, who := range members {
+		d.Write(&MemberRecord{Group: id, ID: who})
+	}
+	for _, x := range sortedKeys(g.regexes) {
+		d.Write(&RegexRecord{Group: id, Regex: x, Gone: true})
+	}
+	if g.oldTopicInfo {
+		d.Write(&PartitionMetadataRecord{Group: id, Gone: true})
+	}
+	d.Write(&EpochRecord{Group: id, Gone: true})
+	delete(k.fresh, id)
+	delete(k.work, id)
+}

@@ -1,0 +1,91 @@
+package consumer
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/coordinator/group/kind"
+)
+
+// leave lets a member go at its own wish. A static member may say that it comes back: then nobody gets its partitions until its session
+// ends.
+func (k *Kind) leave(d kind.Desk, rq *kmsg.ConsumerGroupHeartbeatRequest) (*kmsg.ConsumerGroupHeartbeatResponse, *refusal) {
+	g := k.hard.groups[rq.Group]
+	switch {
+	case g == nil && d.TypeOf(rq.Group) == kind.None:
+		return nil, refuse(kerr.GroupIDNotFound, fmt.Sprintf("Group %s not found.", rq.Group))
+	case g == nil:
+		return nil, refuse(kerr.GroupIDNotFound, fmt.Sprintf("Group %s is not a consumer group.", rq.Group))
+	}
+	p := g.members[rq.MemberID]
+	if rq.InstanceID != nil {
+		var refused *refusal
+		if p, refused = g.checkStatic(rq.MemberID, *rq.InstanceID); refused != nil {
+			return nil, refused
+		}
+	} else if p == nil {
+		return nil, unknownMember(rq.Group, rq.MemberID)
+	}
+	if rq.InstanceID != nil && rq.MemberEpoch == leavingStatic {
+		away := *p
+		away.epoch, away.pending, away.assigned = leavingStatic, nil, p.assigned.sinceZero()
+		d.Write(currentRecord(rq.Group, &away))
+		d.Note(kind.Notice{Message: "static member left group for a while", Group: rq.Group, Member: p.id, Generation: g.epoch})
+	} else {
+		d.Note(kind.Notice{Message: "member left group", Group: rq.Group, Member: p.id, Generation: g.epoch})
+		k.fence(d, rq.Group, g, p)
+	}
+	resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()
+	resp.MemberID, resp.MemberEpoch = &p.id, rq.MemberEpoch
+	return resp, nil
+}
+
+// sinceZero is the same partitions, as if got before any epoch: whoever comes back may commit with any.
+func (p partitions) sinceZero() partitions {
+	all := make(partitions, len(p))
+	for id, ps := range p {
+		for partition := range ps {
+			all.put(id, partition, 0)
+		}
+	}
+	return all
+}
+
+// fence removes members, and with that moves the group on. Whoever is left hears of it with the next heartbeat.
+func (k *Kind) fence(d kind.Desk, id string, g *group, gone ...*member) {
+	if k.downgraded(d, id, g, gone, nil) {
+		return
+	}
+	without := *g // what is read without those who leave
+	without.byName, without.byRegex = cloneCounts(g.byName), cloneCounts(g.byRegex)
+	for _, p := range gone {
+		k.writeGone(d, id, p.id)
+		for _, name := range p.topics {
+			add(without.byName, name, -1)
+		}
+		if x := p.expression(); x != "" {
+			add(without.byRegex, x, -1)
+			if without.byRegex[x] == 0 && g.regexes[x] != nil {
+				d.Write(&RegexRecord{Group: id, Regex: x, Gone: true})
+			}
+		}
+	}
+	hash := k.hasher.MetadataHash(d.Image(), sortedKeys(without.topicNames()))
+	d.Write(&EpochRecord{Group: id, Epoch: g.epoch + 1, Hash: hash})
+	if len(gone) == len(g.members) {
+		d.Write(&AssignmentMetadataRecord{Group: id, Epoch: g.epoch + 1})
+	}
+	for _, p := range gone {
+		k.stopTimers(d, id, p.id)
+	}
+}
+
+func cloneCounts(counts map[string]int) map[string]int {
+	all := make(map[string]int, len(counts))
+	for key, n := range counts {
+		all[key] = n
+	}
+	return all
+}
