@@ -19,7 +19,7 @@ var tables = [...]*table{
 		brokerOAuthKeys, brokerSSLKeys, brokerSecurityKeys, brokerObserveKeys, brokerThrottleKeys, leatKeys, balanceKeys,
 	),
 	Topic:         newTable(topicKeys),
-	Group:         newTable(groupKeys),
+	Group:         newTable(groupKeys, leatShareKeys),
 	ClientMetrics: newTable(clientMetricsKeys),
 }
 

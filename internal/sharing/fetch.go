@@ -20,6 +20,7 @@ type FetchRequest struct {
 	Strict             bool // share.acquire.mode=record_limit
 	MaxBytes, MinBytes int
 	Deadline           time.Time // until then it waits for records
+	Idle               bool      // it only waits for its deadline
 }
 
 // Fetched is what it got of one partition.
@@ -69,7 +70,7 @@ func (n *Node) Fetch(rq FetchRequest, done func([]Fetched)) *Fetch {
 func (f *Fetch) run() bool {
 	for {
 		f.try()
-		if f.acquired > 0 || f.failed == len(f.Parts) || f.MaxRecords <= 0 || f.MaxBytes <= 0 || !time.Now().Before(f.Deadline) {
+		if f.acquired > 0 || f.failed == len(f.Parts) && !f.Idle || f.MaxRecords <= 0 || f.MaxBytes <= 0 || !time.Now().Before(f.Deadline) {
 			f.done(f.results)
 			return true
 		}

@@ -129,3 +129,6 @@ func (n *Node) Loaded() int {
 
 // Sessions is the number of share sessions, and of partitions in them.
 func (n *Node) Sessions() (sessions, partitions int) { return n.sessions.counts() }
+
+// Group is what a share group's configuration says now.
+func (n *Node) Group(group string) Group { return n.cfg.Group(group) }

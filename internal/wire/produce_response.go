@@ -160,18 +160,22 @@ func appendNodeTag(b []byte, nodes []NodeEndpoint) []byte {
 	b = appendTagStart(b, 0, size)
 	b = appendUvarint(b, len(nodes)+1)
 	for i := range nodes {
-		n := &nodes[i]
-		b = appendInt32(b, n.NodeID)
-		b = appendString(b, true, n.Host)
-		b = appendInt32(b, n.Port)
-		if n.Rack == nil {
-			b = appendNull(b, true)
-		} else {
-			b = appendString(b, true, *n.Rack)
-		}
-		b = append(b, 0)
+		b = appendNode(b, &nodes[i])
 	}
 	return b
+}
+
+// appendNode writes one endpoint.
+func appendNode(b []byte, n *NodeEndpoint) []byte {
+	b = appendInt32(b, n.NodeID)
+	b = appendString(b, true, n.Host)
+	b = appendInt32(b, n.Port)
+	if n.Rack == nil {
+		b = appendNull(b, true)
+	} else {
+		b = appendString(b, true, *n.Rack)
+	}
+	return append(b, 0)
 }
 
 // nodeSize is the exact length of an encoded endpoint.
