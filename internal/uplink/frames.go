@@ -187,8 +187,9 @@ func (f *Frames) suspect(nodeID int32) {
 }
 
 // looks are the pauses before each look at a controller that hung up: a process that is being ended holds its listeners for a moment longer than its
-// connections, and takes new ones meanwhile.
-var looks = []time.Duration{0, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond}
+// connections, and takes new ones meanwhile: a large one on a busy machine for half a second. After a second an election has begun without this.
+var looks = []time.Duration{0, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond,
+	400 * time.Millisecond, 400 * time.Millisecond}
 
 // hungUp looks whether a controller whose connection ended is still there. That nobody listens any more is as good as its last word; any other
 // failure may be the network's, and says nothing.

@@ -14,8 +14,17 @@ func (n *Node) Suspect(id int32) (err error) {
 		return n.failure
 	}
 	defer n.catch(&err)
-	n.rush = 1 + 2*n.turn(n.lead)
+	n.rush, n.rushes = 1+2*n.turn(n.lead), n.cfg.ElectionTicks
 	return n.raw.ForgetLeader()
+}
+
+// again plans the next early election, for as long as a voter who has not noticed anything yet may still stand by the leader: one that is refused
+// now is granted as soon as it does.
+func (n *Node) again() {
+	pause := 2 * max(len(n.members.Voters()), 1)
+	if n.rushes -= pause; n.rushes > 0 {
+		n.rush = pause
+	}
 }
 
 // turn is how many voters come before this one. They try to be elected one after the other, or they would take each other's votes.
@@ -37,7 +46,9 @@ func (n *Node) hurry() error {
 	due := false
 	if n.rush > 0 {
 		n.rush--
-		due = n.rush == 0
+		if due = n.rush == 0; due {
+			n.again()
+		}
 	}
 	if n.eager > 0 {
 		n.eager--

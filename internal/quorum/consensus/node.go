@@ -96,6 +96,7 @@ type Node struct {
 	asked      int // the tick, counted from 1, at which a WantCheckpoint event was told that still waits; 0: none
 	ticks      int // so far
 	rush       int // ticks until an early election; 0: none
+	rushes     int // ticks for which early elections follow each other
 	eager      int // ticks for which this node tries to be elected because it has just started
 	events     []Event
 }

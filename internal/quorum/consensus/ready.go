@@ -315,7 +315,7 @@ func (n *Node) soft(s *raft.SoftState) {
 	}
 	n.lead, n.hasLead = n.replica(s.Lead)
 	if n.hasLead {
-		n.rush = 0
+		n.rush, n.rushes = 0, 0
 	}
 	n.tell(LeaderChanged{n.lead, n.hard.Epoch, n.hasLead})
 }
