@@ -1,5 +1,5 @@
 # Each target is one line; plain `go test ./...` does everything that a change needs.
-.PHONY: build run cluster3 check test race sim fuzz bench bench-go faults mixed replace interop lint golden docs
+.PHONY: build run cluster3 check test race sim sim-bank fuzz bench bench-go faults mixed replace interop lint golden docs
 
 build: ## the binary, static
 	CGO_ENABLED=0 go build -trimpath -o leat ./cmd/leat
@@ -14,6 +14,8 @@ race: ## the same under the race detector
 	go test -race ./...
 sim: ## a cluster on simulated time with faults: SEEDS from FROM on, STEPS each
 	go test ./internal/sim/cluster -run TestSimCluster -v -timeout 60m -args -seeds $${SEEDS:-1000} -seed-from $${FROM:-0} -steps $${STEPS:-100000}
+sim-bank: ## money moved by transactional producers while coordinators crash: SEEDS from FROM on, ROUNDS of crashes each
+	go test ./internal/sim/bank -run TestSimBank -v -timeout 60m -args -seeds $${SEEDS:-1000} -seed-from $${FROM:-0} -rounds $${ROUNDS:-200}
 fuzz: ## every fuzz target for FUZZTIME each (default 10s)
 	./.ci/fuzz $${FUZZTIME:-10s}
 bench: ## leat beside Apache Kafka and the floor: PARTS="produce latency" ARGS="--rounds 5"; ARGS=--docs writes the page, ARGS=--short is a smoke test
