@@ -37,6 +37,7 @@ type node struct {
 	replicas     *replication.Node                // nil, as groups, if this node is no broker
 	failing      atomic.Pointer[replication.Node] // replicas once they are there, for who tells of failed directories
 	groups       *coordinator.Groups
+	lag          *coordinator.Lag              // nil, as groups, if this node is no broker
 	coordinators coordinators                  // all of them
 	quorum       *quorum.Quorum                // nil if this node is no controller
 	voting       atomic.Pointer[quorum.Quorum] // quorum once it is there, for frames and suspicions

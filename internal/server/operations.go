@@ -59,8 +59,8 @@ func (n *node) openOperations() error {
 		Notes: []telemetry.Check{{Name: "other nodes", Problem: n.unreachedNodes}},
 		Metrics: &telemetry.Source{
 			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
-			Coordinators: n.coordinatorStats,
-			APIName:      apiName, ErrorName: errorName,
+			Coordinators: n.coordinatorStats, Groups: n.groupStats,
+			APIName: apiName, ErrorName: errorName,
 		},
 		Balance: n.balanceStatus, Logger: n.Logger,
 	})

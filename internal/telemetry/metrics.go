@@ -133,6 +133,7 @@ func Metrics() []Metric {
 	all = append(all, *topicsWithout, *requests, *requestErrors, *totalTime, *localTime, *remoteTime, *sendTime,
 		*connectionCount, *connectionsMade, *connectionsGone, *refused, *panics)
 	all = append(all, coordinatorRows()...)
+	all = append(all, groupRows()...)
 	for _, m := range partitionMetrics {
 		all = append(all, *m.Metric)
 	}

@@ -19,6 +19,8 @@ type Source struct {
 	Recovering func(each func(dir string, logs int64))
 	// Coordinators tells about the coordinators of the node. It may be nil.
 	Coordinators func() []CoordinatorStats
+	// Groups tells about groups and their lag, nil if nothing is known. It may be nil.
+	Groups func() *GroupStats
 	// APIName and ErrorName name API keys and error codes.
 	APIName   func(key int16) string
 	ErrorName func(code int16) string
@@ -45,6 +47,7 @@ func (s *Source) WriteTo(out io.Writer, now time.Time) error {
 	s.writeRequests(w, now)
 	s.Broker.writeListeners(w)
 	s.writeCoordinators(w, now)
+	s.writeGroups(w)
 	if s.Partitions != nil {
 		s.writePartitions(w)
 	}

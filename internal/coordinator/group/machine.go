@@ -24,6 +24,7 @@ type Event struct {
 
 	Loaded  bool             // the first event after a load: sessions of the stored members begin
 	Control *machine.Control // a marker to be written
+	Survey  bool             // the answer lists all groups with their offsets: []Surveyed
 
 	// Image comes with Loaded and then with every image that changed what groups are decided by.
 	Image         *metadata.Image
@@ -91,6 +92,8 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 	case e.Control != nil:
 		m.out.Control = e.Control
 		m.out.Effects = append(m.out.Effects, machine.Reply{To: e.Ticket})
+	case e.Survey:
+		m.out.Effects = append(m.out.Effects, machine.Reply{To: e.Ticket, Response: m.survey()})
 	case e.Request == nil:
 		if len(e.DeletedTopics) > 0 {
 			m.forgotten, m.forgetAt = append(m.forgotten, e.DeletedTopics...), now

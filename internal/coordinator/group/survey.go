@@ -1,0 +1,43 @@
+package group
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Surveyed is what a survey tells of one group.
+type Surveyed struct {
+	Group, Type, State string
+	Offsets            []SurveyedOffset // by topic and partition
+}
+
+// SurveyedOffset is a committed offset.
+type SurveyedOffset struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// survey lists all groups with their committed offsets, by name. It is the answer to an event with Survey.
+func (m *Machine) survey() []Surveyed {
+	listed := m.list(kmsg.NewPtrListGroupsRequest()).Groups
+	all := make([]Surveyed, 0, len(listed))
+	for i := range listed {
+		g := Surveyed{Group: listed[i].Group, Type: listed[i].GroupType, State: listed[i].GroupState}
+		for topic, partitions := range m.hard.offsets[g.Group] {
+			for p, o := range partitions {
+				g.Offsets = append(g.Offsets, SurveyedOffset{topic, p, o.Offset.Offset})
+			}
+		}
+		slices.SortFunc(g.Offsets, func(a, b SurveyedOffset) int {
+			if a.Topic != b.Topic {
+				return strings.Compare(a.Topic, b.Topic)
+			}
+			return int(a.Partition - b.Partition)
+		})
+		all = append(all, g)
+	}
+	return all
+}
