@@ -71,9 +71,10 @@ type Rooms struct {
 // Handlers answers requests.
 type Handlers struct {
 	Rooms
-	sessions    *fetchSessions
-	producerIDs *producerIDs
-	strange     seldom // messages of controllers
+	sessions         *fetchSessions
+	producerIDs      *producerIDs
+	topicsForStreams *topicsForStreams
+	strange          seldom // messages of controllers
 }
 
 // Call is one request on its way through a handler. Image is held for the whole request.

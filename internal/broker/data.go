@@ -24,6 +24,7 @@ var dataRoutes = []route{
 func (h *Handlers) open() {
 	h.sessions = newFetchSessions(h.sessionSlots)
 	h.producerIDs = newProducerIDs()
+	h.topicsForStreams = newTopicsForStreams()
 }
 
 // exists reports whether an image has the partition.

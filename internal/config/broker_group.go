@@ -8,7 +8,7 @@ var brokerGroupKeys = []Key{
 		Doc: "Threads for the coordinator's work on the side."},
 	{Name: "group.coordinator.cached.buffer.max.bytes", Type: Int, Default: "1048588", Valid: atLeast(524288), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
 		Doc: "Bytes of write buffers that the coordinator keeps for the next writes, over all its partitions."},
-	{Name: "group.coordinator.rebalance.protocols", Type: List, Default: "classic,consumer,streams", Valid: someOf("consumer", "classic", "share", "streams"), Importance: "MEDIUM",
+	{Name: "group.coordinator.rebalance.protocols", Type: List, Default: "classic,consumer,streams", Valid: someOf("consumer", "classic", "share", "streams"), Importance: "MEDIUM", Built: true,
 		Doc: "Group protocols that are offered."},
 	{Name: "group.coordinator.threads", Type: Int, Default: "4", Valid: atLeast(1), Importance: "HIGH",
 		Doc: "Threads that work on groups."},

@@ -64,6 +64,9 @@ func Refuse(request kmsg.Request, err error) kmsg.Response {
 	if resp := refuseConsumer(request, code); resp != nil {
 		return resp
 	}
+	if resp := refuseStreams(request, code); resp != nil {
+		return resp
+	}
 	return request.ResponseKind()
 }
 

@@ -191,5 +191,6 @@ func groupSettings(v *config.Values) group.Settings {
 	s.OffsetsRetention = minutes(v.Int64("offsets.retention.minutes"))
 	s.RetentionCheckInterval = v.Millis("offsets.retention.check.interval.ms")
 	setConsumer(&s, v)
+	setStreams(&s, v)
 	return s
 }

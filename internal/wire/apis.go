@@ -93,12 +93,12 @@ var apis = [...]API{
 	row(85, "WriteShareGroupState", 0, 1, 0, onBroker|clusterAct),
 	row(86, "DeleteShareGroupState", 0, 0, 0, onBroker|clusterAct),
 	row(87, "ReadShareGroupStateSummary", 0, 1, 0, onBroker|clusterAct),
-	row(88, "StreamsGroupHeartbeat", 0, 1, 0, onBroker),
-	row(89, "StreamsGroupDescribe", 0, 1, 0, onBroker),
+	row(88, "StreamsGroupHeartbeat", 0, 1, 0, onBroker|built),
+	row(89, "StreamsGroupDescribe", 0, 1, 0, onBroker|built),
 	row(90, "DescribeShareGroupOffsets", 0, 1, 0, onBroker),
 	row(91, "AlterShareGroupOffsets", 0, 0, 0, onBroker),
 	row(92, "DeleteShareGroupOffsets", 0, 0, 0, onBroker),
-	row(93, "StreamsGroupTopologyDescriptionUpdate", 0, 0, 0, onBroker),
+	row(93, "StreamsGroupTopologyDescriptionUpdate", 0, 0, 0, onBroker|built),
 	row(94, "UnregisterController", 0, 0, 0, onBroker|onController|forwarded|built),
 }
 
