@@ -201,7 +201,7 @@ func (l *Log) checkFetched(batches []byte, cfg *LogConfig) (group int, next int6
 	}
 }
 
-// duplicate looks for a client's batch among the producer's last ones.
+// duplicate looks for a client's batch among the producer's last ones, with writeMu held.
 func (l *Log) duplicate(b record.Batch, origin Origin) (batchMeta, bool) {
 	if origin != FromClient || b.ProducerID() < 0 {
 		return batchMeta{}, false
@@ -210,7 +210,11 @@ func (l *Log) duplicate(b record.Batch, origin Origin) (batchMeta, bool) {
 	if e == nil {
 		return batchMeta{}, false
 	}
-	return e.duplicate(b)
+	m, found := e.duplicate(b)
+	if !found && e.short && b.ProducerEpoch() == e.epoch && b.BaseSequence() != record.AddSequence(e.last().lastSequence, 1) && l.recalled(e) {
+		return e.duplicate(b)
+	}
+	return m, found
 }
 
 // accountBatch adds what a batch does to its producer to a pending update.

@@ -91,6 +91,7 @@ func parseSnapshotEntry(b []byte) producerEntry {
 	e.txnFirstOffset = max(-1, int64(binary.BigEndian.Uint64(b[38:])))
 	if m.lastOffset >= 0 {
 		e.push(m)
+		e.short = m.firstSequence() > 0
 	}
 	return e
 }

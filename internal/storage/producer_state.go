@@ -45,6 +45,7 @@ type producerEntry struct {
 	id               int64
 	epoch            int16
 	count            int8 // of batches that count
+	short            bool // from a snapshot: there may be batches before the first of them, in the log
 	coordinatorEpoch int32
 	lastTimestamp    int64
 	txnFirstOffset   int64 // -1: none is open
@@ -66,7 +67,7 @@ func (e *producerEntry) last() batchMeta {
 
 func (e *producerEntry) setEpoch(epoch int16) {
 	if e.epoch != epoch {
-		e.epoch, e.count = epoch, 0
+		e.epoch, e.count, e.short = epoch, 0, false
 	}
 }
 
@@ -74,6 +75,7 @@ func (e *producerEntry) push(m batchMeta) {
 	if e.count == batchesKept {
 		copy(e.batches[:], e.batches[1:])
 		e.count--
+		e.short = false
 	}
 	e.batches[e.count] = m
 	e.count++
@@ -224,7 +226,7 @@ func (u *producerUpdate) data(b record.Batch, checkEpoch, checkSeq bool) error {
 		return fmt.Errorf("producer %d at offset %d: a transaction is open, the batch is outside of it: %w", e.id, b.BaseOffset(), ErrTxnState)
 	}
 	e.setEpoch(b.ProducerEpoch())
-	e.push(batchMeta{lastSequence: b.LastSequence(), offsetDelta: b.LastOffsetDelta(), lastOffset: b.LastOffset(), timestamp: b.MaxTimestamp()})
+	e.push(metaOf(b))
 	e.lastTimestamp = b.MaxTimestamp()
 	if b.Transactional() && e.txnFirstOffset < 0 {
 		e.txnFirstOffset = b.BaseOffset()
