@@ -12,6 +12,7 @@ import (
 	"leat/internal/machine"
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/sharing"
 )
 
 // OffsetsTopic holds the groups' records.
@@ -22,17 +23,19 @@ type GroupsConfig struct {
 	Config
 	Settings func() Settings       // cheap
 	Group    func() group.Settings // cheap
+	States   sharing.States        // the share coordinator; nil: share groups get no partitions
 }
 
 // Groups is the group coordinator of this node: one machine for each partition of __consumer_offsets that the node leads.
 type Groups struct {
 	*Coordinator[group.Event, group.Record]
 	settings func() Settings
+	states   sharing.States
 }
 
 // NewGroups returns a group coordinator that leads nothing yet.
 func NewGroups(cfg GroupsConfig) *Groups {
-	g := &Groups{settings: cfg.Settings}
+	g := &Groups{settings: cfg.Settings, states: cfg.States}
 	g.Coordinator = New(cfg.Config, Kind[group.Event, group.Record]{
 		Name: "group coordinator", Topic: OffsetsTopic,
 		New: func(record.TopicPartition, int32) machine.Machine[group.Event, group.Record] {
@@ -41,7 +44,7 @@ func NewGroups(cfg GroupsConfig) *Groups {
 		Decode:    decodeGroupRecord,
 		Loaded:    func() group.Event { return group.Event{Loaded: true, Image: g.Image()} },
 		Published: publishedToGroups,
-		Perform:   tell,
+		Perform:   g.perform,
 		Settings:  cfg.Settings,
 	})
 	return g
@@ -149,6 +152,15 @@ func (g *Groups) List(rq *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResp
 		slices.SortFunc(resp.Groups, func(a, b kmsg.ListGroupsResponseGroup) int { return strings.Compare(a.Group, b.Group) })
 		done(resp)
 	})
+}
+
+// perform carries out an effect.
+func (g *Groups) perform(p Led, e machine.Effect) {
+	if _, ok := e.(group.Notice); ok {
+		tell(p, e)
+	} else if g.states != nil {
+		g.performShare(e)
+	}
 }
 
 // tell writes a machine's notice to the log.

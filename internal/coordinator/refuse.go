@@ -59,12 +59,15 @@ func Refuse(request kmsg.Request, err error) kmsg.Response {
 		}
 		return resp
 	case *kmsg.TxnOffsetCommitRequest:
-		return txnCommitError(rq, code)
+		return TxnCommitError(rq, code)
 	}
 	if resp := refuseConsumer(request, code); resp != nil {
 		return resp
 	}
 	if resp := refuseStreams(request, code); resp != nil {
+		return resp
+	}
+	if resp := refuseShareGroup(request, code); resp != nil {
 		return resp
 	}
 	return request.ResponseKind()
@@ -86,7 +89,8 @@ func CommitError(rq *kmsg.OffsetCommitRequest, code int16) *kmsg.OffsetCommitRes
 	return resp
 }
 
-func txnCommitError(rq *kmsg.TxnOffsetCommitRequest, code int16) *kmsg.TxnOffsetCommitResponse {
+// TxnCommitError answers every partition of a commit in a transaction with one code.
+func TxnCommitError(rq *kmsg.TxnOffsetCommitRequest, code int16) *kmsg.TxnOffsetCommitResponse {
 	resp := kmsg.NewPtrTxnOffsetCommitResponse()
 	for i := range rq.Topics {
 		rt := kmsg.NewTxnOffsetCommitResponseTopic()
