@@ -48,6 +48,8 @@ type Rooms struct {
 	// FreshController, if not nil, hears of a controller that has an empty disk and is about to take part under leaders of an epoch or later ones.
 	FreshController func(ctx context.Context, nodeID, epoch int32)
 	Groups          Groups
+	// Transactions is nil if this node has no partitions.
+	Transactions Transactions
 	// Await waits until the published image satisfies the condition, or the context ends.
 	Await func(ctx context.Context, until func(*metadata.Image) bool) error
 	// Quorum tells the state of the metadata log; nil if this node does not belong to the quorum.

@@ -13,7 +13,6 @@ var dataRoutes = []route{
 	{key: 1, handle: (*Handlers).fetch},
 	{key: 2, handle: (*Handlers).listOffsets, waits: true},
 	{key: 21, handle: (*Handlers).deleteRecords, waits: true},
-	{key: 22, handle: (*Handlers).initProducerID, waits: true},
 	{key: 23, handle: (*Handlers).offsetForLeaderEpoch},
 	{key: 34, handle: (*Handlers).alterReplicaLogDirs, waits: true},
 	{key: 35, handle: (*Handlers).describeLogDirs, waits: true},

@@ -24,8 +24,6 @@ var clusterRoutes = []route{
 	{key: 43, handle: (*Handlers).electLeaders, waits: true},
 	{key: 57, handle: (*Handlers).updateFeatures, waits: true},
 	{key: 64, handle: (*Handlers).unregisterBroker, waits: true},
-	{key: 65, handle: (*Handlers).describeTransactions},
-	{key: 66, handle: (*Handlers).listTransactions},
 }
 
 // describeCluster answers which nodes the cluster has, of the kind that the listener serves.

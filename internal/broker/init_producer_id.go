@@ -11,11 +11,8 @@ import (
 // producerIDWait bounds how long a producer waits for this node to get ids; then it is told to try again.
 const producerIDWait = 10 * time.Second
 
-// initProducerID gives a new id to an idempotent producer. Whatever id it had before, it gets another: without a transactional id nobody else may use
-// the old one, so that nothing has to be fenced.
-//
-// A transactional id is refused with UNSUPPORTED_VERSION, which producers report at once. COORDINATOR_NOT_AVAILABLE would make them ask again until they
-// give up, for a coordinator that this version does not have.
+// initProducerID gives a producer its id: a new one to an idempotent producer. Whatever id it had before, it gets another: without a transactional id nobody else may use
+// the old one, so that nothing has to be fenced. With a transactional id, its coordinator decides.
 func (h *Handlers) initProducerID(c *Call) {
 	rq := c.Body.(*kmsg.InitProducerIDRequest)
 	resp := kmsg.NewPtrInitProducerIDResponse()
@@ -24,7 +21,10 @@ func (h *Handlers) initProducerID(c *Call) {
 	case (rq.ProducerID == -1) != (rq.ProducerEpoch == -1), rq.TransactionalID != nil && *rq.TransactionalID == "":
 		resp.ErrorCode = kerr.InvalidRequest.Code
 	case rq.TransactionalID != nil:
-		resp.ErrorCode = kerr.UnsupportedVersion.Code
+		ctx, cancel := context.WithTimeout(c.Gone, producerIDWait)
+		defer cancel()
+		h.initTransactional(ctx, c, rq)
+		return
 	default:
 		ctx, cancel := context.WithTimeout(c.Gone, producerIDWait)
 		defer cancel()

@@ -297,7 +297,7 @@ func TestInitProducerIDs(t *testing.T) {
 		t.Errorf("id without epoch: %+v", resp)
 	}
 	rq.ProducerID = -1
-	for id, want := range map[string]*kerr.Error{"": kerr.InvalidRequest, "tx": kerr.UnsupportedVersion} {
+	for id, want := range map[string]*kerr.Error{"": kerr.InvalidRequest, "tx": kerr.NotCoordinator} {
 		rq.TransactionalID = &id
 		if resp := ask[*kmsg.InitProducerIDResponse](c, rq, 3); resp.ErrorCode != want.Code || resp.ProducerID != -1 {
 			t.Errorf("transactional id %q: %+v", id, resp)

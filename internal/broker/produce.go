@@ -29,6 +29,9 @@ type produceCall struct {
 	waits   []produceWait
 	slowed  time.Duration // how long the client is to wait before it sends more
 	pending atomic.Int32  // waits that have not ended, plus one while they are being registered
+	line    *produceLine
+	leaves  []leave // of partitions where a transaction begins
+	left    bool    // the connection's reader has gone on
 }
 
 // produceWait is an appended partition that is not replicated yet, or with own not synced on this node.
@@ -49,16 +52,34 @@ func (h *Handlers) produce(c *Call) {
 		return
 	}
 	p := produceCalls.Get().(*produceCall)
-	p.h, p.c, p.rq = h, c, rq
+	p.h, p.c, p.rq, p.line = h, c, rq, lineOf(c)
+	if !p.line.join(p) {
+		p.begin()
+	}
+}
+
+// begin appends, unless transactions have to be verified before. It reports whether the next request of the connection may begin.
+func (p *produceCall) begin() bool {
+	if p.rq.TransactionalID != nil && p.mustVerify() {
+		p.verify()
+		return false
+	}
+	p.appendAll()
+	return true
+}
+
+// appendAll appends and answers.
+func (p *produceCall) appendAll() {
 	p.results = slices.Grow(p.results, p.rq.Len())
 	for part := range p.rq.Partitions {
 		p.results = append(p.results, p.append(part, len(p.results)))
 	}
-	if p.slowed > 0 {
-		c.Request.Mute(p.slowed)
+	p.endLeaves()
+	if p.slowed > 0 && !p.left {
+		p.c.Request.Mute(p.slowed)
 	}
 	switch {
-	case rq.Acks == 0:
+	case p.rq.Acks == 0:
 		p.finishSilently()
 	case len(p.waits) == 0:
 		p.respond()
@@ -101,6 +122,9 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 	if isInternal(tp.Topic) && p.c.Header.ClientID != adminClient {
 		return refused(kerr.InvalidTopicException), 0
 	}
+	if refusal := p.unverified(index); refusal != nil {
+		return *refusal, 0
+	}
 	partition, err := p.h.Replicas.Leader(tp, -1)
 	if err == nil && p.c.Header.Version >= 13 && partition.TopicID() != part.TopicID {
 		err = replication.ErrUnknownTopicID
@@ -108,7 +132,7 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 	if err != nil {
 		return p.failed(tp, nil, err), 0
 	}
-	info, err := partition.AppendSampled(part.Records, p.rq.Acks == -1, sampling(p.c))
+	info, err := p.appendTo(partition, part.Records, index)
 	p.slowed = max(p.slowed, info.Throttle)
 	switch {
 	case err == nil && p.rq.Acks == -1:
@@ -124,16 +148,6 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 		records = 0
 	}
 	return wire.ProduceResult{BaseOffset: info.BaseOffset, LogAppendTimeMs: info.LogAppendTime, LogStartOffset: info.LogStart, LeaderID: -1, LeaderEpoch: -1}, records
-}
-
-// sampling is that of the connection; a handler of produce requests runs on the connection's reader.
-func sampling(c *Call) *storage.Sampling {
-	s, ok := c.Conn.State.(*storage.Sampling)
-	if !ok {
-		s = new(storage.Sampling)
-		c.Conn.State = s
-	}
-	return s
 }
 
 // committed looks whether what was appended is replicated already, and remembers the partition if it is not.
@@ -166,12 +180,8 @@ func (p *produceCall) checkRecords(b []byte) *kerr.Error {
 		return kerr.UnsupportedCompressionType
 	case len(rest) > 0:
 		return kerr.InvalidRecord
-	case batch.Transactional():
-		if p.rq.TransactionalID == nil {
-			return kerr.TransactionalIDAuthorizationFailed
-		}
-		// Transactional producers get no id here, so nobody can have begun the transaction that this claims to be part of.
-		return kerr.InvalidTxnState
+	case batch.Transactional() && p.rq.TransactionalID == nil:
+		return kerr.TransactionalIDAuthorizationFailed
 	}
 	return nil
 }
@@ -270,7 +280,7 @@ func (p *produceCall) free() {
 	clear(p.results)
 	clear(p.waits)
 	clear(p.nodes)
-	p.h, p.c, p.rq, p.slowed = nil, nil, wire.ProduceRequest{}, 0
+	p.h, p.c, p.rq, p.slowed, p.line, p.left = nil, nil, wire.ProduceRequest{}, 0, nil, false
 	p.results, p.waits, p.nodes = p.results[:0], p.waits[:0], p.nodes[:0]
 	produceCalls.Put(p)
 }

@@ -35,6 +35,7 @@ type node struct {
 	replicas *replication.Node
 	server   *listener.Server
 	accept   *pipes
+	txns     knownTxns
 
 	mu     sync.Mutex
 	image  *metadata.Image
@@ -68,7 +69,7 @@ func newNode(t testing.TB, settings ...string) *node {
 	n.replicas = replication.New(replication.Config{NodeID: self, Store: n.store, LogConfig: testLogConfig,
 		MinISR: func(_ string, overrides map[string]string) int { return minISR(overrides) }, Logger: slog.New(slog.DiscardHandler)})
 	n.h = &Handlers{Rooms: Rooms{NodeID: self, Metrics: telemetry.NewBroker(10), Image: n.newest, Config: func() *config.Values { return n.values },
-		Replicas: n.replicas, Store: n.store, Controller: n, Logger: slog.New(slog.DiscardHandler)}}
+		Replicas: n.replicas, Store: n.store, Controller: n, Transactions: &n.txns, Logger: slog.New(slog.DiscardHandler)}}
 	n.h.open()
 	n.server = listener.Serve(listener.Config{
 		Name: "PLAINTEXT", Listener: n.accept, Shared: listener.NewShared(), Handler: n.h.Handle, Logger: slog.New(slog.DiscardHandler),

@@ -56,6 +56,7 @@ func (n *node) openCoordinators() {
 		Group:    func() group.Settings { return n.settings.now().group },
 	})
 	n.coordinate("group coordinator", n.groups)
+	n.openTransactions(shell)
 	n.openLag()
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"leat/internal/broker"
 	"leat/internal/config"
 	"leat/internal/coordinator"
 	"leat/internal/fs/sealed"
@@ -37,6 +38,8 @@ type node struct {
 	replicas     *replication.Node                // nil, as groups, if this node is no broker
 	failing      atomic.Pointer[replication.Node] // replicas once they are there, for who tells of failed directories
 	groups       *coordinator.Groups
+	transactions *coordinator.Transactions
+	handlers     atomic.Pointer[broker.Handlers]
 	lag          *coordinator.Lag              // nil, as groups, if this node is no broker
 	coordinators coordinators                  // all of them
 	quorum       *quorum.Quorum                // nil if this node is no controller

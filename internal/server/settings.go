@@ -9,6 +9,7 @@ import (
 	"leat/internal/config"
 	"leat/internal/coordinator"
 	"leat/internal/coordinator/group"
+	"leat/internal/coordinator/txn"
 	"leat/internal/listener"
 	"leat/internal/metadata"
 	"leat/internal/record"
@@ -23,6 +24,9 @@ type settings struct {
 	limits      listener.Limits
 	coordinator coordinator.Settings
 	group       group.Settings
+
+	transactions coordinator.Settings
+	txn          txn.Settings
 }
 
 // settingsFeed holds the newest settings.
@@ -55,6 +59,9 @@ func typed(v *config.Values) *settings {
 		limits:      limits(v),
 		coordinator: coordinatorSettings(v),
 		group:       groupSettings(v),
+
+		transactions: transactionSettings(v),
+		txn:          txnSettings(v),
 	}
 }
 

@@ -164,6 +164,9 @@ func (n *node) openHandlers() {
 		Await: n.images.await, ControllerEndpoints: n.controllerEndpoints,
 		Metrics: n.ops.metrics, Logger: n.Logger, LogLevels: telemetry.LevelsOf(n.Logger),
 	}
+	if n.transactions != nil { // a nil pointer would not be a nil interface
+		rooms.Transactions = n.transactions
+	}
 	if n.quorum != nil {
 		rooms.Quorum, rooms.MetadataLog, rooms.Voters = n.describeQuorum, n.quorum, n.quorum
 		rooms.HeardBroker, rooms.KRaftVersion = n.suspicion.heard, n.quorum.KRaftVersion
@@ -173,7 +176,9 @@ func (n *node) openHandlers() {
 	if n.remote != nil {
 		rooms.KRaftVersion = n.remote.follower.KRaftVersion
 	}
-	n.handle.Store(new(listener.Handler(broker.New(rooms).Handle)))
+	handlers := broker.New(rooms)
+	n.handlers.Store(handlers)
+	n.handle.Store(new(listener.Handler(handlers.Handle)))
 }
 
 // controllerEndpoints is where this node's controller is reached.

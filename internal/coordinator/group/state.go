@@ -9,15 +9,14 @@ import (
 // state is the hard state: what replaying the log gives.
 type state struct {
 	groups  map[string]*Metadata
-	offsets map[string]groupOffsets  // by group; never an empty map in it
-	pending map[producer]transaction // offsets of open transactions
-	open    map[partitionKey]int     // how many open transactions hold an offset for it
+	offsets map[string]groupOffsets    // by group; never an empty map in it
+	pending map[producerID]transaction // offsets of open transactions
+	open    map[partitionKey]int       // how many open transactions hold an offset for it
 }
 
-type producer struct {
-	id    int64
-	epoch int16
-}
+// producerID has one open transaction at most. Its end may come with a later epoch than its offsets: under transaction version 2 every end raises the
+// epoch (KIP-890).
+type producerID int64
 
 // groupOffsets is the committed offsets of one group, by topic and partition. No topic has an empty map.
 type groupOffsets map[string]map[int32]committed
@@ -40,7 +39,7 @@ func newState() state {
 	return state{
 		groups:  make(map[string]*Metadata),
 		offsets: make(map[string]groupOffsets),
-		pending: make(map[producer]transaction),
+		pending: make(map[producerID]transaction),
 		open:    make(map[partitionKey]int),
 	}
 }
@@ -48,7 +47,7 @@ func newState() state {
 // apply makes one entry of the log part of the state. Of several offsets for a partition the one that stands last in the log
 // counts, even if the transaction of an earlier one is committed later.
 func (s *state) apply(e machine.Entry[Record]) {
-	p := producer{e.ProducerID, e.ProducerEpoch}
+	p := producerID(e.ProducerID)
 	if e.Marker != machine.NoMarker {
 		s.end(p, e.Marker == machine.CommitMarker)
 		return
@@ -74,7 +73,7 @@ func (s *state) apply(e machine.Entry[Record]) {
 }
 
 // hold keeps an offset until its transaction ends.
-func (s *state) hold(p producer, key partitionKey, o committed) {
+func (s *state) hold(p producerID, key partitionKey, o committed) {
 	t := s.pending[p]
 	if t == nil {
 		t = make(transaction)
@@ -87,7 +86,7 @@ func (s *state) hold(p producer, key partitionKey, o committed) {
 }
 
 // end ends a producer's transaction.
-func (s *state) end(p producer, commit bool) {
+func (s *state) end(p producerID, commit bool) {
 	t := s.pending[p]
 	delete(s.pending, p)
 	for key, o := range t {

@@ -1,0 +1,187 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"leat/internal/coordinator"
+	"leat/internal/record"
+	"leat/internal/replication"
+	"leat/internal/storage"
+	"leat/internal/wire"
+)
+
+// Versions of Produce by which clients say what they understand of transactions (KIP-890).
+const (
+	produceAbortable  = 11 // TRANSACTION_ABORTABLE is understood
+	produceAddsItself = 12 // transaction version 2: the leader adds the partition to the transaction
+)
+
+// leave is a partition of a produce request in which a transaction would begin.
+type leave struct {
+	index        int // in results
+	tp           record.TopicPartition
+	verification *storage.Verification
+	code         int16 // why there is none
+}
+
+// mustVerify looks for partitions in which the request would begin a transaction, so that the coordinator has to be asked first.
+func (p *produceCall) mustVerify() bool {
+	if !p.h.Config().Bool("transaction.partition.verification.enable") || p.h.Transactions == nil {
+		return false
+	}
+	index := -1
+	for part := range p.rq.Partitions {
+		index++
+		batch, rest, err := record.Split(part.Records)
+		if err != nil || len(rest) > 0 || !batch.Transactional() || batch.Control() || batch.ProducerID() < 0 {
+			continue // or it is refused
+		}
+		tp := record.TopicPartition{Topic: part.Topic, Partition: part.Partition}
+		if p.c.Header.Version >= 13 {
+			topic, ok := p.c.Image.TopicByID(part.TopicID)
+			if !ok {
+				continue
+			}
+			tp.Topic = topic.Name
+		}
+		partition, err := p.h.Replicas.Leader(tp, -1)
+		if err != nil || isInternal(tp.Topic) && p.c.Header.ClientID != adminClient {
+			continue
+		}
+		if v := partition.Log().Verify(batch.ProducerID(), batch.ProducerEpoch(), batch.BaseSequence()); v != nil {
+			p.leaves = append(p.leaves, leave{index: index, tp: tp, verification: v})
+		}
+	}
+	return len(p.leaves) > 0
+}
+
+// verify asks the coordinator about all partitions at once. The turn of the connection stays with the request.
+func (p *produceCall) verify() {
+	p.line.held.Store(true)
+	p.left = true
+	batch := p.firstTransactional()
+	ask := coordinator.Membership{TransactionalID: *p.rq.TransactionalID, ProducerID: batch.ProducerID(), ProducerEpoch: batch.ProducerEpoch(),
+		Add: p.c.Header.Version >= produceAddsItself}
+	for i := range p.leaves {
+		ask.Partitions = append(ask.Partitions, p.leaves[i].tp)
+	}
+	p.h.askMembership(ask, func(codes []int16) {
+		for i := range p.leaves {
+			p.leaves[i].code = codes[i]
+		}
+		go p.h.run(route{handle: func(*Handlers, *Call) { p.resume() }}, p.c)
+	})
+}
+
+// firstTransactional is the batch whose producer is asked about: a producer has one connection per node, and one id.
+func (p *produceCall) firstTransactional() record.Batch {
+	for part := range p.rq.Partitions {
+		if batch, _, err := record.Split(part.Records); err == nil && batch.Transactional() {
+			return batch
+		}
+	}
+	return nil
+}
+
+// resume goes on with a request that was verified, and with those behind it.
+func (p *produceCall) resume() {
+	line := p.line
+	p.appendAll()
+	for next := line.next(); next != nil; next = line.next() {
+		if !next.begin() {
+			return
+		}
+	}
+}
+
+// askMembership asks the coordinator. Adding a partition right after the end of the transaction before finds that one not quite completed, which a short wait heals.
+func (h *Handlers) askMembership(ask coordinator.Membership, done func([]int16)) {
+	v := h.Config()
+	backoff := v.Millis("add.partitions.to.txn.retry.backoff.ms")
+	deadline := time.Now().Add(min(v.Millis("add.partitions.to.txn.retry.backoff.max.ms"), v.Millis("request.timeout.ms")))
+	var try func()
+	try = func() {
+		h.Transactions.Membership(ask, func(codes []int16) {
+			if ask.Add && anyCode(codes, kerr.ConcurrentTransactions.Code) && time.Now().Before(deadline) {
+				time.AfterFunc(backoff, try)
+				return
+			}
+			done(codes)
+		})
+	}
+	try()
+}
+
+func anyCode(codes []int16, want int16) bool {
+	for _, c := range codes {
+		if c == want {
+			return true
+		}
+	}
+	return false
+}
+
+// endLeaves gives the leaves back.
+func (p *produceCall) endLeaves() {
+	for i := range p.leaves {
+		p.leaves[i].verification.End()
+	}
+	clear(p.leaves)
+	p.leaves = p.leaves[:0]
+}
+
+// appendTo appends a client's batch. A transaction begins only with leave, unless nothing is to be verified.
+func (p *produceCall) appendTo(partition *replication.Partition, records []byte, index int) (storage.AppendInfo, error) {
+	if p.rq.TransactionalID == nil || p.h.Transactions == nil || !p.h.Config().Bool("transaction.partition.verification.enable") {
+		return partition.AppendSampled(records, p.rq.Acks == -1, &p.line.sampling)
+	}
+	var v *storage.Verification
+	for i := range p.leaves {
+		if p.leaves[i].index == index {
+			v = p.leaves[i].verification
+		}
+	}
+	return partition.AppendVerified(records, p.rq.Acks == -1, &p.line.sampling, v)
+}
+
+// unverified is the answer for a partition to which the coordinator did not consent.
+func (p *produceCall) unverified(index int) *wire.ProduceResult {
+	for i := range p.leaves {
+		if l := &p.leaves[i]; l.index == index && l.code != 0 {
+			r := refusedTransaction(l.code, p.c.Header.Version)
+			return &r
+		}
+	}
+	return nil
+}
+
+// refusedTransaction turns the coordinator's code into one that the client understands. What may pass becomes NOT_ENOUGH_REPLICAS, which all
+// clients answer by asking again, without looking for another leader.
+func refusedTransaction(code, version int16) wire.ProduceResult {
+	const unable = "Unable to verify the partition has been added to the transaction. Underlying error: "
+	e, _ := kerr.ErrorForCode(code).(*kerr.Error)
+	if e == nil {
+		e = kerr.UnknownServerError
+	}
+	if e == kerr.TransactionAbortable && version < produceAbortable {
+		e = kerr.InvalidTxnState
+	}
+	message := ""
+	switch e {
+	case kerr.ProducerFenced:
+		e = kerr.InvalidProducerEpoch
+	case kerr.InvalidTxnState:
+		message = "Partition was not added to the transaction"
+	case kerr.NetworkException, kerr.CoordinatorLoadInProgress, kerr.CoordinatorNotAvailable, kerr.NotCoordinator:
+		e, message = kerr.NotEnoughReplicas, unable+e.Message
+	case kerr.ConcurrentTransactions:
+		if version < produceAddsItself {
+			e, message = kerr.NotEnoughReplicas, unable+e.Message
+		}
+	}
+	r := refused(e)
+	r.ErrorMessage = message
+	return r
+}
