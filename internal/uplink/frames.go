@@ -216,10 +216,13 @@ func (f *Frames) hungUp(nodeID int32) {
 				continue
 			}
 			f.cfg.Controllers.note(nodeID, err)
-			if errors.Is(err, syscall.ECONNREFUSED) {
+			switch { // a listener that goes while it is asked resets: then it is looked at again, too
+			case errors.Is(err, syscall.ECONNREFUSED):
 				f.suspect(nodeID)
+				return
+			case !errors.Is(err, syscall.ECONNRESET):
+				return
 			}
-			return
 		}
 	}()
 }

@@ -18,18 +18,23 @@ func TestFramesLookAgainAtAControllerThatHungUp(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		takes     int // connections, before they are refused
+		resets    int // connections after that
 		suspected bool
 	}{
-		{"nobody listens", 0, true},
-		{"the listener goes later than the connections", 3, true},
-		{"it is alive", 1000, false},
+		{"nobody listens", 0, 0, true},
+		{"the listener goes later than the connections", 3, 0, true},
+		{"the listener goes while it is asked", 1, 1, true},
+		{"it is alive", 1000, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dials := 0
 				peers := peer.Config{Dial: func(context.Context, string, string) (net.Conn, error) {
-					if dials++; dials > c.takes {
+					switch dials++; {
+					case dials > c.takes+c.resets:
 						return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+					case dials > c.takes:
+						return nil, &net.OpError{Op: "dial", Err: syscall.ECONNRESET}
 					}
 					near, far := net.Pipe()
 					return near, far.Close()
