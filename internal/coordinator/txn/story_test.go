@@ -261,7 +261,7 @@ func (s *story) request(name string, a args) Event {
 	case "offsets":
 		rq := kmsg.NewPtrAddOffsetsToTxnRequest()
 		rq.Version, rq.TransactionalID, rq.ProducerID, rq.ProducerEpoch, rq.Group = int16(a.int("v", 3)), a.id, who.producerID, who.epoch, "g"
-		return Event{Request: rq, GroupPartition: 7}
+		return Event{Request: rq, GroupPartition: 3}
 	case "commit", "abort":
 		rq := kmsg.NewPtrEndTxnRequest()
 		rq.Version, rq.TransactionalID, rq.ProducerID, rq.ProducerEpoch = int16(a.int("v", 5)), a.id, who.producerID, who.epoch
