@@ -12,12 +12,13 @@
 #   interop/run.sh mixed                 leat and Kafka in one cluster, controlled by either
 #   interop/run.sh upgrade               three nodes of an earlier build become this one and back under load
 #   interop/run.sh replace [-short]      three nodes of Kafka become leat and back under load
+#   interop/run.sh streams [-nodes 3 -kill 30s -duration 10m]  a Kafka Streams application against an oracle
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|faults|cluster-tools|mixed|replace|upgrade|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|faults|cluster-tools|mixed|replace|upgrade|streams|differential [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -75,13 +76,18 @@ replace)
 	go build -o "$bin/replace" ./interop/replace
 	"$bin/replace" -binary "$leat" "$@"
 	;;
+streams)
+	interop/setup.sh kafka streams
+	go build -o "$bin/streams" ./interop/streams
+	"$bin/streams" -binary "$leat" "$@"
+	;;
 differential)
 	interop/setup.sh kafka
 	go build -o "$bin/differential" ./interop/differential
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, faults, cluster-tools, mixed, replace, upgrade, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, faults, cluster-tools, mixed, replace, upgrade, streams, differential" >&2
 	exit 2
 	;;
 esac

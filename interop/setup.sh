@@ -53,6 +53,12 @@ setup_java() {
 	again $maven -f "$here/java/pom.xml" package -Dinterop.build="$cache/java"
 	built java $files
 }
+setup_streams() {
+	files="$here/streams/java/pom.xml $here/streams/java/src/main/java/interop/Orders.java"
+	fresh streams $files && return
+	again $maven -f "$here/streams/java/pom.xml" package -Dinterop.build="$cache/streams"
+	built streams $files
+}
 setup_python() {
 	fresh python "$here/python/requirements.txt" && return
 	python3 -m venv --clear "$cache/python"

@@ -34,11 +34,11 @@ type load struct {
 	copies int                          // of names that came more than once
 }
 
-func newLoad(ctx context.Context, bootstrap string, replicas int) (*load, error) {
+func newLoad(ctx context.Context, bootstrap []string, replicas int) (*load, error) {
 	l := &load{totals: make(map[string]int64), named: make(map[string]string), windows: make(map[string]int64),
 		got: map[string]map[string]string{"totals": {}, "named": {}, "windows": {}}}
 	var err error
-	if l.producer, err = kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(5*time.Millisecond)); err != nil {
+	if l.producer, err = kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(5*time.Millisecond)); err != nil {
 		return nil, err
 	}
 	admin := kadm.NewClient(l.producer)
@@ -53,7 +53,7 @@ func newLoad(ctx context.Context, bootstrap string, replicas int) (*load, error)
 			return nil, err
 		}
 	}
-	l.reader, err = kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.ConsumeTopics("totals", "named", "windows"),
+	l.reader, err = kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.ConsumeTopics("totals", "named", "windows"),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"leat/interop/target"
@@ -70,7 +71,7 @@ func run(o options) error {
 
 // play sends orders while instances come and go, and compares what came out.
 func play(ctx context.Context, o options, c *cluster) error {
-	l, err := newLoad(ctx, c.bootstrap(), min(o.nodes, 3))
+	l, err := newLoad(ctx, strings.Split(c.bootstrap(), ","), min(o.nodes, 3))
 	if err != nil {
 		return err
 	}
