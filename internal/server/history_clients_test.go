@@ -39,12 +39,11 @@ func raise(to interface {
 
 // produce writes records, some of them while others are under way. Every third client gives records up after a while.
 //
-// A broker that was stopped in order knows of each producer only the last batch when it is back, as Kafka's does: that is all that a producer snapshot
-// holds. It refuses an older batch that is sent again with OUT_OF_ORDER_SEQUENCE_NUMBER, and kgo would then write it a second time under a new epoch.
-// So the client is told to stop instead: the outcome of that record is unknown, and another client goes on.
+// Batches that a leader has and never acknowledged are recognised when they are sent again, also after it was stopped in order, which leaves only the last batch
+// of each producer in its snapshot.
 func (w *world) produce(i int) {
 	rng := w.dice(1, i)
-	opts := append([]kgo.Opt{kgo.StopProducerOnDataLossDetected()}, w.o.producer...)
+	opts := w.o.producer
 	if i == 2 {
 		opts = append([]kgo.Opt{kgo.AllowIdempotentProduceCancellation(), kgo.RecordDeliveryTimeout(3 * time.Second)}, opts...)
 	}
