@@ -49,6 +49,7 @@ var scenarios = []scenario{
 	{"offsets delete", offsetsDelete},
 	{"groups described", groupsDescribed},
 	{"groups deleted", groupsDeleted},
+	{"streams groups", streamsGroups},
 }
 
 // ask is one request of many that change nothing and are sent in every version.
