@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,6 +226,99 @@ func TestTransactionsCarryOffsetsOfGroups(t *testing.T) {
 		offsets, err := kadm.NewClient(plain).FetchOffsets(ctx, "copiers")
 		if o, ok := offsets.Lookup("in", 0); err != nil || !ok || o.At != 20 {
 			t.Errorf("committed offset is %v, %v", o, err)
+		}
+	})
+}
+
+// mover runs transactions until told to stop. Each writes its own value to all partitions, and every third is aborted. What became of it is known to the
+// client, or not.
+type mover struct {
+	committed, aborted, unknown []string
+}
+
+func (m *mover) run(ctx context.Context, t *testing.T, c *three, name string, stop <-chan struct{}) {
+	var cl *kgo.Client
+	for i := 0; ; i++ {
+		select {
+		case <-stop:
+			if cl != nil {
+				cl.Close()
+			}
+			return
+		default:
+		}
+		if cl == nil {
+			cl = c.cl(producer(name, kgo.TransactionTimeout(20*time.Second))...)
+		}
+		value, commit := fmt.Sprintf("%s-%d", name, i), i%3 != 2
+		try, cancel := context.WithTimeout(ctx, 40*time.Second)
+		err := transact(try, cl, "money", value, commit, 0, 1, 2)
+		cancel()
+		switch {
+		case err == nil && commit:
+			m.committed = append(m.committed, value)
+		case err == nil:
+			m.aborted = append(m.aborted, value)
+		default: // the next client of this name fences what this one left
+			m.unknown = append(m.unknown, value)
+			cl.Close()
+			cl = nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func TestClusterOfThreeTransactionsOutliveTheirCoordinators(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newThree(t, map[string]string{"transaction.state.log.num.partitions": "5", "offsets.topic.num.partitions": "5"})
+		c.start(0, 1, 2)
+		defer c.stop()
+		c.create("money", 3, 3)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+		defer cancel()
+		movers, stop := make([]mover, 3), make(chan struct{})
+		var running sync.WaitGroup
+		for i := range movers {
+			running.Go(func() { movers[i].run(ctx, t, c, fmt.Sprint("mover", i), stop) })
+		}
+		time.Sleep(3 * time.Second)
+		for _, node := range []int{0, 1, 2, 1} { // coordinators and leaders of partitions, whichever they are
+			c.kill(node)
+			time.Sleep(20 * time.Second)
+			c.start(node)
+			c.inSync("money", 3)
+			time.Sleep(5 * time.Second)
+		}
+		close(stop)
+		running.Wait()
+		time.Sleep(time.Minute) // whatever is left open is aborted
+		cl := c.cl(reader(true, "money")...)
+		defer cl.Close()
+		times := map[string]int{}
+		for _, v := range valuesIn(t, cl, "money", true) {
+			times[v]++
+		}
+		done, lost := 0, 0
+		for _, m := range movers {
+			for _, v := range m.committed {
+				if done++; times[v] != 3 {
+					t.Errorf("%s was committed and is there %d times", v, times[v])
+				}
+			}
+			for _, v := range m.aborted {
+				if times[v] != 0 {
+					t.Errorf("%s was aborted and is there %d times", v, times[v])
+				}
+			}
+			for _, v := range m.unknown {
+				if lost++; times[v] != 0 && times[v] != 3 {
+					t.Errorf("%s is there %d times", v, times[v])
+				}
+			}
+		}
+		t.Logf("%d transactions committed, %d of unknown end", done, lost)
+		if done < 100 {
+			t.Errorf("only %d transactions were committed", done)
 		}
 	})
 }
