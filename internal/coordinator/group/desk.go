@@ -187,8 +187,7 @@ func (d *desk) DropClassic(group string) {
 // RestoreClassic makes the group a classic one again.
 func (d *desk) RestoreClassic(c *kind.ClassicGroup) {
 	g := &liveGroup{
-		id: c.Group, state: State(c.State), previous: State(c.State), protocolType: c.ProtocolType, protocol: c.Protocol,
-		generation: c.Generation, leader: text(c.Leader), stateTimestamp: c.StateTimestamp,
+		id: c.Group, state: Stable, previous: Stable, protocolType: c.ProtocolType, generation: c.Generation, stateTimestamp: c.StateTimestamp,
 	}
 	for i := range c.Members {
 		s := &c.Members[i]
@@ -203,7 +202,10 @@ func (d *desk) RestoreClassic(c *kind.ClassicGroup) {
 		g.insert(p)
 		d.startSession(g, p, p.sessionTimeout)
 	}
+	protocol := g.selectProtocol()
+	g.protocol = &protocol
 	g.subscribed = g.subscriptions()
 	d.live[c.Group] = g
 	d.writeGeneration(g, nil)
+	d.prepareRebalance(g, "the group is a classic one again")
 }

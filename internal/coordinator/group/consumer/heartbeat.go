@@ -23,7 +23,7 @@ func (k *Kind) heartbeat(d kind.Desk, e kind.Event, rq *kmsg.ConsumerGroupHeartb
 			return nil, refused
 		}
 	}
-	g, refused := k.groupFor(d, rq.Group, rq.MemberEpoch == 0)
+	g, refused := k.groupFor(d, rq)
 	if refused != nil {
 		return nil, refused
 	}
@@ -54,7 +54,8 @@ func (k *Kind) heartbeat(d kind.Desk, e kind.Event, rq *kmsg.ConsumerGroupHeartb
 }
 
 // groupFor finds the group, or makes room for it.
-func (k *Kind) groupFor(d kind.Desk, id string, joining bool) (*group, *refusal) {
+func (k *Kind) groupFor(d kind.Desk, rq *kmsg.ConsumerGroupHeartbeatRequest) (*group, *refusal) {
+	id, joining := rq.Group, rq.MemberEpoch == 0
 	if g := k.hard.groups[id]; g != nil {
 		return g, nil
 	}
@@ -64,7 +65,7 @@ func (k *Kind) groupFor(d kind.Desk, id string, joining bool) (*group, *refusal)
 	case d.TypeOf(id) == kind.None:
 		return nil, refuse(kerr.GroupIDNotFound, fmt.Sprintf("Group %s not found.", id))
 	case joining && d.TypeOf(id) == kind.Classic:
-		return k.upgrade(d, id)
+		return k.upgrade(d, id, rq)
 	}
 	return nil, refuse(kerr.GroupIDNotFound, fmt.Sprintf("Group %s is not a consumer group.", id))
 }
@@ -90,7 +91,7 @@ func (dr *draft) speak(rq *kmsg.ConsumerGroupHeartbeatRequest) *refusal {
 		if rq.MemberEpoch != 0 {
 			return unknownMember(rq.Group, id)
 		}
-		p = &member{id: id}
+		p = newMember(id)
 	} else {
 		dr.before = p
 	}
@@ -116,7 +117,7 @@ func (dr *draft) speakStatic(id, instanceID string, rq *kmsg.ConsumerGroupHeartb
 		if p := dr.members[id]; p != nil {
 			dr.before, dr.now = p, p
 		} else {
-			dr.now = &member{id: id}
+			dr.now = newMember(id)
 		}
 		return nil
 	}

@@ -19,6 +19,7 @@ type Kind struct {
 	fresh  map[string]bool        // groups whose topics have not changed since their hash was computed
 	await  map[string]int32       // members, by timer, to the epoch at which they began to revoke
 	work   map[string]*resolution // regular expressions being resolved, by group
+	rejoin map[string]bool        // classic members, by group and id, that were told to join again
 	topics int64                  // the image in which topics were last added
 }
 
@@ -28,7 +29,7 @@ var _ kind.Kind = (*Kind)(nil)
 func New() kind.Kind {
 	return &Kind{
 		hard: state{groups: make(map[string]*group)}, fresh: make(map[string]bool), await: make(map[string]int32),
-		work: make(map[string]*resolution),
+		work: make(map[string]*resolution), rejoin: make(map[string]bool),
 	}
 }
 
@@ -97,6 +98,14 @@ func (k *Kind) Handle(d kind.Desk, e kind.Event) bool {
 		d.Reply(e.Ticket, resp)
 	case *kmsg.ConsumerGroupDescribeRequest:
 		d.Reply(e.Ticket, k.describe(d, rq))
+	case *kmsg.JoinGroupRequest:
+		d.Reply(e.Ticket, k.classicJoin(d, e, rq))
+	case *kmsg.SyncGroupRequest:
+		d.Reply(e.Ticket, k.classicSync(d, rq))
+	case *kmsg.HeartbeatRequest:
+		d.Reply(e.Ticket, k.classicBeat(d, rq))
+	case *kmsg.LeaveGroupRequest:
+		d.Reply(e.Ticket, k.classicLeave(d, rq))
 	default:
 		return false
 	}
@@ -116,6 +125,8 @@ const (
 	sessionTimer = "s:"
 	revokeTimer  = "r:"
 	regexTimer   = "x:"
+	joinTimer    = "j:" // a classic member was told to join again
+	syncTimer    = "y:" // a classic member joined and has not asked for its assignment
 )
 
 // Fire is a timer that came due.
@@ -131,6 +142,10 @@ func (k *Kind) Fire(d kind.Desk, id, key string) {
 	case what == regexTimer:
 		k.resolve(d, id, g)
 	case p == nil:
+	case what == joinTimer || what == syncTimer:
+		delete(k.rejoin, id+"\x00"+who)
+		d.Note(kind.Notice{Message: "removed member that did not rejoin in time", Group: id, Member: who, Generation: g.epoch})
+		k.fence(d, id, g, p)
 	case what == sessionTimer:
 		d.Note(kind.Notice{Message: "removed member whose session ended", Group: id, Member: who, Generation: g.epoch})
 		k.fence(d, id, g, p)
@@ -174,6 +189,9 @@ func (k *Kind) startRevoke(d kind.Desk, id string, p *member) {
 func (k *Kind) stopTimers(d kind.Desk, id, who string) {
 	d.Timer(id, sessionTimer+who, time.Time{})
 	k.stopRevoke(d, id, who)
+	delete(k.rejoin, id+"\x00"+who)
+	d.Timer(id, joinTimer+who, time.Time{})
+	d.Timer(id, syncTimer+who, time.Time{})
 }
 
 func (k *Kind) stopRevoke(d kind.Desk, id, who string) {
@@ -211,10 +229,17 @@ func (k *Kind) ImageChanged(d kind.Desk, changed kind.Topics) {
 }
 
 // Refused takes back what a decision did to soft state.
-func (k *Kind) Refused(_ kind.Desk, records []kind.Record) {
+func (k *Kind) Refused(d kind.Desk, records []kind.Record) {
 	for _, r := range records {
-		if r, ok := r.(*EpochRecord); ok {
-			delete(k.fresh, r.Group)
+		r, ok := r.(*EpochRecord)
+		if !ok {
+			continue
+		}
+		delete(k.fresh, r.Group)
+		if g := k.hard.groups[r.Group]; g != nil { // members whose timers were stopped are still there
+			for _, who := range sortedKeys(g.members) {
+				k.startSession(d, r.Group, g.members[who])
+			}
 		}
 	}
 }

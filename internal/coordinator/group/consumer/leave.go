@@ -55,7 +55,7 @@ func (p partitions) sinceZero() partitions {
 
 // fence removes members, and with that moves the group on. Whoever is left hears of it with the next heartbeat.
 func (k *Kind) fence(d kind.Desk, id string, g *group, gone ...*member) {
-	if k.downgraded(d, id, g, gone, nil) {
+	if k.downgraded(d, id, g, gone) {
 		return
 	}
 	without := *g // what is read without those who leave

@@ -49,6 +49,9 @@ type classicMember struct {
 	protocols      []kind.Protocol
 }
 
+// newMember is a member that has said nothing yet. Its regular expression is the empty one, as in Kafka's records.
+func newMember(id string) *member { return &member{id: id, regex: new(string), rebalanceTimeout: -1} }
+
 // expression is the member's regular expression, empty if it has none.
 func (p *member) expression() string { return text(p.regex) }
 

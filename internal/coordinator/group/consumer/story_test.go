@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +63,7 @@ type story struct {
 	set    group.Settings
 	image  *metadata.Image
 	shown  int
+	ids    []string // those that were made up; $1 is the first
 }
 
 func newStory(t *testing.T) *story {
@@ -164,6 +166,9 @@ func (s *story) command(words []string) []string {
 	named := map[string]string{}
 	var plain []string
 	for _, w := range words[1:] {
+		for i, id := range s.ids {
+			w = strings.ReplaceAll(w, fmt.Sprintf("$%d", i+1), id)
+		}
 		if k, v, ok := strings.Cut(w, "="); ok {
 			named[k] = v
 		} else {
@@ -302,6 +307,9 @@ func classicRequest(t *testing.T, name string, plain []string, named map[string]
 		for _, o := range owned(named["owns"]) {
 			sub.OwnedPartitions = append(sub.OwnedPartitions, kmsg.ConsumerMemberMetadataOwnedPartition{Topic: string(rune(o.TopicID[15])), Partitions: o.Partitions})
 		}
+		if v, ok := named["type"]; ok {
+			rq.ProtocolType = v
+		}
 		rq.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: sub.AppendTo(nil)}}
 		return rq
 	case "sync":
@@ -347,7 +355,22 @@ func (s *story) show(effects []machine.Effect) []string {
 			lines = append(lines, strings.TrimSpace(fmt.Sprintf("* %s: %s %s", e.Message, e.Member, e.Reason)))
 		}
 	}
+	for i := range lines {
+		lines[i] = s.shorten(lines[i])
+	}
 	return lines
+}
+
+var madeUp = regexp.MustCompile(`[a-z]+-[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|\b[0-9A-Za-z_-]{22}\b`)
+
+// shorten gives ids that were made up short names, in the order in which they appear.
+func (s *story) shorten(line string) string {
+	return madeUp.ReplaceAllStringFunc(line, func(id string) string {
+		if !slices.Contains(s.ids, id) {
+			s.ids = append(s.ids, id)
+		}
+		return fmt.Sprintf("$%d", slices.Index(s.ids, id)+1)
+	})
 }
 
 func showRecord(r group.Record) string {
