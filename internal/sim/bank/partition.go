@@ -33,7 +33,6 @@ type producer struct {
 	sequence         int // of the last record with this epoch; -1: none
 	first            int // offset at which its open transaction begins; -1: none
 	leave            int // the leave to begin one that it was given last; a marker takes it back
-	granted          bool
 }
 
 func newPartition(w *world, index int) *partition {
