@@ -13,6 +13,7 @@
 #   interop/run.sh upgrade               three nodes of an earlier build become this one and back under load
 #   interop/run.sh replace [-short]      three nodes of Kafka become leat and back under load
 #   interop/run.sh streams [-nodes 3 -kill 30s -duration 10m]  a Kafka Streams application against an oracle
+#   interop/run.sh share                 Java share consumers: order by key, times between tries, sixteen beside one
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
@@ -80,6 +81,11 @@ streams)
 	interop/setup.sh kafka streams
 	go build -o "$bin/streams" ./interop/streams
 	"$bin/streams" -binary "$leat" "$@"
+	;;
+share)
+	interop/setup.sh kafka
+	go build -o "$bin/share" ./interop/share
+	"$bin/share" -binary "$leat" "$@"
 	;;
 differential)
 	interop/setup.sh kafka

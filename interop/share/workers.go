@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// delivery is what a worker says of one record.
+type delivery struct {
+	worker     string
+	offset     int64
+	key, value string
+	count      int
+	begin, end time.Duration // since some moment of the machine
+	outcome    string        // accept, release or stuck
+}
+
+// workers is one process of share consumers.
+type workers struct {
+	cmd  *exec.Cmd
+	out  chan []delivery
+	errs string
+}
+
+// task is what workers do.
+type task struct {
+	topic, group string
+	workers      int
+	handler      time.Duration
+	perPoll      int
+	idle         int    // seconds without a record until they end
+	release      string // key:times,...
+	stuck        string // key,...
+}
+
+// start runs workers.
+func (b *bench) start(t task) (*workers, error) {
+	orDash := func(s string) string {
+		if s == "" {
+			return "-"
+		}
+		return s
+	}
+	cmd := exec.Command("java", "-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp", b.classes, "Workers", b.node.Bootstrap(), t.topic, t.group, strconv.Itoa(t.workers),
+		strconv.FormatInt(t.handler.Milliseconds(), 10), strconv.Itoa(t.perPoll), strconv.Itoa(t.idle), orDash(t.release), orDash(t.stuck))
+	w := &workers{cmd: cmd, out: make(chan []delivery, 1), errs: filepath.Join(b.dir, fmt.Sprintf("workers-%s-%d.err", t.topic, time.Now().UnixNano()))}
+	errs, err := os.Create(w.errs)
+	if err != nil {
+		return nil, err
+	}
+	defer errs.Close()
+	cmd.Stderr = errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { w.out <- read(out) }()
+	return w, nil
+}
+
+// wait returns what the workers did once they have ended.
+func (w *workers) wait() ([]delivery, error) {
+	all := <-w.out
+	if err := w.cmd.Wait(); err != nil {
+		errs, _ := os.ReadFile(w.errs)
+		return all, fmt.Errorf("workers: %w: %s", err, errs)
+	}
+	return all, nil
+}
+
+// kill ends the workers at once, whatever they hold, and returns what they had done.
+func (w *workers) kill() []delivery {
+	w.cmd.Process.Kill()
+	all := <-w.out
+	w.cmd.Wait()
+	return all
+}
+
+// read reads what workers print.
+func read(r io.Reader) (all []delivery) {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		f := strings.Split(lines.Text(), "\t")
+		if len(f) != 9 {
+			continue // the last line of one that was killed
+		}
+		number := func(i int) int64 {
+			n, _ := strconv.ParseInt(f[i], 10, 64)
+			return n
+		}
+		all = append(all, delivery{worker: f[0], offset: number(2), key: f[3], value: f[4], count: int(number(5)),
+			begin: time.Duration(number(6)), end: time.Duration(number(7)), outcome: f[8]})
+	}
+	return all
+}
+
+// prepare makes a topic of one partition with records whose keys take turns, and configures the group.
+func (b *bench) prepare(topic, group string, keys, perKey int, configs map[string]string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.node.Bootstrap()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	if _, err := kadm.NewClient(cl).CreateTopic(ctx, 1, 1, nil, topic); err != nil {
+		return err
+	}
+	if err := configure(ctx, cl, group, configs); err != nil {
+		return err
+	}
+	var records []*kgo.Record
+	for i := range perKey {
+		for k := range keys {
+			records = append(records, &kgo.Record{Topic: topic, Key: []byte(fmt.Sprintf("k%d", k)), Value: []byte(strconv.Itoa(i))})
+		}
+	}
+	return cl.ProduceSync(ctx, records...).FirstErr()
+}
+
+// configure sets configs of a share group.
+func configure(ctx context.Context, cl *kgo.Client, group string, configs map[string]string) error {
+	rq := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
+	for name, value := range configs {
+		c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+		c.Name, c.Value = name, &value
+		resource.Configs = append(resource.Configs, c)
+	}
+	rq.Resources = append(rq.Resources, resource)
+	resp, err := rq.RequestWith(ctx, cl)
+	if err != nil {
+		return err
+	}
+	for _, r := range resp.Resources {
+		if r.ErrorCode != 0 {
+			return fmt.Errorf("configs of group %s: code %d: %v", group, r.ErrorCode, *r.ErrorMessage)
+		}
+	}
+	return nil
+}
