@@ -85,6 +85,6 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	root.AddCommand(p.serverCommand(), p.clusterCommand(), p.quorumCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(), p.versionCommand())
+	root.AddCommand(p.serverCommand(), p.clusterCommand(), p.groupCommand(), p.quorumCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(), p.versionCommand())
 	return root
 }

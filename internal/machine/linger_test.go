@@ -152,7 +152,7 @@ func TestAMeterHearsHowLongThingsTook(t *testing.T) {
 		l.settle(nil)
 		synctest.Wait()
 		g.Close()
-		want := "[handled after 0s in 0s handled after 0s in 1s handled after 1s in 0s flushed after 20ms in 0s committed after 1m1.03s committed after 1m0.01s]"
+		want := "[flushed after 0s in 0s handled after 0s in 0s handled after 0s in 1s handled after 1s in 0s flushed after 20ms in 0s committed after 1m1.03s committed after 1m0.01s]"
 		if got := fmt.Sprint(m.lines); got != want || m.queued != 0 {
 			t.Errorf("heard %s, %d still queued\nwant %s", got, m.queued, want)
 		}

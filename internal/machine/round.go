@@ -123,12 +123,14 @@ func (r *Runner[E, R]) flush() error {
 
 // append writes one decision as a batch of its own.
 func (r *Runner[E, R]) append(now time.Time, res Result[R]) error {
+	began := time.Now()
 	base, next, err := r.cfg.Log.Append(now, res.Records, res.Transactional)
 	if errors.Is(err, ErrRefused) {
 		return r.refuse(now, res, err)
 	} else if err != nil {
 		return err
 	}
+	r.meter.Flushed(began.Sub(now), time.Since(began))
 	if err := r.apply(now, base, res); err != nil {
 		return err
 	}
