@@ -33,9 +33,10 @@ func TestSimBank(t *testing.T) {
 		sum.Aborted += o.Aborted
 		sum.Fenced += o.Fenced
 		sum.TimedOut += o.TimedOut
+		sum.Rotated += o.Rotated
 	}
 	t.Logf("%d seeds of %d crashes: %+v", n, *rounds, sum)
-	if sum.Committed < int(n) || sum.Aborted == 0 || sum.Fenced == 0 || sum.TimedOut == 0 {
+	if sum.Committed < int(n) || sum.Aborted == 0 || sum.Fenced == 0 || sum.TimedOut == 0 || n > 3 && sum.Rotated == 0 {
 		t.Errorf("too little happened: %+v", sum)
 	}
 }

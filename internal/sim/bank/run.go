@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -22,6 +23,9 @@ func Run(o Options) Outcome {
 	for i := range partitions {
 		w.partitions = append(w.partitions, newPartition(w, i))
 	}
+	if o.Seed%3 == 1 {
+		w.age()
+	}
 	w.elect()
 	for i := range producers {
 		w.hire(string(rune('a' + i)))
@@ -38,6 +42,19 @@ func Run(o Options) Outcome {
 	w.settle()
 	w.out.Steps = w.steps
 	return w.out
+}
+
+// age begins with transactional ids whose epochs soon run out.
+func (w *world) age() {
+	for i := range producers {
+		pid := w.newProducerID()
+		key, value := (&txn.TransactionRecord{TransactionalID: string(rune('a' + i)), Transaction: &txn.Transaction{
+			ValueVersion: 1, ProducerID: pid, PreviousProducerID: pid, NextProducerID: -1, ProducerEpoch: math.MaxInt16 - int16(2+w.rand.IntN(60)),
+			TimeoutMillis: int32(transactionTimeout.Milliseconds()), UpdateTimestamp: w.now.UnixMilli(), StartTimestamp: -1,
+		}}).Encode()
+		w.log.keys, w.log.values = append(w.log.keys, key), append(w.log.values, value)
+	}
+	w.log.committed = len(w.log.keys)
 }
 
 func (w *world) run(steps int) bool {
@@ -81,6 +98,9 @@ func (w *world) settle() {
 		}
 		if t := r.(*txn.TransactionRecord); t.Transaction != nil {
 			states[t.TransactionalID] = t.Transaction.State
+			if t.Transaction.ProducerID != t.Transaction.PreviousProducerID {
+				w.out.Rotated++
+			}
 		}
 	}
 	for i := range producers {

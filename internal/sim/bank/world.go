@@ -35,6 +35,7 @@ type Outcome struct {
 	Aborted   int
 	Fenced    int // producers that had to stop
 	TimedOut  int // transactions that the coordinator aborted
+	Rotated   int // producer ids whose epochs ran out
 }
 
 // world is everything there is. It is deterministic: events happen in the order of their time and number, chance comes from one generator.
