@@ -54,7 +54,7 @@ func (p *program) main(args []string) int {
 	if cmd != nil {
 		name = cmd.CommandPath()
 	}
-	if isKafkaStorage(cmd) {
+	if inKafkasWords(cmd) {
 		fmt.Fprintln(p.stderr, err) // in Kafka's words, which scripts may look for
 		return failed
 	}
@@ -85,6 +85,7 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	root.AddCommand(p.serverCommand(), p.clusterCommand(), p.groupCommand(), p.quorumCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(), p.versionCommand())
+	root.AddCommand(p.serverCommand(), p.clusterCommand(), p.quorumCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(),
+		p.kafkaMetadataQuorumCommand(), p.kafkaClusterCommand(), p.versionCommand())
 	return root
 }

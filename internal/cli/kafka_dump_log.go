@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -64,7 +65,7 @@ those that come with it: StringDecoder, DefaultDecoder, IntegerDecoder and LongD
 
 // calledAs are the arguments without the program's name, which is a command of its own if it is that of one of Kafka's tools.
 func calledAs(args []string) []string {
-	if name := strings.TrimSuffix(filepath.Base(args[0]), ".sh"); name == kafkaDumpLog || name == kafkaStorage {
+	if name := strings.TrimSuffix(filepath.Base(args[0]), ".sh"); slices.Contains(kafkaTools, name) {
 		return append([]string{name}, args[1:]...)
 	}
 	return args[1:]

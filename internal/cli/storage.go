@@ -46,11 +46,6 @@ A link to the program with the name kafka-storage or kafka-storage.sh is this co
 	return cmd
 }
 
-// isKafkaStorage tells whether a command is Kafka's tool or one of its commands.
-func isKafkaStorage(cmd *cobra.Command) bool {
-	return cmd != nil && (cmd.Name() == kafkaStorage || cmd.HasParent() && cmd.Parent().Name() == kafkaStorage)
-}
-
 // addStorageCommands adds the commands that both have. Kafka's wants the arguments that Kafka wants.
 func (p *program) addStorageCommands(parent *cobra.Command, kafka bool) {
 	parent.AddCommand(p.storageInfoCommand(kafka), p.storageFormatCommand(kafka), p.versionMappingCommand(), p.featureDependenciesCommand(),
