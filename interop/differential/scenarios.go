@@ -49,6 +49,7 @@ var scenarios = []scenario{
 	{"offsets delete", offsetsDelete},
 	{"groups described", groupsDescribed},
 	{"groups deleted", groupsDeleted},
+	{"consumer groups", consumerGroups},
 	{"streams groups", streamsGroups},
 }
 
