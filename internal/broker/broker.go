@@ -14,6 +14,7 @@ import (
 	"leat/internal/quorum"
 	"leat/internal/replication"
 	"leat/internal/security"
+	"leat/internal/sharing"
 	"leat/internal/storage"
 	"leat/internal/telemetry"
 	"leat/internal/wire"
@@ -50,6 +51,10 @@ type Rooms struct {
 	Groups          Groups
 	// Transactions is nil if this node has no partitions.
 	Transactions Transactions
+	// Shares is nil if this node has no partitions.
+	Shares *sharing.Node
+	// ShareStates is nil if this node has no partitions.
+	ShareStates ShareStates
 	// Await waits until the published image satisfies the condition, or the context ends.
 	Await func(ctx context.Context, until func(*metadata.Image) bool) error
 	// Quorum tells the state of the metadata log; nil if this node does not belong to the quorum.

@@ -47,6 +47,8 @@ func coordinatorTopic(kind int8) string {
 		return offsetsTopic
 	case transactionCoordinator:
 		return transactionsTopic
+	case shareCoordinator:
+		return coordinator.ShareStateTopic
 	}
 	return ""
 }
@@ -77,9 +79,11 @@ func (h *Handlers) coordinatorOf(c *Call, rq *kmsg.FindCoordinatorRequest, topic
 	one.ErrorMessage = new(string)
 	one.ErrorCode = kerr.CoordinatorNotAvailable.Code
 	if topic == "" {
-		if rq.CoordinatorType != shareCoordinator {
-			one.ErrorCode = kerr.InvalidRequest.Code
-		}
+		one.ErrorCode = kerr.InvalidRequest.Code
+		return one
+	}
+	if rq.CoordinatorType == shareCoordinator && !sharePartitionKey(key) {
+		one.ErrorCode = kerr.InvalidRequest.Code
 		return one
 	}
 	t, ok := c.Image.Topic(topic)
@@ -123,6 +127,8 @@ func (h *Handlers) internalTopic(name string) (kmsg.CreateTopicsRequestTopic, bo
 		configure("compression.type", "uncompressed")
 		configure("unclean.leader.election.enable", "false")
 		configure("min.insync.replicas", strconv.Itoa(min(v.Int("transaction.state.log.min.isr"), int(t.ReplicationFactor))))
+	case coordinator.ShareStateTopic:
+		h.shareTopicConfigs(&t, configure)
 	default:
 		return t, false
 	}

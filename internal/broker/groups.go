@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/coordinator"
+	groups "leat/internal/coordinator/group/sharing"
 	"leat/internal/security"
 )
 
@@ -20,6 +21,8 @@ type Groups interface {
 	Submit(call coordinator.Call, done func(kmsg.Response))
 	// List asks all machines of this node.
 	List(rq *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResponse))
+	// ShareStatesOf tells of which partitions a share group has state.
+	ShareStatesOf(group string, done func(topics []groups.TopicState, code int16))
 }
 
 var groupRoutes = []route{

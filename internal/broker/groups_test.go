@@ -127,13 +127,35 @@ func TestFindCoordinatorMakesTheTopicOnce(t *testing.T) {
 
 func TestFindCoordinatorRefusesUnknownKinds(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *groupNode, c *client) {
-		for kind, want := range map[int8]*kerr.Error{2: kerr.CoordinatorNotAvailable, 3: kerr.InvalidRequest} {
-			rq := kmsg.NewPtrFindCoordinatorRequest()
-			rq.CoordinatorType, rq.CoordinatorKeys = kind, []string{"g"}
-			one := ask[*kmsg.FindCoordinatorResponse](c, rq, 6).Coordinators[0]
-			if one.ErrorCode != want.Code || one.NodeID != -1 {
-				t.Errorf("kind %d: %+v", kind, one)
+		rq := kmsg.NewPtrFindCoordinatorRequest()
+		rq.CoordinatorType, rq.CoordinatorKeys = 3, []string{"g"}
+		if one := ask[*kmsg.FindCoordinatorResponse](c, rq, 6).Coordinators[0]; one.ErrorCode != kerr.InvalidRequest.Code || one.NodeID != -1 {
+			t.Errorf("%+v", one)
+		}
+	})
+}
+
+func TestFindCoordinatorOfSharePartitions(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *groupNode, c *client) {
+		rq := kmsg.NewPtrFindCoordinatorRequest()
+		rq.CoordinatorType = 2
+		rq.CoordinatorKeys = []string{"g", ":AAAAAAAAAAAAAAAAAAAAAQ:0", "g:nonsense:0", "g:AAAAAAAAAAAAAAAAAAAAAQ:-1", "g:x:AAAAAAAAAAAAAAAAAAAAAQ:12"}
+		answers := ask[*kmsg.FindCoordinatorResponse](c, rq, 6).Coordinators
+		for _, one := range answers[:4] {
+			if one.ErrorCode != kerr.InvalidRequest.Code || one.NodeID != -1 {
+				t.Errorf("%+v", one)
 			}
+		}
+		if one := answers[4]; one.ErrorCode != 0 || one.NodeID != self {
+			t.Errorf("%+v", one)
+		}
+		configs := make(map[string]string)
+		for _, cfg := range n.created[0].Configs {
+			configs[cfg.Name] = *cfg.Value
+		}
+		want := map[string]string{"cleanup.policy": "delete", "segment.bytes": "104857600", "compression.type": "producer", "min.insync.replicas": "2", "retention.ms": "-1"}
+		if made := n.created[0]; made.Topic != "__share_group_state" || made.NumPartitions != 50 || !cmp.Equal(configs, want) {
+			t.Errorf("created %s with %d partitions, %v", made.Topic, made.NumPartitions, configs)
 		}
 	})
 }

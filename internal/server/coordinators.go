@@ -50,14 +50,16 @@ func (n *node) openCoordinators() {
 		Open:   coordinator.Replicated(func() *replication.Node { return n.replicas }),
 		Logger: n.Logger,
 	}
+	n.openShareCoordinator(shell)
 	n.groups = coordinator.NewGroups(coordinator.GroupsConfig{
 		Config:   shell,
 		Settings: func() coordinator.Settings { return n.settings.now().coordinator },
 		Group:    func() group.Settings { return n.settings.now().group },
+		States:   n.shareStates,
 	})
 	n.coordinate("group coordinator", n.groups)
-	n.openTransactions(shell)
 	n.openLag()
+	n.openTransactions(shell)
 }
 
 // coordinate has a coordinator told of what happens, and closed with the node.

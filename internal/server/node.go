@@ -18,6 +18,7 @@ import (
 	"leat/internal/quorum"
 	"leat/internal/record"
 	"leat/internal/replication"
+	"leat/internal/sharing"
 	"leat/internal/storage"
 	"leat/internal/uplink"
 )
@@ -38,9 +39,11 @@ type node struct {
 	replicas     *replication.Node                // nil, as groups, if this node is no broker
 	failing      atomic.Pointer[replication.Node] // replicas once they are there, for who tells of failed directories
 	groups       *coordinator.Groups
+	lag          *coordinator.Lag // nil, as groups, if this node is no broker
 	transactions *coordinator.Transactions
+	shareStates  *coordinator.ShareStates
+	shares       *sharing.Node // nil, like groups, if this node is no broker
 	handlers     atomic.Pointer[broker.Handlers]
-	lag          *coordinator.Lag              // nil, as groups, if this node is no broker
 	coordinators coordinators                  // all of them
 	quorum       *quorum.Quorum                // nil if this node is no controller
 	voting       atomic.Pointer[quorum.Quorum] // quorum once it is there, for frames and suspicions
@@ -135,6 +138,7 @@ func (n *node) openReplicas() {
 		},
 		Leading: func(tp record.TopicPartition, leaderEpoch int32, leading bool) {
 			n.coordinators.leading(tp, leaderEpoch, leading)
+			n.shareLeading(tp, leaderEpoch, leading)
 		},
 		RackAware: n.Values.String("replica.selector.class") == config.RackAwareSelector,
 		MoveRate:  func() int64 { return n.settings.now().values.Int64("replica.alter.log.dirs.io.max.bytes.per.second") },

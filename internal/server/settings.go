@@ -9,6 +9,7 @@ import (
 	"leat/internal/config"
 	"leat/internal/coordinator"
 	"leat/internal/coordinator/group"
+	"leat/internal/coordinator/share"
 	"leat/internal/coordinator/txn"
 	"leat/internal/listener"
 	"leat/internal/metadata"
@@ -25,8 +26,10 @@ type settings struct {
 	coordinator coordinator.Settings
 	group       group.Settings
 
-	transactions coordinator.Settings
-	txn          txn.Settings
+	transactions     coordinator.Settings
+	shareCoordinator coordinator.Settings
+	share            share.Settings
+	txn              txn.Settings
 }
 
 // settingsFeed holds the newest settings.
@@ -60,8 +63,10 @@ func typed(v *config.Values) *settings {
 		coordinator: coordinatorSettings(v),
 		group:       groupSettings(v),
 
-		transactions: transactionSettings(v),
-		txn:          txnSettings(v),
+		transactions:     transactionSettings(v),
+		shareCoordinator: shareCoordinatorSettings(v),
+		share:            shareStateSettings(v),
+		txn:              txnSettings(v),
 	}
 }
 
@@ -199,5 +204,6 @@ func groupSettings(v *config.Values) group.Settings {
 	s.RetentionCheckInterval = v.Millis("offsets.retention.check.interval.ms")
 	setConsumer(&s, v)
 	setStreams(&s, v)
+	s.Share = shareGroupSettings(v)
 	return s
 }

@@ -164,6 +164,10 @@ func (n *node) openHandlers() {
 		Await: n.images.await, ControllerEndpoints: n.controllerEndpoints,
 		Metrics: n.ops.metrics, Logger: n.Logger, LogLevels: telemetry.LevelsOf(n.Logger),
 	}
+	rooms.Shares = n.shares
+	if n.shareStates != nil { // a nil pointer would not be a nil interface
+		rooms.ShareStates = n.shareStates
+	}
 	if n.transactions != nil { // a nil pointer would not be a nil interface
 		rooms.Transactions = n.transactions
 	}
