@@ -85,7 +85,7 @@ func (p *program) root() *cobra.Command {
 	}
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
-	root.AddCommand(p.serverCommand(), p.clusterCommand(), p.quorumCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(),
+	root.AddCommand(p.serverCommand(), p.clusterCommand(), p.groupCommand(), p.quorumCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(),
 		p.kafkaMetadataQuorumCommand(), p.kafkaClusterCommand(), p.versionCommand())
 	return root
 }
