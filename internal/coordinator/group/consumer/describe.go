@@ -10,7 +10,6 @@ import (
 	"leat/internal/coordinator/group/assign"
 	"leat/internal/coordinator/group/kind"
 	"leat/internal/metadata"
-	"leat/internal/record"
 )
 
 // The member types that a description tells of.
@@ -62,7 +61,7 @@ func described(image *metadata.Image, a assign.Assignment) kmsg.Assignment {
 	out := kmsg.NewAssignment()
 	out.TopicPartitions = []kmsg.AssignmentTopicPartition{}
 	for id, ps := range a {
-		if t, ok := image.TopicByID(record.UUID(id)); ok {
+		if t, ok := image.TopicByID(id); ok {
 			out.TopicPartitions = append(out.TopicPartitions, kmsg.AssignmentTopicPartition{TopicID: id, Topic: t.Name, Partitions: ps})
 		}
 	}

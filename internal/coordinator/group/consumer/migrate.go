@@ -12,7 +12,6 @@ import (
 	"leat/internal/coordinator/group/assign"
 	"leat/internal/coordinator/group/kind"
 	"leat/internal/metadata"
-	"leat/internal/record"
 )
 
 // protocolType is the protocol type of consumers in the classic protocol.
@@ -178,7 +177,7 @@ func (p *member) classicAssignment(image *metadata.Image) []byte {
 		a.Version = sub.Version
 	}
 	for id, ps := range p.assigned.lists() {
-		if t, ok := image.TopicByID(record.UUID(id)); ok {
+		if t, ok := image.TopicByID(id); ok {
 			a.Topics = append(a.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: t.Name, Partitions: ps})
 		}
 	}
