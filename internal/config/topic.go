@@ -14,7 +14,7 @@ var topicKeys = []Key{
 		Doc: "Level of zstd where the broker compresses."},
 	{Name: "delete.retention.ms", Type: Long, Default: "86400000", Valid: atLeast(0), Mode: PerTopic, Synonyms: []string{"log.cleaner.delete.retention.ms"}, Built: true,
 		Doc: "How long a deletion stays visible in a compacted topic."},
-	{Name: "errors.deadletterqueue.group.enable", Type: Boolean, Default: "false", Mode: PerTopic,
+	{Name: "errors.deadletterqueue.group.enable", Type: Boolean, Default: "false", Mode: PerTopic, Built: true,
 		Doc: "Whether this topic takes what share groups gave up."},
 	{Name: "file.delete.delay.ms", Type: Long, Default: "60000", Valid: atLeast(0), Mode: PerTopic, Synonyms: []string{"log.segment.delete.delay.ms"}, Built: true,
 		Doc: "How long a deleted segment stays on disk under another name."},

@@ -14,6 +14,7 @@ type Burial struct {
 	Source          record.TopicPartition
 	First, Last     int64
 	DeliveryCount   int16
+	Cause           acquire.Cause
 	// Read gives the records that are still there, for CopyRecords. What fn gets is valid only during the call.
 	Read func(fn func(*record.Record) bool) error
 }
@@ -34,7 +35,7 @@ func (p *sharePartition) bury(letters []acquire.DeadLetter) {
 		}
 		p.node.cfg.DeadLetters.Bury(Burial{
 			Group: p.key.Group, DeadLetterTopic: group.DeadLetterTopic, CopyRecords: group.CopyRecords,
-			Source: p.tp, First: d.First, Last: d.Last, DeliveryCount: d.DeliveryCount,
+			Source: p.tp, First: d.First, Last: d.Last, DeliveryCount: d.DeliveryCount, Cause: d.Cause,
 			Read: func(fn func(*record.Record) bool) error { return p.records(d, fn) },
 		}, func(err error) { p.buried(d, err) })
 	}

@@ -17,7 +17,7 @@ import (
 
 func main() {
 	binary := flag.String("binary", "", "leat's program")
-	only := flag.String("only", "", "run one scenario only: speed, order, retry")
+	only := flag.String("only", "", "run one scenario only: retry, letters, order, speed")
 	keep := flag.Bool("keep", false, "keep the directory of the run")
 	flag.Parse()
 	if err := run(*binary, *only, *keep); err != nil {
@@ -32,6 +32,7 @@ var scenarios = []struct {
 	run  func(*bench) error
 }{
 	{"retry", retryTimes},
+	{"letters", deadLetters},
 	{"order", orderUnderFailures},
 	{"speed", sixteenAgainstOne},
 }

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // retryTimes releases records again and again: each further delivery comes after the time that the group says, and not before.
@@ -37,6 +41,54 @@ func retryTimes(b *bench) error {
 	}
 	if len(last) != 5 || times != 5 {
 		return fmt.Errorf("%d records with %d further deliveries, want 5 with 5: %+v", len(last), times, all)
+	}
+	return nil
+}
+
+// deadLetters releases one record until it is given up: a copy of it is in the dead-letter topic then, and says where it comes from.
+func deadLetters(b *bench) error {
+	const letters = "dlq.spoilt"
+	err := b.prepare("mixed", "careful", 3, 1, map[string]string{"share.auto.offset.reset": "earliest", "share.delivery.count.limit": "2",
+		"errors.deadletterqueue.topic.name": letters, "errors.deadletterqueue.copy.record.enable": "true"})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.node.Bootstrap()), kgo.ConsumeTopics(letters))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	enable := "true"
+	if _, err := kadm.NewClient(cl).CreateTopic(ctx, 1, 1, map[string]*string{"errors.deadletterqueue.group.enable": &enable}, letters); err != nil {
+		return err
+	}
+	w, err := b.start(task{topic: "mixed", group: "careful", workers: 1, handler: time.Millisecond, perPoll: 10, idle: 3, release: "k1:9"})
+	if err != nil {
+		return err
+	}
+	all, err := w.wait()
+	if err != nil {
+		return err
+	}
+	if len(all) != 4 {
+		return fmt.Errorf("%d deliveries, want 4: %+v", len(all), all)
+	}
+	fetches := cl.PollFetches(ctx)
+	if err := fetches.Err(); err != nil {
+		return err
+	}
+	got := ""
+	for _, r := range fetches.Records() {
+		got += fmt.Sprintf("%s=%s", r.Key, r.Value)
+		for _, h := range r.Headers {
+			got += fmt.Sprintf(" %s:%s", h.Key, h.Value)
+		}
+	}
+	if want := "k1=0 __dlq.errors.topic:mixed __dlq.errors.partition:0 __dlq.errors.offset:1 __dlq.errors.group:careful __dlq.errors.delivery.count:2 " +
+		"__dlq.errors.message:Offset delivery count exceeded the threshold."; got != want {
+		return fmt.Errorf("the dead-letter topic has %q, want %q", got, want)
 	}
 	return nil
 }

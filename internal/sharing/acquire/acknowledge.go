@@ -100,7 +100,10 @@ func (p *Partition) acknowledge(member string, a *Acknowledgement, begun, renewe
 			if t == Prolong {
 				*renewed = append(*renewed, part)
 			} else {
-				part.pending, part.next = p.ticket, p.acknowledged(part, t)
+				part.pending, part.next, part.cause = p.ticket, p.acknowledged(part, t), Exhausted
+				if t == Reject {
+					part.cause = Rejected
+				}
 				*begun = append(*begun, part)
 			}
 			if first = end + 1; first <= last {

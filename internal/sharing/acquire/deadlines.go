@@ -64,6 +64,7 @@ func (p *Partition) watch(r *run, at time.Time) {
 // giveBack makes an acquired run available at once, or ends it if it has been delivered too often.
 func (p *Partition) giveBack(r *run, now time.Time) {
 	state := p.released(r)
+	r.cause = Exhausted
 	p.set(r, state)
 	p.settled(r, now)
 	p.changed = append(p.changed, extent{r.first, r.last})
@@ -86,7 +87,7 @@ func (p *Partition) released(r *run) int8 {
 func (p *Partition) settled(r *run, now time.Time) {
 	switch r.state {
 	case Archiving:
-		p.letters = append(p.letters, DeadLetter{First: r.first, Last: r.last, DeliveryCount: r.count})
+		p.letters = append(p.letters, DeadLetter{First: r.first, Last: r.last, DeliveryCount: r.count, Cause: r.cause})
 	case Available:
 		if wait := p.settings.Backoff.after(r.count); wait > 0 {
 			r.notBefore = now.Add(wait)

@@ -17,6 +17,7 @@ type run struct {
 	notBefore   time.Time // Available: not offered again earlier
 	pending     int64     // ticket of the write that its next state waits for, 0: none
 	next        int8      // that state
+	cause       Cause     // Archiving: why
 }
 
 // done reports whether nothing will be done with the run any more.
