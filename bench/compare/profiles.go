@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
 	"path/filepath"
 	"time"
+
+	"leat/bench/load"
 )
 
 // profile saves the processor profile of leat over a load of a known length and what it waited for meanwhile, and the heap profile at its end.
@@ -33,25 +32,5 @@ func (s *session) profile(ctx context.Context, name string, window time.Duration
 }
 
 func (s *session) save(ctx context.Context, name, kind, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.operations+"/debug/pprof/"+path, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("profile %s: %s", path, resp.Status)
-	}
-	if err := os.MkdirAll(s.profiles, 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(filepath.Join(s.profiles, name+"."+kind+".pprof"))
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, resp.Body)
-	return errors.Join(err, f.Close())
+	return load.SaveProfile(ctx, s.operations, path, filepath.Join(s.profiles, name+"."+kind+".pprof"))
 }

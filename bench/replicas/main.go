@@ -10,8 +10,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -279,7 +277,7 @@ func (c *cluster) profile(ctx context.Context, o options, name string) func() er
 	done := make(chan error, len(c.nodes))
 	for i := range c.nodes {
 		go func() {
-			done <- save(ctx, c.nodes[i].operations, "profile?seconds=3", filepath.Join(o.profiles, fmt.Sprintf("%s-%d.cpu", name, i+1)))
+			done <- load.SaveProfile(ctx, c.nodes[i].operations, "profile?seconds=3", filepath.Join(o.profiles, fmt.Sprintf("%s-%d.cpu", name, i+1)))
 		}()
 	}
 	return func() error {
@@ -288,32 +286,8 @@ func (c *cluster) profile(ctx context.Context, o options, name string) func() er
 			all = append(all, <-done)
 		}
 		for i := range c.nodes {
-			all = append(all, save(ctx, c.nodes[i].operations, "allocs", filepath.Join(o.profiles, fmt.Sprintf("%s-%d.allocs", name, i+1))))
+			all = append(all, load.SaveProfile(ctx, c.nodes[i].operations, "allocs", filepath.Join(o.profiles, fmt.Sprintf("%s-%d.allocs", name, i+1))))
 		}
 		return errors.Join(all...)
 	}
-}
-
-func save(ctx context.Context, operations, what, file string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+operations+"/debug/pprof/"+what, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("profile %s: %s", what, resp.Status)
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, resp.Body)
-	return errors.Join(err, f.Close())
 }
