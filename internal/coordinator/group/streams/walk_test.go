@@ -3,6 +3,7 @@ package streams
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -198,6 +199,7 @@ type walker struct {
 type known struct {
 	epoch int32
 	tasks Assignment
+	stops Tasks // active tasks that it was told to give up, and has not by now: it says so with its next heartbeat
 }
 
 func (w *walker) step() {
@@ -231,6 +233,9 @@ func (w *walker) publish(name string) {
 // beat is one heartbeat of a member, which mostly does what it was told.
 func (w *walker) beat(id string) {
 	m := w.known[id]
+	if m != nil {
+		m.stops = nil
+	}
 	rq := kmsg.NewPtrStreamsGroupHeartbeatRequest()
 	rq.Version, rq.Group, rq.MemberID = 1, "app", id
 	if id == "m4" || id == "m5" {
@@ -254,6 +259,9 @@ func (w *walker) beat(id string) {
 		rq.MemberEpoch = m.epoch
 		rq.ActiveTasks, rq.StandbyTasks, rq.WarmupTasks = m.tasks[Active].grouped(), m.tasks[Standby].grouped(), m.tasks[Warmup].grouped()
 	}
+	if m != nil && len(rq.ActiveTasks) == 0 {
+		m.tasks[Active] = nil // who says that it runs nothing does so
+	}
 	effects := w.d.Step(w.now, func(t machine.Ticket) event {
 		return event{Event: kind.Event{Ticket: t, Request: rq, ClientID: "c", ClientHost: "/127.0.0.1"}}
 	})
@@ -273,6 +281,7 @@ func (w *walker) hear(id string, effects []machine.Effect) {
 	}
 	m := w.known[id]
 	if m.epoch = a.MemberEpoch; a.ActiveTasks != nil {
+		m.stops = m.tasks[Active]
 		m.tasks = Assignment{tasksOf(a.ActiveTasks), tasksOf(a.StandbyTasks), tasksOf(a.WarmupTasks)}
 	}
 	for _, topic := range a.Create {
@@ -292,6 +301,7 @@ func (w *walker) check() {
 	if g.Target.Epoch > g.Epoch {
 		w.t.Fatalf("the target assignment is of epoch %d, the group is in %d", g.Target.Epoch, g.Epoch)
 	}
+	w.checkRunning(g)
 	owner := make(map[Task]string)
 	for _, m := range g.sortedMembers() {
 		if m.Epoch > g.Target.Epoch {
@@ -308,6 +318,27 @@ func (w *walker) check() {
 	}
 	if g.state() == groupStable && g.ValidatedTopology == g.Topology.Epoch {
 		w.checkStable(g, owner)
+	}
+}
+
+// checkRunning looks whether two members were told to run the same active task, neither of which has given it up yet.
+func (w *walker) checkRunning(g *group) {
+	running := make(map[Task]string)
+	for id, m := range w.known {
+		if g.Members[id] == nil {
+			continue // gone, and will hear of it
+		}
+		all := maps.Clone(m.stops)
+		if all == nil {
+			all = make(Tasks)
+		}
+		maps.Copy(all, m.tasks[Active])
+		for task := range all {
+			if running[task] != "" {
+				w.t.Fatalf("%v runs on %s and on %s", task, running[task], id)
+			}
+			running[task] = id
+		}
 	}
 }
 
