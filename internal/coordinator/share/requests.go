@@ -22,8 +22,8 @@ var (
 	unknownPartition    = refusal{kerr.UnknownTopicOrPartition.Code, "This server does not host this topic-partition."}
 )
 
-// message is the text for a response: nil without an error.
-func (r *refusal) message16() (int16, *string) {
+// answer is the code and text for a response: 0 and nil without an error.
+func (r *refusal) answer() (int16, *string) {
 	if r == nil {
 		return 0, nil
 	}
@@ -40,7 +40,7 @@ func (m *Machine) request(rq kmsg.Request) kmsg.Response {
 			refused := m.initialize(Key{rq.GroupID, t.TopicID, t.Partitions[0].Partition}, &t.Partitions[0])
 			rp := kmsg.NewInitializeShareGroupStateResponseTopicPartition()
 			rp.Partition = t.Partitions[0].Partition
-			rp.ErrorCode, rp.ErrorMessage = refused.message16()
+			rp.ErrorCode, rp.ErrorMessage = refused.answer()
 			resp.Topics = []kmsg.InitializeShareGroupStateResponseTopic{{TopicID: t.TopicID, Partitions: []kmsg.InitializeShareGroupStateResponseTopicPartition{rp}}}
 		}
 		return resp
@@ -59,7 +59,7 @@ func (m *Machine) request(rq kmsg.Request) kmsg.Response {
 			refused := m.write(Key{rq.GroupID, t.TopicID, t.Partitions[0].Partition}, &t.Partitions[0])
 			rp := kmsg.NewWriteShareGroupStateResponseTopicPartition()
 			rp.Partition = t.Partitions[0].Partition
-			rp.ErrorCode, rp.ErrorMessage = refused.message16()
+			rp.ErrorCode, rp.ErrorMessage = refused.answer()
 			resp.Topics = []kmsg.WriteShareGroupStateResponseTopic{{TopicID: t.TopicID, Partitions: []kmsg.WriteShareGroupStateResponseTopicPartition{rp}}}
 		}
 		return resp
@@ -69,7 +69,7 @@ func (m *Machine) request(rq kmsg.Request) kmsg.Response {
 			t := &rq.Topics[0]
 			rp := kmsg.NewDeleteShareGroupStateResponseTopicPartition()
 			rp.Partition = t.Partitions[0].Partition
-			rp.ErrorCode, rp.ErrorMessage = m.remove(Key{rq.GroupID, t.TopicID, rp.Partition}).message16()
+			rp.ErrorCode, rp.ErrorMessage = m.remove(Key{rq.GroupID, t.TopicID, rp.Partition}).answer()
 			resp.Topics = []kmsg.DeleteShareGroupStateResponseTopic{{TopicID: t.TopicID, Partitions: []kmsg.DeleteShareGroupStateResponseTopicPartition{rp}}}
 		}
 		return resp
@@ -134,7 +134,7 @@ func (m *Machine) read(k Key, leaderEpoch int32) kmsg.ReadShareGroupStateRespons
 		refused = &unknownPartition
 	}
 	if refused != nil {
-		rp.ErrorCode, rp.ErrorMessage = refused.message16()
+		rp.ErrorCode, rp.ErrorMessage = refused.answer()
 		return rp
 	}
 	rp.StateEpoch, rp.StartOffset = p.State.StateEpoch, p.State.StartOffset
@@ -221,11 +221,11 @@ func (m *Machine) summary(k Key) kmsg.ReadShareGroupStateSummaryResponseTopicPar
 	rp := kmsg.NewReadShareGroupStateSummaryResponseTopicPartition()
 	rp.Partition = k.Partition
 	if k.Partition < 0 {
-		rp.ErrorCode, rp.ErrorMessage = negativePartition.message16()
+		rp.ErrorCode, rp.ErrorMessage = negativePartition.answer()
 		return rp
 	}
 	if !m.exists(k) {
-		rp.ErrorCode, rp.ErrorMessage = unknownPartition.message16()
+		rp.ErrorCode, rp.ErrorMessage = unknownPartition.answer()
 		return rp
 	}
 	p := m.hard.partitions[k]
