@@ -57,7 +57,7 @@ func run(binary, only string, keep bool) error {
 	if _, err := b.node.Start(context.Background()); err != nil {
 		return err
 	}
-	defer b.node.Stop()
+	defer b.node.Kill()
 	for _, s := range scenarios {
 		if only != "" && only != s.name {
 			continue

@@ -85,9 +85,9 @@ func (w *workers) wait() ([]delivery, error) {
 
 // kill ends the workers at once, whatever they hold, and returns what they had done.
 func (w *workers) kill() []delivery {
-	w.cmd.Process.Kill()
+	_ = w.cmd.Process.Kill()
 	all := <-w.out
-	w.cmd.Wait()
+	_ = w.cmd.Wait() // it was killed
 	return all
 }
 
