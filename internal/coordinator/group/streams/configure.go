@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,25 +42,23 @@ type configuredSubtopology struct {
 
 func (c *configured) ready() bool { return c.detail == "" }
 
-// counts finds numbers of partitions: of topics that exist, and of those that are yet to be made once they are decided.
+// counts finds numbers of partitions: of topics that exist, and of those that are yet to be made once they are decided; 0 till then.
 type counts struct {
 	image   *metadata.Image
 	decided map[string]int32
 }
 
-func (c *counts) of(topic string) (int32, bool) {
+func (c *counts) of(topic string) int32 {
 	if t, ok := c.image.Topic(topic); ok {
-		return int32(len(t.Partitions)), true
+		return int32(len(t.Partitions))
 	}
-	n, ok := c.decided[topic]
-	return n, ok
+	return c.decided[topic]
 }
 
 // largest is the most partitions that any of the topics has.
 func (c *counts) largest(topics []string) (most int32) {
 	for _, topic := range topics {
-		n, _ := c.of(topic)
-		most = max(most, n)
+		most = max(most, c.of(topic))
 	}
 	return most
 }
@@ -111,11 +110,13 @@ func configure(t *Topology, image *metadata.Image) (*configured, *refusal) {
 
 // misfits turns what went wrong in a configured topology that is not ready, or a refusal.
 func misfits(err error) (*configured, *refusal) {
-	switch err := err.(type) {
-	case *misfit:
-		return &configured{problem: err.status, detail: err.detail}, nil
-	case *refusal:
-		return nil, err
+	var m *misfit
+	if errors.As(err, &m) {
+		return &configured{problem: m.status, detail: m.detail}, nil
+	}
+	var bad *refusal
+	if errors.As(err, &bad) {
+		return nil, bad
 	}
 	return nil, refuse(codeUnknownServerError, err.Error())
 }
@@ -176,8 +177,7 @@ func (c *counts) widest(s *Subtopology) (n int32) {
 		n = max(n, c.decided[topic.Name])
 	}
 	for _, topic := range s.SourceTopics {
-		k, _ := c.of(topic)
-		n = max(n, k)
+		n = max(n, c.of(topic))
 	}
 	return n
 }
@@ -232,7 +232,7 @@ func (s *Subtopology) named(g CopartitionGroup) ([]string, *refusal) {
 func (c *counts) enforce(topics []string, fixed, flexible map[string]bool) error {
 	own, others := make(map[string]int32), make(map[string]int32)
 	for _, topic := range topics {
-		n, _ := c.of(topic)
+		n := c.of(topic)
 		if fixed[topic] || flexible[topic] {
 			own[topic] = n
 		} else {
@@ -253,7 +253,7 @@ func (c *counts) enforce(topics []string, fixed, flexible map[string]bool) error
 	case len(fixed) > 0:
 		all := make(map[string]int32)
 		for topic := range fixed {
-			n, _ = c.of(topic)
+			n = c.of(topic)
 			all[topic] = n
 		}
 		if !equal(all, n) {

@@ -64,7 +64,7 @@ func (p *progress) step(epoch int32) *Current {
 	have := p.member.Assigned
 	var keep, revoke, grant Assignment
 	waits := false
-	for r := range Role(roles) {
+	for r := range roles {
 		for task, since := range have[r] {
 			if p.target[r].has(task) {
 				keep.add(r, task, since)

@@ -205,11 +205,11 @@ type known struct {
 func (w *walker) step() {
 	w.now = w.now.Add(time.Duration(w.r.IntN(4000)) * time.Millisecond)
 	w.d.Tick(w.now)
-	switch n := w.r.IntN(40); {
-	case n == 0:
+	switch w.r.IntN(40) {
+	case 0:
 		w.d.Reload()
 		w.d.Step(w.now, func(machine.Ticket) event { return event{loaded: true, image: imageOf(w.t, w.topics)} })
-	case n == 1:
+	case 1:
 		name := []string{"lines", "app-words", "app-counts"}[w.r.IntN(3)]
 		if w.topics[name] = int32(w.r.IntN(3) * 2); w.topics[name] == 0 {
 			delete(w.topics, name)
