@@ -59,8 +59,8 @@ func TestOffsetsOfATransactionCountWithItsMarker(t *testing.T) {
 				if err != nil || !last.Control() || last.ProducerID() != 7 || last.ProducerEpoch() != 1 || (kind == record.ControlCommit) != (name == "commit") {
 					t.Errorf("last batch: %v %v of producer %d, epoch %d", kind, err, last.ProducerID(), last.ProducerEpoch())
 				}
-				if got := fmt.Sprint(value); got != "[0 0 0 0 0 5]" {
-					t.Errorf("value %s, want version 0 and coordinator epoch 5", got)
+				if string(value) != "\x00\x00\x00\x00\x00\x05" {
+					t.Errorf("value %v, want version 0 and coordinator epoch 5", value)
 				}
 				if log.version != 2 {
 					t.Errorf("appended as of transaction version %d", log.version)
