@@ -1,10 +1,12 @@
 package broker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"leat/internal/config"
 	"leat/internal/coordinator"
 	"leat/internal/record"
 	"leat/internal/replication"
@@ -67,12 +69,51 @@ func (p *produceCall) verify() {
 	for i := range p.leaves {
 		ask.Partitions = append(ask.Partitions, p.leaves[i].tp)
 	}
-	p.h.askMembership(ask, func(codes []int16) {
+	v := p.h.Config()
+	backoff := v.Millis("add.partitions.to.txn.retry.backoff.ms")
+	p.ask(ask, backoff, time.Now().Add(addPatience(v)))
+}
+
+// ask asks the coordinator, and again while the transaction before is not quite complete. A marker that arrives meanwhile, which is the end of just
+// that transaction, takes the leave back, so that a new one has to be taken and the question asked once more.
+func (p *produceCall) ask(ask coordinator.Membership, backoff time.Duration, deadline time.Time) {
+	again := func() {
 		for i := range p.leaves {
-			p.leaves[i].code = codes[i]
+			p.leaves[i].verification = p.leaves[i].verification.Renew()
 		}
-		go p.h.run(route{handle: func(*Handlers, *Call) { p.resume() }}, p.c)
+		p.ask(ask, backoff, deadline)
+	}
+	p.h.Transactions.Membership(ask, func(codes []int16) {
+		if ask.Add && slices.Contains(codes, kerr.ConcurrentTransactions.Code) && time.Now().Before(deadline) {
+			time.AfterFunc(backoff, again)
+			return
+		}
+		go p.h.run(route{handle: func(*Handlers, *Call) {
+			if p.takenBack(codes) && time.Now().Before(deadline) {
+				again()
+				return
+			}
+			for i := range p.leaves {
+				p.leaves[i].code = codes[i]
+			}
+			p.resume()
+		}}, p.c)
 	})
+}
+
+// takenBack reports whether a partition to which the coordinator consented lost its leave meanwhile.
+func (p *produceCall) takenBack(codes []int16) bool {
+	for i := range p.leaves {
+		if v := p.leaves[i].verification; codes[i] == 0 && v != nil && !v.Good() {
+			return true
+		}
+	}
+	return false
+}
+
+// addPatience is how long the end of the transaction before is waited for.
+func addPatience(v *config.Values) time.Duration {
+	return min(v.Millis("add.partitions.to.txn.retry.backoff.max.ms"), v.Millis("request.timeout.ms"))
 }
 
 // firstTransactional is the batch whose producer is asked about: a producer has one connection per node, and one id.
@@ -100,11 +141,11 @@ func (p *produceCall) resume() {
 func (h *Handlers) askMembership(ask coordinator.Membership, done func([]int16)) {
 	v := h.Config()
 	backoff := v.Millis("add.partitions.to.txn.retry.backoff.ms")
-	deadline := time.Now().Add(min(v.Millis("add.partitions.to.txn.retry.backoff.max.ms"), v.Millis("request.timeout.ms")))
+	deadline := time.Now().Add(addPatience(v))
 	var try func()
 	try = func() {
 		h.Transactions.Membership(ask, func(codes []int16) {
-			if ask.Add && anyCode(codes, kerr.ConcurrentTransactions.Code) && time.Now().Before(deadline) {
+			if ask.Add && slices.Contains(codes, kerr.ConcurrentTransactions.Code) && time.Now().Before(deadline) {
 				time.AfterFunc(backoff, try)
 				return
 			}
@@ -112,15 +153,6 @@ func (h *Handlers) askMembership(ask coordinator.Membership, done func([]int16))
 		})
 	}
 	try()
-}
-
-func anyCode(codes []int16, want int16) bool {
-	for _, c := range codes {
-		if c == want {
-			return true
-		}
-	}
-	return false
 }
 
 // endLeaves gives the leaves back.

@@ -158,3 +158,32 @@ func TestProduceRefusesWhatIsNotVerified(t *testing.T) {
 		})
 	}
 }
+
+// Under transaction version 2 a client begins its next transaction while the markers of the last one are being written.
+func TestProduceAsksAgainWhenTheEndOfTheTransactionBeforeComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		defer n.stop()
+		n.makeTopic("orders", 1)
+		n.txns.hold = true
+		c := n.dial()
+		defer c.close()
+		c.send(inTransaction(0, "a"), 12)
+		synctest.Wait()
+		p, err := n.replicas.Leader(record.TopicPartition{Topic: "orders"}, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec := record.NewSpec()
+		spec.ProducerID, spec.ProducerEpoch, spec.Transactional, spec.Control = 5, 0, true, true
+		if _, err := p.AppendMarker(record.AppendEndTxnMarker(nil, spec, 0, true, 1), -1, 2); err != nil {
+			t.Fatal(err)
+		}
+		n.txns.answer(0)
+		synctest.Wait()
+		n.txns.answer(0)
+		if p := c.receive().(*kmsg.ProduceResponse).Topics[0].Partitions[0]; p.ErrorCode != 0 || p.BaseOffset != 1 {
+			t.Errorf("%+v", p)
+		}
+	})
+}

@@ -69,6 +69,22 @@ func (v *Verification) End() {
 	}
 }
 
+// Good reports whether no marker has taken the leave back.
+func (v *Verification) Good() bool {
+	v.log.writeMu.Lock()
+	defer v.log.writeMu.Unlock()
+	return v.log.verifying[v.producerID] == v
+}
+
+// Renew gives the leave back and takes it again, for another question to the coordinator; nil as from Log.Verify.
+func (v *Verification) Renew() *Verification {
+	if v == nil {
+		return nil
+	}
+	v.End()
+	return v.log.Verify(v.producerID, v.epoch, v.lowest)
+}
+
 // open reports whether the producer has a transaction open at that epoch.
 func (t *producerTable) open(producerID int64, producerEpoch int16) bool {
 	e := t.byID.find(producerID)
