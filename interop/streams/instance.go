@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +17,9 @@ import (
 
 	"leat/interop/target"
 )
+
+// application is the id of the application, and so of its group.
+const application = "orders-app"
 
 // instance is one process of the application.
 type instance struct {
@@ -38,12 +42,15 @@ func newInstance(o options, bootstrap, name string) (*instance, error) {
 	argv := []string{
 		"-Xmx384m", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(jars, "streams-application-1.jar") + ":" + filepath.Join(jars, "libs", "*"),
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=info", "interop.Orders",
-		"bootstrap.servers=" + bootstrap, "application.id=orders-app", "client.id=" + name, "state.dir=" + filepath.Join(o.dir, "state-"+name),
+		"bootstrap.servers=" + bootstrap, "application.id=" + application, "client.id=" + name, "state.dir=" + filepath.Join(o.dir, "state-"+name),
 		"group.protocol=" + o.protocol, "processing.guarantee=" + o.guarantee, "num.stream.threads=2", "commit.interval.ms=200",
-		"statestore.cache.max.bytes=0", "replication.factor=-1", "consumer.auto.offset.reset=earliest",
+		"num.standby.replicas=" + strconv.Itoa(o.standbys), "statestore.cache.max.bytes=0", "replication.factor=-1", "consumer.auto.offset.reset=earliest",
 	}
 	if o.protocol == "classic" {
 		argv = append(argv, "consumer.session.timeout.ms=10000")
+	}
+	if o.static {
+		argv = append(argv, "consumer.group.instance.id="+name)
 	}
 	i := &instance{cmd: exec.Command("java", argv...), log: filepath.Join(o.dir, "application-"+name+".log"), exited: make(chan struct{})}
 	log, err := os.OpenFile(i.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

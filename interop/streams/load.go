@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
@@ -60,6 +62,22 @@ func newLoad(ctx context.Context, bootstrap []string, replicas int) (*load, erro
 	}
 	go l.read(ctx)
 	return l, nil
+}
+
+// standbys sets how many standby replicas the group has: with the streams protocol this is the brokers' to know.
+func (l *load) standbys(ctx context.Context, n int) error {
+	c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	c.Name, c.Value = "streams.num.standby.replicas", new(strconv.Itoa(n))
+	group := kmsg.NewIncrementalAlterConfigsRequestResource()
+	group.ResourceType, group.ResourceName = kmsg.ConfigResourceTypeGroupConfig, application
+	group.Configs = append(group.Configs, c)
+	rq := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	rq.Resources = append(rq.Resources, group)
+	resp, err := rq.RequestWith(ctx, l.producer)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(resp.Resources[0].ErrorCode)
 }
 
 func (l *load) close() {

@@ -17,8 +17,9 @@ import (
 
 type options struct {
 	kind, binary, dir, protocol, guarantee string
-	nodes, rate                            int
+	nodes, rate, standbys                  int
 	duration, kill                         time.Duration
+	static                                 bool
 }
 
 func main() {
@@ -30,6 +31,8 @@ func main() {
 	flag.StringVar(&o.guarantee, "guarantee", "exactly_once_v2", "processing guarantee; with kills only exactly_once_v2 can be exact")
 	flag.IntVar(&o.nodes, "nodes", 1, "brokers, each a controller, too")
 	flag.IntVar(&o.rate, "rate", 500, "orders per second")
+	flag.IntVar(&o.standbys, "standbys", 0, "standby replicas of each task")
+	flag.BoolVar(&o.static, "static", false, "static members")
 	flag.DurationVar(&o.duration, "duration", time.Minute, "how long orders are sent")
 	flag.DurationVar(&o.kill, "kill", 0, "time between kills of brokers, one after the other; 0: none")
 	flag.Parse()
@@ -76,6 +79,9 @@ func play(ctx context.Context, o options, c *cluster) error {
 		return err
 	}
 	defer l.close()
+	if err := l.standbys(ctx, o.standbys); err != nil {
+		return err
+	}
 	first, err := newInstance(o, c.bootstrap(), "a")
 	if err != nil {
 		return err
