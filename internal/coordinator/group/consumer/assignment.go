@@ -11,6 +11,10 @@ import (
 // assign computes the target assignment anew if the group has moved on and enough time has passed, and gives the member's part of it. A
 // group that may not be assigned yet keeps its last one; the next heartbeat after the interval computes it.
 func (dr *draft) assign() (target assign.Assignment, epoch int32) {
+	if dr.k.writing[dr.id] != nil || dr.d.Now().Before(dr.k.refused[dr.id]) {
+		return dr.target(), dr.assigned
+	}
+	delete(dr.k.refused, dr.id)
 	if dr.assigned >= dr.epoch || !epochs.MayAssign(dr.assignedAt, configOf(dr.d, dr.id).assignmentInterval, dr.d.Now()) {
 		return dr.target(), dr.assigned
 	}
@@ -23,13 +27,16 @@ func (dr *draft) assign() (target assign.Assignment, epoch int32) {
 		ID: dr.now.id, InstanceID: text(dr.now.instanceID), Topics: topics.of(dr.now), Previous: dr.target(),
 	})
 	all := assign.ByName[assignor(dr.d, dr.assignorCounts())](members)
+	var records []*TargetRecord
 	for i := range members {
 		id := members[i].ID
 		if old, ok := dr.targets[id]; !ok && !dr.carried(id) || !all[id].Equal(old) && !dr.carried(id) || dr.carried(id) && !all[id].Equal(dr.target()) {
-			dr.d.Write(&TargetRecord{Group: dr.id, ID: id, Target: all[id]})
+			records = append(records, &TargetRecord{Group: dr.id, ID: id, Target: all[id]})
 		}
 	}
-	dr.d.Write(&AssignmentMetadataRecord{Group: dr.id, Epoch: dr.epoch, Timestamp: dr.d.Now().UnixMilli()})
+	if !dr.k.writeTargets(dr.d, dr.id, dr.epoch, records, func(string) bool { return true }) {
+		return dr.target(), dr.assigned
+	}
 	return all[dr.now.id], dr.epoch
 }
 

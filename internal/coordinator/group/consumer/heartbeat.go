@@ -46,11 +46,12 @@ func (k *Kind) heartbeat(d kind.Desk, e kind.Event, rq *kmsg.ConsumerGroupHeartb
 	if refused != nil {
 		return nil, refused
 	}
-	if !next.sameAssignment(dr.now) {
+	moved := next != dr.now && !next.sameAssignment(dr.now)
+	if moved {
 		k.writeCurrent(d, dr.id, next)
 	}
 	k.startSession(d, dr.id, next)
-	return answer(d, dr.id, rq, spoke, next), nil
+	return answer(d, dr.id, rq, next, moved && !spoke.assigned.samePlaces(next.assigned)), nil
 }
 
 // groupFor finds the group, or makes room for it.
@@ -138,6 +139,7 @@ func (dr *draft) takeOver(old *member, id string) *member {
 	dr.k.writeGone(dr.d, dr.id, old.id)
 	dr.d.Write(&MemberRecord{Group: dr.id, ID: id, Member: &p})
 	dr.d.Write(&TargetRecord{Group: dr.id, ID: id, Target: dr.targets[old.id]})
+	dr.k.writing[dr.id].rename(old.id, id)
 	dr.d.Write(currentRecord(dr.id, &p))
 	return &p
 }
@@ -185,12 +187,12 @@ func (dr *draft) subscribe(updated *member) (topicsChanged bool, regex regexChan
 }
 
 // answer tells a member its epoch, and what it is assigned if that is news or if it said all of itself.
-func answer(d kind.Desk, id string, rq *kmsg.ConsumerGroupHeartbeatRequest, spoke, next *member) *kmsg.ConsumerGroupHeartbeatResponse {
+func answer(d kind.Desk, id string, rq *kmsg.ConsumerGroupHeartbeatRequest, next *member, news bool) *kmsg.ConsumerGroupHeartbeatResponse {
 	resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()
 	resp.MemberID, resp.MemberEpoch = &next.id, next.epoch
 	resp.HeartbeatIntervalMillis = int32(configOf(d, id).heartbeatInterval.Milliseconds())
 	full := rq.RebalanceTimeoutMillis != -1 && (rq.SubscribedTopicNames != nil || rq.SubscribedTopicRegex != nil) && rq.Topics != nil
-	if rq.MemberEpoch != 0 && !full && spoke.assigned.samePlaces(next.assigned) {
+	if rq.MemberEpoch != 0 && !full && !news {
 		return resp
 	}
 	resp.Assignment = &kmsg.ConsumerGroupHeartbeatResponseAssignment{Topics: []kmsg.ConsumerGroupHeartbeatResponseAssignmentTopic{}}

@@ -21,6 +21,11 @@ type Kind struct {
 	work   map[string]*resolution // regular expressions being resolved, by group
 	rejoin map[string]bool        // classic members, by group and id, that were told to join again
 	topics int64                  // the image in which topics were last added
+
+	writing map[string]*unwritten      // target assignments that are written in pieces, by group
+	ending  map[string]map[string]bool // members to be removed, by group
+	ended   map[string]int32           // groups that members were removed from, with the epoch before
+	refused map[string]time.Time       // groups whose target assignment was refused, until when they keep their last one
 }
 
 var _ kind.Kind = (*Kind)(nil)
@@ -30,6 +35,7 @@ func New() kind.Kind {
 	return &Kind{
 		hard: state{groups: make(map[string]*group)}, fresh: make(map[string]bool), await: make(map[string]int32),
 		work: make(map[string]*resolution), rejoin: make(map[string]bool),
+		writing: make(map[string]*unwritten), ending: make(map[string]map[string]bool), ended: make(map[string]int32), refused: make(map[string]time.Time),
 	}
 }
 
@@ -120,12 +126,14 @@ type refusal struct {
 
 func refuse(err *kerr.Error, message string) *refusal { return &refusal{err.Code, message} }
 
-// The timers of a member begin with these letters.
+// The timers of a member begin with these letters; those of a group are nothing but that.
 const (
 	sessionTimer = "s:"
 	revokeTimer  = "r:"
 	regexTimer   = "x:"
 	joinTimer    = "j:" // a classic member was told to join again
+	targetTimer  = "t:" // the rest of a target assignment is to be written
+	endTimer     = "e:" // members are to be removed
 	syncTimer    = "y:" // a classic member joined and has not asked for its assignment
 )
 
@@ -133,25 +141,31 @@ const (
 func (k *Kind) Fire(d kind.Desk, id, key string) {
 	g := k.hard.groups[id]
 	if g == nil {
-		delete(k.work, id)
+		k.forget(id)
 		return
 	}
 	what, who := key[:2], key[2:]
 	p := g.members[who]
 	switch {
+	case (what == regexTimer || what == targetTimer || what == endTimer) && k.unsettled(id, g):
+		d.Timer(id, key, d.Now().Add(time.Millisecond))
 	case what == regexTimer:
 		k.resolve(d, id, g)
+	case what == targetTimer:
+		k.writeRest(d, id, g)
+	case what == endTimer:
+		k.endAll(d, id, g)
 	case p == nil:
 	case what == joinTimer || what == syncTimer:
 		delete(k.rejoin, id+"\x00"+who)
 		d.Note(kind.Notice{Message: "removed member that did not rejoin in time", Group: id, Member: who, Generation: g.epoch})
-		k.fence(d, id, g, p)
+		k.end(d, id, who)
 	case what == sessionTimer:
 		d.Note(kind.Notice{Message: "removed member whose session ended", Group: id, Member: who, Generation: g.epoch})
-		k.fence(d, id, g, p)
+		k.end(d, id, who)
 	case what == revokeTimer && k.await[id+"\x00"+who] == p.epoch:
 		d.Note(kind.Notice{Message: "removed member that did not revoke its partitions in time", Group: id, Member: who, Generation: g.epoch})
-		k.fence(d, id, g, p)
+		k.end(d, id, who)
 	}
 }
 
@@ -228,14 +242,22 @@ func (k *Kind) ImageChanged(d kind.Desk, changed kind.Topics) {
 	}
 }
 
+// refusedPause is how long a group keeps its assignment after the next one was refused: each heartbeat would compute it in vain.
+const refusedPause = time.Second
+
 // Refused takes back what a decision did to soft state.
 func (k *Kind) Refused(d kind.Desk, records []kind.Record) {
 	for _, r := range records {
+		if t, ok := r.(*TargetRecord); ok {
+			delete(k.writing, t.Group)
+			k.refused[t.Group] = d.Now().Add(refusedPause)
+		}
 		r, ok := r.(*EpochRecord)
 		if !ok {
 			continue
 		}
 		delete(k.fresh, r.Group)
+		delete(k.ended, r.Group)
 		if g := k.hard.groups[r.Group]; g != nil { // members whose timers were stopped are still there
 			for _, who := range sortedKeys(g.members) {
 				k.startSession(d, r.Group, g.members[who])
@@ -268,6 +290,15 @@ func (k *Kind) Remove(d kind.Desk, id string) {
 		d.Write(&PartitionMetadataRecord{Group: id, Gone: true})
 	}
 	d.Write(&EpochRecord{Group: id, Gone: true})
+	k.forget(id)
+}
+
+// forget drops the soft state of a group that is gone.
+func (k *Kind) forget(id string) {
 	delete(k.fresh, id)
 	delete(k.work, id)
+	delete(k.writing, id)
+	delete(k.ending, id)
+	delete(k.ended, id)
+	delete(k.refused, id)
 }

@@ -109,7 +109,7 @@ func (r *reconciliation) next(epoch int32) *member {
 	for id, ps := range p.assigned {
 		for partition, since := range ps {
 			to := pending
-			if subscribed[id] && slices.Contains(r.target[id], partition) {
+			if _, keep := slices.BinarySearch(r.target[id], partition); keep && subscribed[id] {
 				to = assigned
 			}
 			to.put(id, partition, since)

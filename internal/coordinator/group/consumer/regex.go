@@ -2,7 +2,9 @@ package consumer
 
 import (
 	"fmt"
+	"math"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"time"
 
@@ -20,19 +22,40 @@ const (
 	regexResolved             // its topics are known, so the group moves on
 )
 
-// maxRegex is the longest regular expression that is taken, in bytes. Go's expressions (RE2, as Kafka's) match in linear time, but what
-// they compile to grows with their length.
-const maxRegex = 4096
+// What a regular expression may be, at most. Go's expressions (RE2, as Kafka's) match in a time that grows with the length of the name times
+// the steps of the expression; and a few bytes can repeat a thousand times what repeats a thousand steps.
+const (
+	maxRegex      = 4096 // bytes
+	maxRegexSteps = 5000
+)
 
-// compile makes an expression that has to match a whole name.
-func compile(x string) (*regexp.Regexp, error) {
+// compile makes an expression that has to match a whole name, and says how many steps it has.
+func compile(x string) (*regexp.Regexp, int, error) {
 	if len(x) > maxRegex {
-		return nil, fmt.Errorf("%d bytes are more than %d", len(x), maxRegex)
+		return nil, 0, fmt.Errorf("%d bytes are more than %d", len(x), maxRegex)
 	}
-	if _, err := regexp.Compile(x); err != nil { // alone: the frame below must not mend it
-		return nil, err
+	parsed, err := syntax.Parse(x, syntax.Perl) // alone: the frame below must not mend it
+	if err != nil {
+		return nil, 0, err
 	}
-	return regexp.Compile(`\A(?:` + x + `)\z`)
+	n := steps(parsed)
+	if n > maxRegexSteps {
+		return nil, 0, fmt.Errorf("%d steps are more than %d", n, maxRegexSteps)
+	}
+	re, err := regexp.Compile(`\A(?:` + x + `)\z`)
+	return re, n, err
+}
+
+// steps is about how many instructions an expression compiles to, found without doing it.
+func steps(x *syntax.Regexp) int {
+	n := 1 + len(x.Rune)
+	for _, sub := range x.Sub {
+		n = min(n+steps(sub), math.MaxInt32)
+	}
+	if x.Op == syntax.OpRepeat {
+		n *= max(x.Min, x.Max) + 1
+	}
+	return min(n, math.MaxInt32)
 }
 
 // checkRegex refuses an expression that is none. Those that the group has were looked at before. g may be nil.
@@ -40,7 +63,7 @@ func (g *group) checkRegex(x string) *refusal {
 	if x == "" || g != nil && g.byRegex[x] > 0 {
 		return nil
 	}
-	if _, err := compile(x); err != nil {
+	if _, _, err := compile(x); err != nil {
 		return refuse(kerr.InvalidRegularExpression, fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %s.", x, err))
 	}
 	return nil
@@ -84,10 +107,9 @@ func (dr *draft) dropRegex(old, updated *member) {
 
 // planResolution has the group's expressions resolved if one is not, or topics were added, or the last time is long ago.
 func (dr *draft) planResolution(was, is string, due bool) {
-	last, version := int64(-1)<<62, int64(-1)
-	for _, x := range sortedKeys(dr.regexes) {
-		last, version = dr.regexes[x].Timestamp, dr.regexes[x].Version
-		break
+	last, version := int64(-1)<<62, int64(math.MaxInt64)
+	for _, r := range dr.regexes { // as a rule all are from one resolution
+		last, version = max(last, r.Timestamp), min(version, r.Version)
 	}
 	now := dr.d.Now().UnixMilli()
 	if dr.k.work[dr.id] != nil || now <= last+refreshPause.Milliseconds() {
@@ -112,12 +134,18 @@ func (dr *draft) planResolution(was, is string, due bool) {
 type resolution struct {
 	begun   bool
 	todo    []string
+	names   []string // of all topics
+	next    int      // of those, for the first expression
+	topics  []string // that it matches so far
 	version int64
 	found   map[string][]string
 }
 
-// matchesPerPiece is how many names are matched before other groups get their turn: some ten milliseconds.
-const matchesPerPiece = 50_000
+// stepsPerPiece is how much is matched before other groups get their turn: some ten milliseconds. A name costs at least matchSteps.
+const (
+	stepsPerPiece = 500_000
+	matchSteps    = 10
+)
 
 // resolve does a piece of the work, and writes the result after the last.
 func (k *Kind) resolve(d kind.Desk, id string, g *group) {
@@ -127,27 +155,39 @@ func (k *Kind) resolve(d kind.Desk, id string, g *group) {
 	}
 	if !w.begun {
 		w.begun, w.todo, w.version = true, sortedKeys(g.byRegex), d.Image().Offset
+		for t := range d.Image().Topics("") {
+			w.names = append(w.names, t.Name)
+		}
 	}
-	for matched := 0; len(w.todo) > 0; {
-		if matched >= matchesPerPiece {
+	for left := stepsPerPiece; len(w.todo) > 0; {
+		if left = w.match(left); left <= 0 && len(w.todo) > 0 {
 			d.Timer(id, regexTimer, d.Now().Add(time.Millisecond))
 			return
 		}
-		x := w.todo[0]
-		w.todo = w.todo[1:]
-		topics := []string{}
-		if re, err := compile(x); err == nil {
-			for t := range d.Image().Topics("") {
-				if re.MatchString(t.Name) {
-					topics = append(topics, t.Name)
-				}
-			}
-		}
-		matched += max(d.Image().TopicCount(), 1)
-		w.found[x] = topics
 	}
 	delete(k.work, id)
 	k.resolved(d, id, g, w)
+}
+
+// match goes on with the first expression until it is resolved or nothing of left is left.
+func (w *resolution) match(left int) int {
+	x := w.todo[0]
+	re, n, err := compile(x)
+	left -= n + matchSteps
+	for ; err == nil && w.next < len(w.names) && left > 0; w.next++ {
+		if re.MatchString(w.names[w.next]) {
+			w.topics = append(w.topics, w.names[w.next])
+		}
+		left -= n + matchSteps
+	}
+	if err == nil && w.next < len(w.names) {
+		return left
+	}
+	if w.found[x] = w.topics; w.topics == nil {
+		w.found[x] = []string{}
+	}
+	w.todo, w.next, w.topics = w.todo[1:], 0, nil
+	return left
 }
 
 // resolved takes over what was found; a group whose topics are other ones than before moves on.
@@ -166,6 +206,12 @@ func (k *Kind) resolved(d kind.Desk, id string, g *group, w *resolution) {
 		changed = changed || !slices.Equal(r.Topics, g.regexes[x].topics())
 		after.regexes[x] = r
 		d.Write(r)
+	}
+	for _, x := range sortedKeys(g.regexes) {
+		if g.byRegex[x] == 0 { // a log may have kept it
+			d.Write(&RegexRecord{Group: id, Regex: x, Gone: true})
+			delete(after.regexes, x)
+		}
 	}
 	hash := k.hasher.MetadataHash(d.Image(), sortedKeys(after.topicNames()))
 	if changed || hash != g.hash {
