@@ -75,16 +75,7 @@ func (m *misfit) Error() string { return m.detail }
 // itself, whatever topics there are.
 func configure(t *Topology, image *metadata.Image) (*configured, *refusal) {
 	c := &counts{image: image, decided: make(map[string]int32)}
-	var missing []string
-	for i := range t.Subtopologies {
-		for _, topic := range t.Subtopologies[i].SourceTopics {
-			if _, ok := image.Topic(topic); !ok && !slices.Contains(missing, topic) {
-				missing = append(missing, topic)
-			}
-		}
-	}
-	if len(missing) > 0 {
-		slices.Sort(missing)
+	if missing := c.missingSources(t); len(missing) > 0 {
 		return &configured{problem: statusMissingSourceTopics, detail: "Source topics " + summary(missing) + " are missing."}, nil
 	}
 	if bad := c.repartition(t); bad != nil {
@@ -94,11 +85,15 @@ func configure(t *Topology, image *metadata.Image) (*configured, *refusal) {
 		return misfits(bad)
 	}
 	out := &configured{subtopologies: make(map[string]*configuredSubtopology)}
+	tasks := 0
 	for i := range t.Subtopologies {
 		s := &t.Subtopologies[i]
 		n := c.largest(s.sources())
 		if n == 0 {
 			return nil, refuse(codeInvalidTopology, "No source topics found for subtopology "+s.ID)
+		}
+		if tasks += int(n); tasks > maxTasks {
+			return nil, refuse(codeInvalidTopology, fmt.Sprintf("The topology has more than %d tasks.", maxTasks))
 		}
 		out.subtopologies[s.ID] = &configuredSubtopology{
 			tasks: n, source: s, changelogs: decide(s.Changelogs, func(string) int32 { return n }),
@@ -106,6 +101,19 @@ func configure(t *Topology, image *metadata.Image) (*configured, *refusal) {
 		}
 	}
 	return out.missing(image)
+}
+
+// missingSources lists the application's own topics that do not exist, in order.
+func (c *counts) missingSources(t *Topology) (missing []string) {
+	for i := range t.Subtopologies {
+		for _, topic := range t.Subtopologies[i].SourceTopics {
+			if _, ok := c.image.Topic(topic); !ok {
+				missing = append(missing, topic)
+			}
+		}
+	}
+	slices.Sort(missing)
+	return slices.Compact(missing)
 }
 
 // misfits turns what went wrong in a configured topology that is not ready, or a refusal.
@@ -149,11 +157,12 @@ func (c *counts) repartition(t *Topology) *refusal {
 		open, progress = false, false
 		for i := range t.Subtopologies {
 			s := &t.Subtopologies[i]
+			n := c.widest(s)
 			for _, sink := range s.RepartitionSinks {
 				if _, ok := c.decided[sink]; ok {
 					continue
 				}
-				if n := c.widest(s); n == 0 {
+				if n == 0 {
 					open = true
 				} else {
 					c.decided[sink], progress = n, true

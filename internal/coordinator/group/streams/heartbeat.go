@@ -298,7 +298,7 @@ func (b *beat) takeOffsets() *refusal {
 		if bad != nil {
 			return bad
 		}
-		*f.to = all
+		*f.to = b.topology.known(all)
 	}
 	if b.rq.TaskOffsets != nil || b.rq.TaskEndOffsets != nil {
 		b.l.offsets[b.rq.MemberID] = was

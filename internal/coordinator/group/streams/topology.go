@@ -66,8 +66,9 @@ func (t *Topology) required() []string {
 // reader finds the subtopology that reads a topic.
 func (t *Topology) reader(topic string) *Subtopology {
 	for i := range t.Subtopologies {
-		if slices.Contains(t.Subtopologies[i].sources(), topic) {
-			return &t.Subtopologies[i]
+		s := &t.Subtopologies[i]
+		if slices.Contains(s.SourceTopics, topic) || slices.ContainsFunc(s.RepartitionSource, func(r InternalTopic) bool { return r.Name == topic }) {
+			return s
 		}
 	}
 	return nil

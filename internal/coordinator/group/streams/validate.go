@@ -77,6 +77,9 @@ func validateJoin(rq *kmsg.StreamsGroupHeartbeatRequest) *refusal {
 	case rq.Topology.Epoch < 0:
 		return refuse(codeUnknownServerError, "Topology epoch must be non-negative.")
 	}
+	if bad := boundTopology(rq.Topology); bad != nil {
+		return bad
+	}
 	ids := make(map[string]bool)
 	for i := range rq.Topology.Subtopologies {
 		s := &rq.Topology.Subtopologies[i]
