@@ -26,7 +26,6 @@ func (s *Groups) Handle(d kind.Desk, e kind.Event) bool {
 		d.Reply(e.Ticket, s.listStates(d, rq))
 	case *Initialized:
 		s.initialized(d, rq)
-		s.altered(d, rq)
 		d.Reply(e.Ticket, &StatesListed{})
 	case *Discarded:
 		s.discarded(d, rq)

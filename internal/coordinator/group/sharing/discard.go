@@ -1,6 +1,8 @@
 package sharing
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -9,10 +11,27 @@ import (
 	"leat/internal/record"
 )
 
-// discarding is a request that waits until state is discarded: one of the two responses is set.
-type discarding struct {
-	offsets *kmsg.DeleteShareGroupOffsetsResponse
-	group   *kmsg.DeleteGroupsResponse
+// waiting is who waits for what was asked of the share coordinator. One of the three responses is set.
+type waiting struct {
+	to       machine.Ticket
+	with     *Record // what was written when it was asked, nil if nothing was
+	altering *kmsg.AlterShareGroupOffsetsResponse
+	before   []TopicState // altered partitions that have state, whatever comes of it
+	offsets  *kmsg.DeleteShareGroupOffsetsResponse
+	group    *kmsg.DeleteGroupsResponse
+}
+
+// wait remembers who waits for what is asked, nil for nobody. What it is known by is drawn, because what comes of things that an earlier
+// machine of the same partition asked for may come to this one.
+func (s *Groups) wait(c *decision, w *waiting) uint64 {
+	if s.next == 0 {
+		s.next = c.Rand().Uint64()
+	}
+	s.next++
+	if w != nil {
+		s.waiting[s.next] = w
+	}
+	return s.next
 }
 
 // deleteOffsets forgets where a group without members stands in topics.
@@ -41,11 +60,9 @@ func (s *Groups) deleteOffsets(d kind.Desk, e kind.Event, rq *kmsg.DeleteShareGr
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
-	if len(topics) == 0 {
+	if !s.discard(c, topics, &waiting{to: e.Ticket, offsets: resp}) {
 		d.Reply(e.Ticket, resp)
-		return
 	}
-	s.discard(c, topics, e.Ticket, discarding{offsets: resp})
 }
 
 var nothingToDelete = "There is no offset information to delete."
@@ -57,17 +74,10 @@ func (s *Groups) deleteGroup(d kind.Desk, e kind.Event, id string) {
 	rg.Group = id
 	resp.Groups = append(resp.Groups, rg)
 	c := s.decide(d, id)
-	var topics []record.UUID
-	for _, list := range [][]TopicState{c.group.States.Initialized, c.group.States.Initializing, c.group.States.Deleting} {
-		for _, t := range list {
-			topics = append(topics, t.TopicID)
-		}
-	}
 	switch {
 	case len(c.group.Members) > 0:
 		resp.Groups[0].ErrorCode = kerr.NonEmptyGroup.Code
-	case len(topics) > 0:
-		s.discard(c, topics, e.Ticket, discarding{group: resp})
+	case s.discard(c, c.group.States.topics(), &waiting{to: e.Ticket, group: resp}):
 		return
 	default:
 		d.StopTimers(id)
@@ -76,11 +86,22 @@ func (s *Groups) deleteGroup(d kind.Desk, e kind.Event, id string) {
 	d.Reply(e.Ticket, resp)
 }
 
-// discard writes down that state of topics is being deleted, and asks for it. The partitions are those that the image knows, and
-// those that the group began.
-func (s *Groups) discard(c *decision, topics []record.UUID, to machine.Ticket, what discarding) {
+// topics lists those that there is state of.
+func (st *States) topics() (all []record.UUID) {
+	for _, list := range [][]TopicState{st.Initialized, st.Initializing, st.Deleting} {
+		for _, t := range list {
+			all = append(all, t.TopicID)
+		}
+	}
+	return all
+}
+
+// discard writes down that state of topics is being deleted, and asks for it; false if there is nothing to ask for. The partitions are
+// those that the group began, or if that is not known any more those that the image has. A topic of which neither is known took its
+// state with it.
+func (s *Groups) discard(c *decision, topics []record.UUID, w *waiting) bool {
 	effect := Discard{Group: c.id}
-	st := c.group.States
+	st, changed := c.group.States, false
 	seen := make(map[record.UUID]bool)
 	for _, id := range topics {
 		if seen[id] {
@@ -94,6 +115,7 @@ func (s *Groups) discard(c *decision, topics []record.UUID, to machine.Ticket, w
 				name = (*list)[i].Topic
 				partitions = append(partitions, (*list)[i].Partitions...)
 				*list = withoutTopic(*list, id)
+				changed = true
 			}
 		}
 		if t, ok := c.Image().TopicByID(id); ok && len(partitions) == 0 {
@@ -101,41 +123,49 @@ func (s *Groups) discard(c *decision, topics []record.UUID, to machine.Ticket, w
 				partitions = append(partitions, p)
 			}
 		}
+		if len(partitions) == 0 {
+			st.Deleting, changed = withoutTopic(st.Deleting, id), true
+			continue
+		}
 		st.Deleting = with(withoutTopic(st.Deleting, id), TopicState{TopicID: id, Topic: name})
 		effect.Topics = append(effect.Topics, TopicPartitions{TopicID: id, Partitions: partitions})
 	}
-	c.write(Record{Key: statesKey, States: &st})
-	effect.ID = s.wait(to)
-	if what.group != nil || what.offsets != nil {
-		s.discards[effect.ID] = what
+	if changed {
+		r := c.write(Record{Key: statesKey, States: &st})
+		if w != nil {
+			w.with = r
+		}
 	}
+	if len(effect.Topics) == 0 {
+		return false
+	}
+	effect.ID = s.wait(c, w)
 	c.Effect(effect)
+	return true
 }
 
-// discardAgain goes on with what was under way when a coordinator ended.
+// discardAgain goes on with what could not be discarded, or was under way when a coordinator ended.
 func (s *Groups) discardAgain(c *decision) {
 	var topics []record.UUID
 	for _, t := range c.group.States.Deleting {
 		topics = append(topics, t.TopicID)
 	}
-	if len(topics) > 0 {
-		s.discard(c, topics, 0, discarding{})
-	}
+	s.discard(c, topics, nil)
 }
 
 // discarded takes in what the share coordinator did, and answers who waits for it. A topic of which something could not be discarded
-// stays with those that are being deleted, until somebody asks again or the group is loaded again.
+// stays with those that are being deleted, and is asked for again later.
 func (s *Groups) discarded(d kind.Desk, rq *Discarded) {
-	what, waits := s.discards[rq.ID]
-	delete(s.discards, rq.ID)
+	w := s.waiting[rq.ID]
+	delete(s.waiting, rq.ID)
 	bad := make(map[record.UUID]int16)
 	for _, o := range rq.Outcomes {
 		if o.Code != 0 && o.Code != kerr.UnknownTopicOrPartition.Code { // a topic that is gone took its state with it
 			bad[o.TopicID] = o.Code
 		}
 	}
+	c := s.decide(d, rq.Group)
 	if s.hard[rq.Group] != nil {
-		c := s.decide(d, rq.Group)
 		st := c.group.States
 		for _, o := range rq.Outcomes {
 			if bad[o.TopicID] == 0 {
@@ -145,39 +175,39 @@ func (s *Groups) discarded(d kind.Desk, rq *Discarded) {
 		if len(st.Deleting) != len(c.group.States.Deleting) {
 			c.write(Record{Key: statesKey, States: &st})
 		}
+		if len(bad) > 0 && len(st.Deleting) > 0 {
+			s.discardAt[rq.Group] = d.Now().Add(settingsOf(d, rq.Group).InitializeRetry)
+		}
+		s.schedule(c)
 	}
 	switch {
-	case !waits:
-	case what.offsets != nil:
-		for i := range what.offsets.Topics {
-			if t := &what.offsets.Topics[i]; bad[t.TopicID] != 0 && t.ErrorCode == 0 {
+	case w == nil:
+	case w.offsets != nil:
+		for i := range w.offsets.Topics {
+			if t := &w.offsets.Topics[i]; bad[t.TopicID] != 0 && t.ErrorCode == 0 {
 				t.ErrorCode, t.ErrorMessage = bad[t.TopicID], message(bad[t.TopicID])
 			}
 		}
-		s.reply(d, rq.ID, what.offsets)
-	default:
-		s.finishGroup(d, rq, what.group, bad)
+		d.Reply(w.to, w.offsets)
+	case w.group != nil:
+		s.finishGroup(c, rq, w, bad)
 	}
 }
 
 // finishGroup removes a group whose state is gone.
-func (s *Groups) finishGroup(d kind.Desk, rq *Discarded, resp *kmsg.DeleteGroupsResponse, bad map[record.UUID]int16) {
-	g := s.hard[rq.Group]
+func (s *Groups) finishGroup(c *decision, rq *Discarded, w *waiting, bad map[record.UUID]int16) {
+	code := &w.group.Groups[0].ErrorCode
 	switch {
 	case len(bad) > 0:
-		for _, o := range rq.Outcomes {
-			if bad[o.TopicID] != 0 {
-				resp.Groups[0].ErrorCode = bad[o.TopicID]
-				break
-			}
-		}
-	case g == nil:
-		resp.Groups[0].ErrorCode = kerr.GroupIDNotFound.Code
-	case len(g.Members) > 0: // somebody joined meanwhile
-		resp.Groups[0].ErrorCode = kerr.NonEmptyGroup.Code
+		i := slices.IndexFunc(rq.Outcomes, func(o Outcome) bool { return bad[o.TopicID] != 0 })
+		*code = bad[rq.Outcomes[i].TopicID]
+	case s.hard[c.id] == nil:
+		*code = kerr.GroupIDNotFound.Code
+	case len(c.group.Members) > 0, len(c.group.States.topics()) > 0: // somebody joined meanwhile
+		*code = kerr.NonEmptyGroup.Code
 	default:
-		d.StopTimers(rq.Group)
-		s.Remove(d, rq.Group)
+		c.StopTimers(c.id)
+		s.Remove(c, c.id)
 	}
-	s.reply(d, rq.ID, resp)
+	c.Reply(w.to, w.group)
 }

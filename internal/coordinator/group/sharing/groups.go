@@ -5,11 +5,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/coordinator/group/epochs"
 	"leat/internal/coordinator/group/kind"
-	"leat/internal/machine"
 )
 
 // Groups is the share groups of one machine.
@@ -17,21 +15,29 @@ type Groups struct {
 	hard map[string]*group
 
 	// Soft state.
-	hasher   epochs.Hasher
-	stale    map[string]bool           // groups whose topics may have changed since their members were last asked
-	asked    map[string]time.Time      // when a group's initialization was last asked for
-	waiting  map[uint64]machine.Ticket // who waits for an Initialized or Discarded
-	next     uint64                    // what to know it by
-	altering map[uint64]*kmsg.AlterShareGroupOffsetsResponse
-	discards map[uint64]discarding
+	hasher    epochs.Hasher
+	stale     map[string]bool      // groups whose topics may have changed since their members were last asked
+	asked     map[string]asked     // a group's last initialization
+	discardAt map[string]time.Time // when to ask again for what could not be discarded
+	waiting   map[uint64]*waiting  // who waits for an Initialized or Discarded
+	next      uint64               // what to know it by
+	fired     map[string]bool      // groups about which something was decided at firedAt because it came due
+	firedAt   time.Time
+}
+
+// asked is an initialization that was asked for.
+type asked struct {
+	id     uint64
+	at     time.Time
+	starts map[place]int64 // of what is not initialized yet
 }
 
 var _ kind.Kind = (*Groups)(nil)
 
 // New returns no groups.
 func New() *Groups {
-	return &Groups{hard: make(map[string]*group), stale: make(map[string]bool), asked: make(map[string]time.Time), waiting: make(map[uint64]machine.Ticket),
-		altering: make(map[uint64]*kmsg.AlterShareGroupOffsetsResponse), discards: make(map[uint64]discarding)}
+	return &Groups{hard: make(map[string]*group), stale: make(map[string]bool), asked: make(map[string]asked), discardAt: make(map[string]time.Time),
+		waiting: make(map[uint64]*waiting), fired: make(map[string]bool)}
 }
 
 // decision is what is decided about one group: a copy of it that the records written so far were applied to.
@@ -52,13 +58,14 @@ func (s *Groups) decide(d kind.Desk, id string) *decision {
 }
 
 // write adds a record.
-func (c *decision) write(r Record) {
+func (c *decision) write(r Record) *Record {
 	if !c.wrote {
 		c.group, c.wrote = c.group.clone(), true
 	}
 	r.Group = c.id
 	c.Write(&r)
 	c.group.apply(&r)
+	return &r
 }
 
 // Type is Share.
@@ -151,6 +158,7 @@ func (s *Groups) Remove(d kind.Desk, id string) {
 	d.Write(&Record{Key: epochKey, Group: id})
 	delete(s.stale, id)
 	delete(s.asked, id)
+	delete(s.discardAt, id)
 }
 
 // Loaded starts the sessions of stored members, and looks at everything anew.
@@ -160,7 +168,9 @@ func (s *Groups) Loaded(d kind.Desk) {
 		for _, m := range sorted(s.hard[id].Members) {
 			d.Timer(id, m, d.Now().Add(settingsOf(d, id).SessionTimeout))
 		}
-		s.discardAgain(s.decide(d, id))
+		c := s.decide(d, id)
+		s.discardAgain(c)
+		s.schedule(c)
 	}
 }
 
@@ -200,10 +210,49 @@ func (s *Groups) Fire(d kind.Desk, id, key string) {
 	if g == nil {
 		return
 	}
-	if _, ok := g.Members[key]; ok {
+	if !s.firedAt.Equal(d.Now()) {
+		clear(s.fired)
+		s.firedAt = d.Now()
+	}
+	_, member := g.Members[key]
+	switch {
+	case s.fired[id]: // what was decided a moment ago is not in g yet
+		d.Timer(id, key, d.Now().Add(time.Millisecond))
+		return
+	case key == alarm:
+		s.alarmed(s.decide(d, id))
+	case member:
 		d.Note(kind.Notice{Message: "member removed", Group: id, Member: key, Generation: g.Epoch, Reason: "its session timed out"})
 		s.leave(s.decide(d, id), key)
 	}
+	s.fired[id] = true
+}
+
+// alarm is the key of a group's timer that is not about a member, whose ids are not empty.
+const alarm = ""
+
+// schedule sets the alarm to when the group can be assigned, or something is discarded again.
+func (s *Groups) schedule(c *decision) {
+	at := s.discardAt[c.id]
+	if g := c.group; len(g.Members) > 0 && g.AssignmentEpoch < g.Epoch {
+		due := time.UnixMilli(g.AssignedAt).Add(settingsOf(c, c.id).AssignmentInterval)
+		if due.After(c.Now()) && (at.IsZero() || due.Before(at)) { // what is due already is done with the next heartbeat
+			at = due
+		}
+	}
+	c.Timer(c.id, alarm, at)
+}
+
+// alarmed does what is due.
+func (s *Groups) alarmed(c *decision) {
+	if at := s.discardAt[c.id]; !at.IsZero() && !at.After(c.Now()) {
+		delete(s.discardAt, c.id)
+		s.discardAgain(c)
+	}
+	if len(c.group.Members) > 0 {
+		s.assign(c)
+	}
+	s.schedule(c)
 }
 
 // Refused forgets what is remembered of groups whose records were not written, and starts sessions for those members who are stored.
@@ -211,7 +260,15 @@ func (s *Groups) Refused(d kind.Desk, records []kind.Record) {
 	seen := make(map[string]bool)
 	for _, r := range records {
 		r, ok := r.(*Record)
-		if !ok || seen[r.Group] {
+		if !ok {
+			continue
+		}
+		for id, w := range s.waiting { // the log's refusal was their answer
+			if w.with == r {
+				delete(s.waiting, id)
+			}
+		}
+		if seen[r.Group] {
 			continue
 		}
 		seen[r.Group] = true
@@ -222,6 +279,10 @@ func (s *Groups) Refused(d kind.Desk, records []kind.Record) {
 			for _, m := range sorted(g.Members) {
 				d.Timer(r.Group, m, d.Now().Add(settingsOf(d, r.Group).SessionTimeout))
 			}
+			if len(g.States.Deleting) > 0 {
+				s.discardAt[r.Group] = d.Now().Add(settingsOf(d, r.Group).InitializeRetry)
+			}
+			s.schedule(s.decide(d, r.Group))
 		}
 	}
 }

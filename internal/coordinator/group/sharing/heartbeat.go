@@ -67,6 +67,7 @@ func (s *Groups) heartbeat(d kind.Desk, e kind.Event, rq *kmsg.ShareGroupHeartbe
 	told := c.reconcile(rq.MemberID)
 	set := settingsOf(d, rq.GroupID)
 	d.Timer(rq.GroupID, rq.MemberID, d.Now().Add(set.SessionTimeout))
+	s.schedule(c)
 	return c.answer(rq, told, set.HeartbeatInterval)
 }
 
@@ -249,4 +250,5 @@ func (s *Groups) leave(c *decision, member string) {
 		c.write(Record{Key: targetEpochKey, TargetEpoch: &TargetEpoch{Epoch: c.group.Epoch}})
 	}
 	c.Timer(c.id, member, time.Time{})
+	s.schedule(c)
 }

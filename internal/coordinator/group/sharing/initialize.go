@@ -3,12 +3,12 @@ package sharing
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/coordinator/group/kind"
-	"leat/internal/machine"
 	"leat/internal/record"
 )
 
@@ -17,30 +17,37 @@ import (
 func (s *Groups) initialize(c *decision) {
 	var effect Initialize
 	st := c.group.States
-	again := c.Now().Sub(s.asked[c.id]) >= settingsOf(c, c.id).InitializeRetry
+	again := c.Now().Sub(s.asked[c.id].at) >= settingsOf(c, c.id).InitializeRetry
+	begun := false
 	for _, name := range c.group.topics() {
 		t, ok := c.Image().Topic(name)
 		if !ok || stateOf(st.Deleting, t.ID) >= 0 {
 			continue
 		}
-		start := int64(-1)
-		if stateOf(st.Initialized, t.ID) >= 0 || stateOf(st.Initializing, t.ID) >= 0 {
-			start = 0 // a partition added to a topic that the group reads: nothing in it may be missed
-		}
+		known, under := stateOf(st.Initialized, t.ID) >= 0, stateOf(st.Initializing, t.ID) >= 0
 		want := TopicStart{TopicID: t.ID}
 		fresh := TopicState{TopicID: t.ID, Topic: t.Name}
 		for p := range int32(len(t.Partitions)) {
+			first := has(st.Initializing, t.ID, p)
 			switch {
 			case has(st.Initialized, t.ID, p):
 				continue
-			case !has(st.Initializing, t.ID, p):
+			case !first:
 				fresh.Partitions = append(fresh.Partitions, p)
 			case !again:
 				continue
 			}
+			start := int64(-1)
+			if known || under && !first {
+				start = 0 // a partition added to a topic that the group reads: nothing in it may be missed
+			}
+			if before, ok := s.asked[c.id].starts[place{t.ID, p}]; ok {
+				start = before
+			}
 			want.Partitions = append(want.Partitions, PartitionStart{Partition: p, StartOffset: start})
 		}
 		if len(fresh.Partitions) > 0 {
+			begun = true
 			st.Initializing = with(st.Initializing, fresh)
 		}
 		if len(want.Partitions) > 0 {
@@ -50,37 +57,55 @@ func (s *Groups) initialize(c *decision) {
 	if len(effect.Topics) == 0 {
 		return
 	}
-	c.write(Record{Key: statesKey, States: &st})
-	s.ask(c, &effect, 0)
+	if begun {
+		c.write(Record{Key: statesKey, States: &st})
+	}
+	s.ask(c, &effect, nil)
 }
 
-// ask asks for initialization; to is who waits for it.
-func (s *Groups) ask(c *decision, e *Initialize, to machine.Ticket) {
-	s.asked[c.id] = c.Now()
-	e.ID, e.Group, e.StateEpoch = s.wait(to), c.id, c.group.Epoch
+// ask asks for initialization; w is who waits for it, nil for nobody.
+func (s *Groups) ask(c *decision, e *Initialize, w *waiting) {
+	e.ID, e.Group, e.StateEpoch = s.wait(c, w), c.id, c.group.Epoch
+	a := asked{e.ID, c.Now(), s.asked[c.id].starts}
+	if a.starts == nil {
+		a.starts = make(map[place]int64)
+	}
+	for _, t := range e.Topics {
+		for _, p := range t.Partitions {
+			a.starts[place{t.TopicID, p.Partition}] = p.StartOffset
+		}
+	}
+	s.asked[c.id] = a
 	c.Effect(*e)
 }
 
-// wait remembers who waits for what is asked of the share coordinator.
-func (s *Groups) wait(to machine.Ticket) uint64 {
-	s.next++
-	if to != 0 {
-		s.waiting[s.next] = to
+// initialized takes in what the share coordinator did. What failed is asked for again with a heartbeat, apart from what was altered, which
+// stays where it was.
+func (s *Groups) initialized(d kind.Desk, rq *Initialized) {
+	w := s.waiting[rq.ID]
+	delete(s.waiting, rq.ID)
+	codes, done := failed(rq.Outcomes)
+	if s.hard[rq.Group] != nil {
+		s.settle(s.decide(d, rq.Group), rq, w, done)
 	}
-	return s.next
+	if w != nil && w.altering != nil {
+		answerAltered(d, w, codes)
+	}
 }
 
-// initialized takes in what the share coordinator did. What failed is asked for again with a heartbeat.
-func (s *Groups) initialized(d kind.Desk, rq *Initialized) {
-	c := s.decide(d, rq.Group)
-	if s.hard[rq.Group] == nil {
-		return
-	}
-	_, done := failed(rq.Outcomes)
+// settle writes down what was initialized.
+func (s *Groups) settle(c *decision, rq *Initialized, w *waiting, done map[record.UUID][]int32) {
 	st, changed := c.group.States, false
-	for _, t := range st.Initializing {
-		if parts := common(t.Partitions, done[t.TopicID]); len(parts) > 0 {
+	for _, t := range c.group.States.Initializing {
+		parts := common(t.Partitions, done[t.TopicID])
+		if w != nil && stateOf(w.before, t.TopicID) >= 0 {
+			parts = append(parts, common(t.Partitions, w.before[stateOf(w.before, t.TopicID)].Partitions)...)
+		}
+		if len(parts) > 0 {
 			changed = true
+			for _, p := range parts {
+				delete(s.asked[c.id].starts, place{t.TopicID, p})
+			}
 			st.Initializing = without(st.Initializing, t.TopicID, parts)
 			st.Initialized = with(st.Initialized, TopicState{TopicID: t.TopicID, Topic: t.Topic, Partitions: parts})
 		}
@@ -88,16 +113,31 @@ func (s *Groups) initialized(d kind.Desk, rq *Initialized) {
 	if changed {
 		c.write(Record{Key: statesKey, States: &st})
 	}
-	if !slices.ContainsFunc(rq.Outcomes, func(o Outcome) bool { return o.Code != 0 }) {
+	i := slices.IndexFunc(rq.Outcomes, func(o Outcome) bool { return o.Code != 0 })
+	if i < 0 {
 		return
 	}
-	delete(s.asked, rq.Group)
+	if a := s.asked[c.id]; a.id == rq.ID {
+		a.at = time.Time{}
+		s.asked[c.id] = a
+		s.discardFenced(c, rq)
+	}
+	o := rq.Outcomes[i]
+	c.Note(kind.Notice{Message: "share group state not initialized", Group: c.id, Generation: c.group.Epoch,
+		Reason: fmt.Sprintf("%s partition %d: %v", o.TopicID, o.Partition, kerr.ErrorForCode(o.Code))})
+}
+
+// discardFenced has state discarded that is of a later state epoch than this group ever had: an earlier group of the same name left it.
+func (s *Groups) discardFenced(c *decision, rq *Initialized) {
+	effect := Discard{Group: c.id}
 	for _, o := range rq.Outcomes {
-		if o.Code != 0 {
-			d.Note(kind.Notice{Message: "share group state not initialized, asking again with the next heartbeat", Group: rq.Group, Generation: c.group.Epoch,
-				Reason: fmt.Sprintf("%s partition %d: %v", o.TopicID, o.Partition, kerr.ErrorForCode(o.Code))})
-			return
+		if o.Code == kerr.FencedStateEpoch.Code && has(c.group.States.Initializing, o.TopicID, o.Partition) {
+			effect.Topics = append(effect.Topics, TopicPartitions{TopicID: o.TopicID, Partitions: []int32{o.Partition}})
 		}
+	}
+	if len(effect.Topics) > 0 {
+		effect.ID = s.wait(c, nil)
+		c.Effect(effect)
 	}
 }
 
@@ -116,6 +156,7 @@ func (s *Groups) alter(d kind.Desk, e kind.Event, rq *kmsg.AlterShareGroupOffset
 	}
 	c := s.decide(d, rq.GroupID)
 	var effect Initialize
+	w := &waiting{to: e.Ticket, altering: resp}
 	st := c.group.States
 	for i := range rq.Topics {
 		t := &rq.Topics[i]
@@ -140,6 +181,11 @@ func (s *Groups) alter(d kind.Desk, e kind.Event, rq *kmsg.AlterShareGroupOffset
 		resp.Topics = append(resp.Topics, rt)
 		if len(state.Partitions) > 0 {
 			effect.Topics = append(effect.Topics, start)
+			if at := stateOf(st.Initialized, state.TopicID); at >= 0 {
+				was := state
+				was.Partitions = common(st.Initialized[at].Partitions, state.Partitions)
+				w.before = with(w.before, was)
+			}
 			st.Initialized = without(st.Initialized, state.TopicID, state.Partitions)
 			st.Initializing = with(st.Initializing, state)
 		}
@@ -148,21 +194,16 @@ func (s *Groups) alter(d kind.Desk, e kind.Event, rq *kmsg.AlterShareGroupOffset
 		d.Reply(e.Ticket, resp)
 		return
 	}
-	c.write(Record{Key: statesKey, States: &st})
+	w.with = c.write(Record{Key: statesKey, States: &st})
 	c.bump(c.group.Hash)
-	s.ask(c, &effect, e.Ticket)
-	s.altering[effect.ID] = resp
+	s.ask(c, &effect, w)
 }
 
 var unknownPartition = "This server does not host this topic-partition."
 
-// altered answers who altered offsets.
-func (s *Groups) altered(d kind.Desk, rq *Initialized) {
-	resp := s.altering[rq.ID]
-	if resp == nil {
-		return
-	}
-	codes, _ := failed(rq.Outcomes)
+// answerAltered answers who altered offsets.
+func answerAltered(d kind.Desk, w *waiting, codes map[place]int16) {
+	resp := w.altering
 	for i := range resp.Topics {
 		for j := range resp.Topics[i].Partitions {
 			p := &resp.Topics[i].Partitions[j]
@@ -171,14 +212,7 @@ func (s *Groups) altered(d kind.Desk, rq *Initialized) {
 			}
 		}
 	}
-	s.reply(d, rq.ID, resp)
-	delete(s.altering, rq.ID)
-}
-
-// reply answers who waits for what was asked of the share coordinator.
-func (s *Groups) reply(d kind.Desk, id uint64, resp kmsg.Response) {
-	d.Reply(s.waiting[id], resp)
-	delete(s.waiting, id)
+	d.Reply(w.to, resp)
 }
 
 // message is the text of an error code.

@@ -115,7 +115,7 @@ func with(list []TopicState, t TopicState) []TopicState {
 	list = slices.Clone(list)
 	i := stateOf(list, t.TopicID)
 	if i < 0 {
-		t.Partitions = slices.Sorted(slices.Values(t.Partitions))
+		t.Partitions = slices.Compact(slices.Sorted(slices.Values(t.Partitions)))
 		list = append(list, t)
 		slices.SortFunc(list, byID)
 		return list

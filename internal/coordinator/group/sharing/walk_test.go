@@ -64,16 +64,11 @@ type walker struct {
 	quiet   bool             // members stay with what they read
 }
 
-func newWalker(t *testing.T, seed uint64) *walker {
-	w := &walker{t: t, rand: rand.New(rand.NewPCG(seed, 9)), now: time.UnixMilli(1_000_000_000_000), image: imageOf(false, "a", "b"),
-		members: map[string]*member{}, waiting: map[machine.Ticket]bool{}}
-	set := group.DefaultSettings
-	set.Share = kind.DefaultShareSettings
-	set.Share.MaxSize = 4
-	w.driver = &machinetest.Driver[group.Event, group.Record]{
+func newDriver(t *testing.T, set func() group.Settings, chance func() *rand.Rand) *machinetest.Driver[group.Event, group.Record] {
+	return &machinetest.Driver[group.Event, group.Record]{
 		T: t,
 		New: func() machine.Machine[group.Event, group.Record] {
-			return group.New(group.Config{Settings: func() group.Settings { return set }, Rand: rand.New(rand.NewPCG(seed, 10))})
+			return group.New(group.Config{Settings: set, Rand: chance()})
 		},
 		Hard:    func(m machine.Machine[group.Event, group.Record]) any { return m.(*group.Machine).Hard() },
 		Options: []cmp.Option{cmp.Exporter(func(reflect.Type) bool { return true }), cmpopts.EquateEmpty()},
@@ -85,6 +80,15 @@ func newWalker(t *testing.T, seed uint64) *walker {
 			return rec
 		},
 	}
+}
+
+func newWalker(t *testing.T, seed uint64) *walker {
+	w := &walker{t: t, rand: rand.New(rand.NewPCG(seed, 9)), now: time.UnixMilli(1_000_000_000_000), image: imageOf(false, "a", "b"),
+		members: map[string]*member{}, waiting: map[machine.Ticket]bool{}}
+	set := group.DefaultSettings
+	set.Share = kind.DefaultShareSettings
+	set.Share.MaxSize = 4
+	w.driver = newDriver(t, func() group.Settings { return set }, func() *rand.Rand { return rand.New(rand.NewPCG(seed, 10)) })
 	w.step(group.Event{Loaded: true, Image: w.image})
 	return w
 }
