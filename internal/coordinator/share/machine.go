@@ -157,10 +157,32 @@ func (m *Machine) forgetTopics() {
 	m.forgotten, m.forgetAt = nil, time.Time{}
 }
 
+// forgetOrphans removes the states of topics that went while nobody coordinated them. The image is one by which this node has led for long: a
+// state in the log is of a topic that an earlier image had. It reports whether it got through.
+func (m *Machine) forgetOrphans() bool {
+	for _, k := range m.hard.keys() {
+		if _, ok := m.image.TopicByID(k.TopicID); ok || m.forgotten[k.TopicID] {
+			continue
+		}
+		if m.full() {
+			return false
+		}
+		m.out.Records = append(m.out.Records, &Snapshot{Key: k})
+	}
+	return true
+}
+
 // snapshotCold writes anew what nobody has written for long, so that old snapshots do not hold the log. When every state is one that
 // was written so already, there is nothing to win.
 func (m *Machine) snapshotCold() {
 	m.coldAt = m.now.Add(m.set.ColdSnapshotAfter)
+	if m.image == nil {
+		return
+	}
+	if !m.forgetOrphans() || len(m.out.Records) > 0 {
+		m.coldAt = m.now
+		return
+	}
 	hot := false
 	for _, p := range m.hard.partitions {
 		hot = hot || p.State.CreateTimestamp == p.State.WriteTimestamp

@@ -106,6 +106,8 @@ func (m *Machine) initialize(k Key, rq *kmsg.InitializeShareGroupStateRequestTop
 		return &fencedStateEpoch
 	case !m.exists(k):
 		return &unknownPartition
+	case p != nil && p.State.StateEpoch == rq.StateEpoch: // asked twice, because the first answer was lost: what came since stays
+		return nil
 	}
 	s := &State{StateEpoch: rq.StateEpoch, StartOffset: rq.StartOffset, DeliveryCompleteCount: -1, CreateTimestamp: m.now.UnixMilli(), WriteTimestamp: m.now.UnixMilli()}
 	if p != nil {

@@ -103,6 +103,8 @@ func (w *walker) initialize(k Key, mo *model, epoch int32, start int64) {
 		w.expect(k, "initialize", kerr.FencedStateEpoch.Code, code)
 	case !w.exists(k):
 		w.expect(k, "initialize", kerr.UnknownTopicOrPartition.Code, code)
+	case mo != nil && mo.stateEpoch == epoch:
+		w.expect(k, "initialize again", 0, code)
 	default:
 		w.expect(k, "initialize", 0, code)
 		n := &model{stateEpoch: epoch, maxState: epoch, start: start, complete: -1, at: map[int64]Batch{}}
@@ -229,10 +231,15 @@ func (w *walker) summary(k Key, mo *model) {
 	}
 }
 
-// tick lets time pass, and cuts the log where the machine says so.
+// tick lets time pass.
 func (w *walker) tick() {
 	w.now = w.now.Add(time.Duration(w.rand.IntN(60)) * time.Second)
-	for _, e := range w.driver.Tick(w.now) {
+	w.cut(w.driver.Tick(w.now))
+}
+
+// cut cuts the log where the machine says so.
+func (w *walker) cut(effects []machine.Effect) {
+	for _, e := range effects {
 		if p, ok := e.(Prune); ok {
 			if p.Offset < w.pruned {
 				w.t.Fatalf("cut at %d after a cut at %d", p.Offset, w.pruned)
@@ -292,15 +299,27 @@ func (w *walker) step() {
 	}
 }
 
-// forget deletes a topic and makes it again.
+// forget deletes a topic and makes it again. A coordinator that is not there then learns of it from the image alone, and gets around to it later.
 func (w *walker) forget(id record.UUID) {
 	other := ids[0]
 	if id == other {
 		other = ids[1]
 	}
 	w.image = imageOf(other)
-	w.driver.Step(w.now, func(machine.Ticket) Event { return Event{Image: w.image, DeletedTopics: []record.UUID{id}} })
-	w.driver.Tick(w.now)
+	if w.rand.IntN(2) == 0 {
+		w.driver.Step(w.now, func(machine.Ticket) Event { return Event{Image: w.image, DeletedTopics: []record.UUID{id}} })
+		w.driver.Tick(w.now)
+	} else {
+		w.driver.Reload()
+		w.driver.Step(w.now, func(machine.Ticket) Event { return Event{Loaded: true, Image: w.image} })
+		w.now = w.now.Add(2 * time.Minute)
+		w.cut(w.driver.Tick(w.now))
+	}
+	for k := range w.driver.Machine.(*Machine).hard.partitions {
+		if k.TopicID == id {
+			w.t.Fatalf("there is still state of %s, whose topic is gone", k)
+		}
+	}
 	for k := range w.models {
 		if k.TopicID == id {
 			delete(w.models, k)
