@@ -105,10 +105,16 @@ func (f *Fetch) try() {
 // tryPartition asks one partition.
 func (f *Fetch) tryPartition(tp record.TopicPartition, result *Fetched) {
 	key := SharePartition{Group: f.Group, TopicID: result.Topic.ID, Partition: result.Topic.Partition}
+	for f.tryLoaded(key, tp, result) {
+	}
+}
+
+// tryLoaded asks one partition, and reports whether it was unloaded at that moment.
+func (f *Fetch) tryLoaded(key SharePartition, tp record.TopicPartition, result *Fetched) (unloaded bool) {
 	p, err := f.node.load(key, tp)
 	if err != nil {
 		result.Err = err
-		return
+		return false
 	}
 	iso := p.isolation()
 	o := p.replica.Log().Offsets()
@@ -117,18 +123,22 @@ func (f *Fetch) tryPartition(tp record.TopicPartition, result *Fetched) {
 		s.bound = o.LastStable
 	}
 	entered, version, err := p.enter()
+	if errors.Is(err, errUnloaded) {
+		f.node.forget(p, err) // which may not have come so far
+		return true
+	}
 	if err != nil {
 		result.Err = err
-		return
+		return false
 	}
 	s.version = version
 	f.seen = append(f.seen, s)
 	if !entered {
-		return
+		return false
 	}
 	defer p.leave()
 	if f.acquired >= f.MaxRecords || f.bytes >= f.MaxBytes {
-		return
+		return false
 	}
 	if err := f.take(p, &s, result); err != nil && len(result.Acquired) == 0 {
 		result.Err = err
@@ -139,6 +149,7 @@ func (f *Fetch) tryPartition(tp record.TopicPartition, result *Fetched) {
 	for _, r := range result.Records {
 		f.bytes += r.Len()
 	}
+	return false
 }
 
 // readAtOnce bounds one read of the log; a batch that is larger is read whole.
@@ -228,7 +239,7 @@ func (f *Fetch) park() bool {
 	}
 	var wait *replication.Wait
 	if still {
-		wait = f.node.cfg.Replicas.WaitFor(parts, 1, f.Deadline, func() { f.again() })
+		wait = f.node.cfg.Replicas.WaitFor(parts, 1, f.Deadline, func() { f.node.start(func() { f.again() }) })
 	}
 	f.mu.Lock()
 	f.registering, f.wait = false, wait

@@ -42,8 +42,12 @@ type Node struct {
 	sessions *sessions
 	alarms   *alarms
 
+	sweep    alarm // looks for share partitions that nobody uses
+	work     sync.WaitGroup
+
 	mu         sync.Mutex
-	partitions map[SharePartition]*sharePartition // guarded by mu, as is closed
+	partitions map[SharePartition]*sharePartition // guarded by mu, as all below
+	sweeping   bool
 	closed     bool
 }
 
@@ -52,15 +56,27 @@ func New(cfg Config) *Node {
 	if cfg.Meter == nil {
 		cfg.Meter = noMeter{}
 	}
-	return &Node{cfg: cfg, sessions: newSessions(), alarms: newAlarms(), partitions: make(map[SharePartition]*sharePartition)}
+	n := &Node{cfg: cfg, sessions: newSessions(), alarms: newAlarms(), partitions: make(map[SharePartition]*sharePartition)}
+	n.sweep.fn = n.unloadUnused
+	return n
 }
 
-// Close ends the timer. Requests must not come any more.
+// Close ends the timer and waits for what looks at the log. Requests must not come any more.
 func (n *Node) Close() {
 	n.mu.Lock()
 	n.closed = true
 	n.mu.Unlock()
 	n.alarms.close()
+	n.work.Wait()
+}
+
+// start has a function run on a goroutine of its own: whoever brings news must not wait for the disk.
+func (n *Node) start(fn func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		n.work.Go(fn)
+	}
 }
 
 // Leading is told of every change of leadership on this node, like the coordinators. What was loaded at another epoch is forgotten.
@@ -95,18 +111,26 @@ func (n *Node) load(key SharePartition, tp record.TopicPartition) (*sharePartiti
 	if partition.TopicID() != key.TopicID {
 		return nil, replication.ErrInconsistentID
 	}
+	now := time.Now()
 	n.mu.Lock()
 	p := n.partitions[key]
-	if p == nil {
-		p = &sharePartition{node: n, key: key, tp: tp, replica: partition, leaderEpoch: partition.LeaderEpoch(), asked: make(map[int64][]func(error)), began: time.Now()}
-		p.alarm.fn = p.alarmed
-		n.partitions[key] = p
-	} else {
+	if p != nil {
 		n.mu.Unlock()
 		return p, nil
 	}
+	p = &sharePartition{node: n, key: key, tp: tp, replica: partition, leaderEpoch: partition.LeaderEpoch(), asked: make(map[int64][]func(error)), began: now, used: now}
+	p.alarm.fn = p.alarmed
+	n.partitions[key] = p
+	sweep := !n.sweeping
+	n.sweeping = true
 	n.mu.Unlock()
+	if sweep {
+		n.alarms.set(&n.sweep, now.Add(sweepEvery))
+	}
 	n.cfg.States.Read(key, p.leaderEpoch, p.read)
+	if epoch := partition.LeaderEpoch(); epoch != p.leaderEpoch { // Leading may have been told before the partition was in the map
+		n.forget(p, replication.ErrNotLeader)
+	}
 	return p, nil
 }
 

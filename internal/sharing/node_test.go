@@ -464,6 +464,57 @@ func TestClosingASessionGivesBackWhatItHolds(t *testing.T) {
 				t.Error(err)
 			}
 		})
+		want(t, w.fetch("m2", 10, 0, 0), "p0 0-0 x1;") // it was fetched, and never handed to the application
+	})
+}
+
+func TestABrokenConnectionGivesBackWhatItHeldAsDelivered(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		connection, broken := context.WithCancel(t.Context())
+		if _, _, err := w.node.Open("workers", "m1", 0, []sharing.Topic{topic(0)}, nil, connection); err != nil {
+			t.Fatal(err)
+		}
+		w.produce(0, "a")
+		want(t, w.fetch("m1", 10, 0, 0), "p0 0-0 x1;")
+		broken()
+		synctest.Wait()
 		want(t, w.fetch("m2", 10, 0, 0), "p0 0-0 x2;")
+	})
+}
+
+func TestWhatNobodyUsesIsUnloaded(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		if _, _, err := w.node.Open("workers", "m1", 0, []sharing.Topic{topic(0), topic(1)}, nil, t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.produce(0, "a")
+		w.produce(1, "b")
+		want(t, w.fetch("m1", 10, 0, 0, 1), "p0 0-0 x1;p1 0-0 x1;")
+		if err := w.acknowledge("m1", 0, 0, acquire.Accept); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Minute)
+		synctest.Wait()
+		if n := w.node.Loaded(); n != 0 {
+			t.Errorf("%d share partitions are loaded that nobody used for 20 minutes, and whose locks have ended", n)
+		}
+		want(t, w.fetch("m1", 10, 0, 0, 1), "p1 0-0 x2;")
+	})
+}
+
+func TestAGroupWithoutSessionsIsUnloaded(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		if _, _, err := w.node.Open("workers", "m1", 0, []sharing.Topic{topic(0)}, nil, t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.produce(0, "a", "b", "c")
+		want(t, w.fetch("m1", 10, 0, 0), "p0 0-2 x1;")
+		w.node.CloseSession("workers", "m1", func([]sharing.Acknowledged, error) {})
+		synctest.Wait()
+		if n := w.node.Loaded(); n != 0 {
+			t.Errorf("%d share partitions of a group without sessions are loaded", n)
+		}
+		w.states.Initialize(w.key(0), 2, 2, func(error) {}) // as an administrator who sets the group's offset
+		want(t, w.fetch("m1", 10, 0, 0), "p0 2-2 x1;")
 	})
 }

@@ -29,7 +29,7 @@ func (n *Node) Open(group, member string, epoch int32, add, forget []Topic, gone
 	if epoch != firstEpoch {
 		return n.sessions.update(key, epoch, add, forget)
 	}
-	one, err := n.sessions.begin(key, add, n.cfg.MaxSessions())
+	one, parts, err := n.sessions.begin(key, add, n.cfg.MaxSessions())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -38,13 +38,13 @@ func (n *Node) Open(group, member string, epoch int32, add, forget []Topic, gone
 			return
 		}
 		n.cfg.Meter.SessionEvicted()
-		n.release(key, one.parts, func([]Acknowledged) {})
+		n.release(key, one.parts, false, func([]Acknowledged) {})
 	})
 	fresh = make(map[Topic]bool)
-	for _, t := range add {
+	for _, t := range parts {
 		fresh[t] = true
 	}
-	return add, fresh, nil
+	return parts, fresh, nil
 }
 
 // Acknowledging goes on with a session for a request that only acknowledges.
@@ -118,17 +118,19 @@ func (n *Node) CloseSession(group, member string, done func([]Acknowledged, erro
 		done(nil, err)
 		return
 	}
-	n.release(key, parts, func(results []Acknowledged) { done(results, nil) })
+	n.release(key, parts, true, func(results []Acknowledged) { done(results, nil) })
 }
 
-// release gives back what a member holds of partitions.
-func (n *Node) release(key sessionKey, parts []Topic, done func([]Acknowledged)) {
+// release gives back what a member holds of partitions. If it ended its session in order, what it did not speak of was never handed to its application and does not
+// count as delivered; if its connection broke it may have died of what it had.
+func (n *Node) release(key sessionKey, parts []Topic, inOrder bool, done func([]Acknowledged)) {
 	results := make([]Acknowledged, len(parts))
 	var left atomic.Int64
 	left.Store(int64(len(parts)) + 1)
 	ended := func() {
 		if left.Add(-1) == 0 {
 			done(results)
+			n.left(key.group)
 		}
 	}
 	for i, t := range parts {
@@ -138,7 +140,7 @@ func (n *Node) release(key sessionKey, parts []Topic, done func([]Acknowledged))
 			ended()
 			continue
 		}
-		p.release(key.member, func(err error) {
+		p.release(key.member, inOrder, func(err error) {
 			results[i].Err = err
 			ended()
 		})

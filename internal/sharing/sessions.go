@@ -38,10 +38,40 @@ type session struct {
 type sessions struct {
 	mu         sync.Mutex
 	byKey      map[sessionKey]*session // guarded by mu, as all below and the sessions' fields
+	groups     map[string]int          // sessions
+	readers    map[SharePartition]int  // sessions that read it
 	partitions int
 }
 
-func newSessions() *sessions { return &sessions{byKey: make(map[sessionKey]*session)} }
+// maxPartitions bounds the partitions of all sessions together. A member may name any, whether they exist or not.
+const maxPartitions = 2_000_000
+
+func newSessions() *sessions {
+	return &sessions{byKey: make(map[sessionKey]*session), groups: make(map[string]int), readers: make(map[SharePartition]int)}
+}
+
+// of is the number of sessions of a group.
+func (s *sessions) of(group string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.groups[group]
+}
+
+// reading is the number of sessions that read a share partition.
+func (s *sessions) reading(p SharePartition) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.readers[p]
+}
+
+// count takes up that a session reads a partition, or does not any more. Called with mu held.
+func (s *sessions) count(one *session, t Topic, change int) {
+	key := SharePartition{Group: one.key.group, TopicID: t.ID, Partition: t.Partition}
+	s.partitions += change
+	if s.readers[key] += change; s.readers[key] == 0 {
+		delete(s.readers, key)
+	}
+}
 
 func (s *sessions) counts() (sessions, partitions int) {
 	s.mu.Lock()
@@ -50,17 +80,41 @@ func (s *sessions) counts() (sessions, partitions int) {
 }
 
 // begin makes a session in place of the one that there may be.
-func (s *sessions) begin(key sessionKey, parts []Topic, limit int) (*session, error) {
+func (s *sessions) begin(key sessionKey, parts []Topic, limit int) (*session, []Topic, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(s.byKey[key])
 	if len(s.byKey) >= limit {
-		return nil, kerr.ShareSessionLimitReached
+		return nil, nil, kerr.ShareSessionLimitReached
 	}
-	one := &session{key: key, epoch: 1, parts: parts}
+	if s.partitions+len(parts) > maxPartitions {
+		return nil, nil, kerr.ShareSessionLimitReached
+	}
+	one := &session{key: key, epoch: 1}
 	s.byKey[key] = one
-	s.partitions += len(parts)
-	return one, nil
+	s.groups[key.group]++
+	s.add(one, parts)
+	return one, slices.Clone(one.parts), nil
+}
+
+// add has a session read partitions that it did not, and returns those. Called with mu held.
+func (s *sessions) add(one *session, parts []Topic) (fresh map[Topic]bool) {
+	if len(parts) == 0 {
+		return nil
+	}
+	known := make(map[Topic]bool, len(one.parts))
+	for _, t := range one.parts {
+		known[t] = true
+	}
+	fresh = make(map[Topic]bool)
+	for _, t := range parts {
+		if !known[t] {
+			known[t], fresh[t] = true, true
+			one.parts = append(one.parts, t)
+			s.count(one, t, 1)
+		}
+	}
+	return fresh
 }
 
 // drop takes a session out. Called with mu held.
@@ -69,7 +123,12 @@ func (s *sessions) drop(one *session) {
 		return
 	}
 	delete(s.byKey, one.key)
-	s.partitions -= len(one.parts)
+	if s.groups[one.key.group]--; s.groups[one.key.group] == 0 {
+		delete(s.groups, one.key.group)
+	}
+	for _, t := range one.parts {
+		s.count(one, t, -1)
+	}
 	if one.unwatch != nil {
 		one.unwatch()
 	}
@@ -112,24 +171,29 @@ func (s *sessions) update(key sessionKey, epoch int32, add, forget []Topic) (par
 	if err != nil {
 		return nil, nil, err
 	}
-	s.partitions -= len(one.parts)
-	for _, t := range add {
-		if !slices.Contains(one.parts, t) {
-			one.parts = append(one.parts, t)
-			if fresh == nil {
-				fresh = make(map[Topic]bool)
-			}
-			fresh[t] = true
-		}
+	if s.partitions+len(add) > maxPartitions {
+		return nil, nil, kerr.ShareSessionLimitReached
 	}
-	for _, t := range forget {
-		if i := slices.Index(one.parts, t); i >= 0 {
-			one.parts = slices.Delete(one.parts, i, i+1)
-		}
+	fresh = s.add(one, add)
+	if len(forget) > 0 {
+		s.forget(one, forget)
 	}
-	s.partitions += len(one.parts)
 	one.next()
 	return slices.Clone(one.parts), fresh, nil
+}
+
+// forget ends that a session reads partitions. Called with mu held.
+func (s *sessions) forget(one *session, parts []Topic) {
+	gone := make(map[Topic]bool, len(parts))
+	for _, t := range parts {
+		gone[t] = true
+	}
+	one.parts = slices.DeleteFunc(one.parts, func(t Topic) bool {
+		if gone[t] {
+			s.count(one, t, -1)
+		}
+		return gone[t]
+	})
 }
 
 // acknowledging goes to the next epoch for a request that only acknowledges.

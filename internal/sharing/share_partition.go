@@ -38,6 +38,9 @@ type sharePartition struct {
 	waiters []*Fetch
 	asked   map[int64][]func(error) // by ticket: who waits for a write
 	retry   time.Time               // when to write again
+	used    time.Time               // when somebody last asked for it
+	waking  bool                    // a goroutine has waiting fetches look again
+	again   bool                    // and is to do so once more
 }
 
 // read takes up the durable state.
@@ -58,7 +61,7 @@ func (p *sharePartition) read(d acquire.Durable, err error) {
 	case "earliest":
 		d.StartOffset = o.LogStart
 	default:
-		go p.searchStart(d, reset) // once in the life of a share partition, and it reads files
+		p.node.start(func() { p.searchStart(d, reset) }) // once in the life of a share partition, and it reads files
 		return
 	}
 	p.loaded(d)
@@ -121,7 +124,7 @@ func (p *sharePartition) end(reason error) {
 		}
 	}
 	for _, w := range waiters {
-		w.again()
+		p.node.start(func() { w.again() })
 	}
 }
 
@@ -153,14 +156,14 @@ func (p *sharePartition) acknowledge(member string, acks []acquire.Acknowledgeme
 }
 
 // release gives back what a member holds.
-func (p *sharePartition) release(member string, done func(error)) {
+func (p *sharePartition) release(member string, uncount bool, done func(error)) {
 	p.mu.Lock()
 	if p.ended != nil || p.core == nil {
 		p.mu.Unlock()
 		done(p.ended)
 		return
 	}
-	ticket := p.core.Release(member, time.Now())
+	ticket := p.core.Release(member, uncount, time.Now())
 	if ticket == 0 {
 		p.mu.Unlock()
 		done(nil)
@@ -268,7 +271,7 @@ func (p *sharePartition) enter() (ok bool, version int64, err error) {
 		p.turned = true
 		return false, p.version, nil
 	}
-	p.busy = true
+	p.busy, p.used = true, time.Now()
 	p.reconfigure()
 	return true, p.version, nil
 }
@@ -323,8 +326,37 @@ func (p *sharePartition) unawait(f *Fetch) {
 	}
 }
 
-// wake has those look again who wait, one after the other, as long as they find something.
+// wake has those look again who wait, on a goroutine that ends when there is nothing left to do.
 func (p *sharePartition) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case len(p.waiters) == 0:
+	case p.waking:
+		p.again = true
+	default:
+		p.waking = true
+		p.node.start(p.wakeAll)
+	}
+}
+
+// wakeAll has waiting fetches look again as long as somebody says that there is news.
+func (p *sharePartition) wakeAll() {
+	for {
+		p.wakeSome()
+		p.mu.Lock()
+		if !p.again {
+			p.waking = false
+			p.mu.Unlock()
+			return
+		}
+		p.again = false
+		p.mu.Unlock()
+	}
+}
+
+// wakeSome has waiting fetches look again, one after the other, as long as they find something.
+func (p *sharePartition) wakeSome() {
 	p.mu.Lock()
 	most := len(p.waiters)
 	p.mu.Unlock()

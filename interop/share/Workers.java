@@ -13,7 +13,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
  * record: worker, partition, offset, key, value, delivery count, begin and end in nanoseconds, what was said.
  *
  * Arguments: bootstrap, topic, group, workers, milliseconds per record, records per poll, seconds without a record until they end, keys to be released on
- * their first deliveries (key:times,...), keys whose worker hangs for ever (key,...).
+ * their first deliveries (key:times,...), keys whose worker hangs for ever (key,...), seconds until they leave in order whatever there is to do (0: never).
  */
 public final class Workers {
     private static final AtomicLong LAST = new AtomicLong(System.nanoTime() + 30_000_000_000L); // the first may take longer
@@ -54,9 +54,11 @@ public final class Workers {
         long handler = Long.parseLong(args[4]);
         long idle = Long.parseLong(args[6]) * 1_000_000_000L;
         List<String> stuck = List.of((args.length > 8 ? args[8] : "-").split(","));
+        long leave = args.length > 9 ? Long.parseLong(args[9]) * 1_000_000_000L : 0;
+        long began = System.nanoTime();
         try (KafkaShareConsumer<String, String> consumer = new KafkaShareConsumer<>(p, new StringDeserializer(), new StringDeserializer())) {
             consumer.subscribe(List.of(args[1]));
-            while (System.nanoTime() - LAST.get() < idle) {
+            while (System.nanoTime() - LAST.get() < idle && (leave == 0 || System.nanoTime() - began < leave)) {
                 for (ConsumerRecord<String, String> r : consumer.poll(Duration.ofMillis(200))) {
                     LAST.set(System.nanoTime());
                     int count = r.deliveryCount().orElse((short) 0);

@@ -5,11 +5,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"leat/interop/target"
@@ -17,27 +20,30 @@ import (
 
 func main() {
 	binary := flag.String("binary", "", "leat's program")
-	only := flag.String("only", "", "run one scenario only: retry, letters, order, speed")
+	only := flag.String("only", "", "run one scenario only: retry, letters, order, speed, cluster")
 	keep := flag.Bool("keep", false, "keep the directory of the run")
+	short := flag.Bool("short", false, "only what shows most in a minute: cluster, and that shorter")
 	flag.Parse()
-	if err := run(*binary, *only, *keep); err != nil {
+	if err := run(*binary, *only, *keep, *short); err != nil {
 		fmt.Fprintln(os.Stderr, "share:", err)
 		os.Exit(1)
 	}
 }
 
-// scenarios in the order in which they run. Each has a group and a topic of its own.
+// scenarios in the order in which they run. Each has a group and a topic of its own, and all but those of a cluster one node.
 var scenarios = []struct {
-	name string
-	run  func(*bench) error
+	name  string
+	nodes int
+	run   func(*bench) error
 }{
-	{"retry", retryTimes},
-	{"letters", deadLetters},
-	{"order", orderUnderFailures},
-	{"speed", sixteenAgainstOne},
+	{"retry", 1, retryTimes},
+	{"letters", 1, deadLetters},
+	{"order", 1, orderUnderFailures},
+	{"speed", 1, sixteenAgainstOne},
+	{"cluster", 3, lossOfEverybody},
 }
 
-func run(binary, only string, keep bool) error {
+func run(binary, only string, keep, short bool) error {
 	dir, err := os.MkdirTemp("", "leat-share-")
 	if err != nil {
 		return err
@@ -45,22 +51,17 @@ func run(binary, only string, keep bool) error {
 	if !keep {
 		defer os.RemoveAll(dir)
 	}
-	b := &bench{dir: dir}
+	b := &bench{dir: dir, binary: binary, short: short}
 	if err := b.compile(); err != nil {
 		return err
 	}
-	if b.node, err = target.New(target.Config{Kind: target.Leat, Dir: filepath.Join(dir, "node"), Binary: binary, Settings: map[string]string{
-		"group.share.min.record.lock.duration.ms": "1000",
-	}}); err != nil {
-		return err
-	}
-	if _, err := b.node.Start(context.Background()); err != nil {
-		return err
-	}
-	defer b.node.Kill()
+	defer b.end()
 	for _, s := range scenarios {
-		if only != "" && only != s.name {
+		if only != "" && only != s.name || only == "" && short && s.name != "cluster" {
 			continue
+		}
+		if err := b.begin(s.nodes); err != nil {
+			return err
 		}
 		began := time.Now()
 		if err := s.run(b); err != nil {
@@ -71,11 +72,55 @@ func run(binary, only string, keep bool) error {
 	return nil
 }
 
-// bench is one node and what runs against it.
+// bench is some nodes and what runs against them.
 type bench struct {
-	dir     string
-	node    *target.Node
-	classes string // class path of the workers
+	dir       string
+	binary    string
+	short     bool
+	nodes     []*target.Node
+	bootstrap string
+	classes   string // class path of the workers
+}
+
+// begin starts so many nodes, unless they run.
+func (b *bench) begin(nodes int) error {
+	if len(b.nodes) == nodes {
+		return nil
+	}
+	b.end()
+	var err error
+	b.nodes, err = target.NewCluster(target.ClusterConfig{Kind: target.Leat, Dir: filepath.Join(b.dir, fmt.Sprintf("of-%d", nodes)), Binary: b.binary, Nodes: nodes, Operations: true,
+		Settings: map[string]string{
+			"group.share.min.record.lock.duration.ms": "1000", "offsets.topic.num.partitions": "3", "share.coordinator.state.topic.num.partitions": "3",
+			"default.replication.factor": strconv.Itoa(nodes), "min.insync.replicas": strconv.Itoa((nodes + 1) / 2),
+			"share.coordinator.state.topic.min.isr": strconv.Itoa((nodes + 1) / 2), "broker.session.timeout.ms": "3000",
+			"broker.heartbeat.interval.ms": "500",
+		}})
+	if err != nil {
+		return err
+	}
+	started := make(chan error, nodes)
+	var addresses []string
+	for _, n := range b.nodes {
+		addresses = append(addresses, n.Bootstrap())
+		go func() {
+			_, err := n.Start(context.Background())
+			started <- err
+		}()
+	}
+	b.bootstrap = strings.Join(addresses, ",")
+	for range b.nodes {
+		err = errors.Join(err, <-started)
+	}
+	return err
+}
+
+// end kills what runs.
+func (b *bench) end() {
+	for _, n := range b.nodes {
+		n.Kill()
+	}
+	b.nodes = nil
 }
 
 // compile builds the workers with the client of Kafka 4.4.0.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -55,7 +56,7 @@ func deadLetters(b *bench) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.node.Bootstrap()), kgo.ConsumeTopics(letters))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(b.bootstrap, ",")...), kgo.ConsumeTopics(letters))
 	if err != nil {
 		return err
 	}
@@ -101,11 +102,16 @@ func orderUnderFailures(b *bench) error {
 	if err != nil {
 		return err
 	}
-	doomed, err := b.start(task{topic: "ordered", group: "orderly", workers: 4, handler: 5 * time.Millisecond, perPoll: 10, idle: 60, stuck: "k7"})
+	doomed, err := b.start(task{topic: "ordered", group: "orderly", workers: 4, handler: 40 * time.Millisecond, perPoll: 10, idle: 60, stuck: "k7"})
 	if err != nil {
 		return err
 	}
-	others, err := b.start(task{topic: "ordered", group: "orderly", workers: 8, handler: 5 * time.Millisecond, perPoll: 10, idle: 8, release: "k3:1,k50:2"})
+	select {
+	case <-doomed.hung:
+	case <-time.After(30 * time.Second):
+		return fmt.Errorf("no worker hangs: %+v", doomed.kill())
+	}
+	others, err := b.start(task{topic: "ordered", group: "orderly", workers: 8, handler: 5 * time.Millisecond, perPoll: 10, idle: 6, release: "k3:1,k50:2"})
 	if err != nil {
 		return errors.Join(err, doomed.cmd.Process.Kill())
 	}
@@ -132,7 +138,7 @@ func undelayed(hung, others []delivery) error {
 		return errors.New("no worker hung")
 	}
 	meanwhile := 0
-	for _, d := range others {
+	for _, d := range slices.Concat(hung, others) {
 		if since := d.begin - hung[i].begin; since > 0 && since < 4*time.Second && d.key != hung[i].key {
 			meanwhile++
 		}

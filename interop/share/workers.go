@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -20,6 +21,7 @@ import (
 // delivery is what a worker says of one record.
 type delivery struct {
 	worker     string
+	partition  int32
 	offset     int64
 	key, value string
 	count      int
@@ -31,6 +33,7 @@ type delivery struct {
 type workers struct {
 	cmd  *exec.Cmd
 	out  chan []delivery
+	hung chan struct{} // closed when a worker hangs
 	errs string
 }
 
@@ -43,6 +46,7 @@ type task struct {
 	idle         int    // seconds without a record until they end
 	release      string // key:times,...
 	stuck        string // key,...
+	leave        int    // seconds until they leave in order; 0: not before they are idle
 }
 
 // start runs workers.
@@ -53,9 +57,10 @@ func (b *bench) start(t task) (*workers, error) {
 		}
 		return s
 	}
-	cmd := exec.Command("java", "-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp", b.classes, "Workers", b.node.Bootstrap(), t.topic, t.group, strconv.Itoa(t.workers),
-		strconv.FormatInt(t.handler.Milliseconds(), 10), strconv.Itoa(t.perPoll), strconv.Itoa(t.idle), orDash(t.release), orDash(t.stuck))
-	w := &workers{cmd: cmd, out: make(chan []delivery, 1), errs: filepath.Join(b.dir, fmt.Sprintf("workers-%s-%d.err", t.topic, time.Now().UnixNano()))}
+	cmd := exec.Command("java", "-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp", b.classes, "Workers", b.bootstrap, t.topic, t.group, strconv.Itoa(t.workers),
+		strconv.FormatInt(t.handler.Milliseconds(), 10), strconv.Itoa(t.perPoll), strconv.Itoa(t.idle), orDash(t.release), orDash(t.stuck), strconv.Itoa(t.leave))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	w := &workers{cmd: cmd, out: make(chan []delivery, 1), hung: make(chan struct{}), errs: filepath.Join(b.dir, fmt.Sprintf("workers-%s-%d.err", t.topic, time.Now().UnixNano()))}
 	errs, err := os.Create(w.errs)
 	if err != nil {
 		return nil, err
@@ -69,7 +74,7 @@ func (b *bench) start(t task) (*workers, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() { w.out <- read(out) }()
+	go func() { w.out <- w.read(out) }()
 	return w, nil
 }
 
@@ -92,7 +97,8 @@ func (w *workers) kill() []delivery {
 }
 
 // read reads what workers print.
-func read(r io.Reader) (all []delivery) {
+func (w *workers) read(r io.Reader) (all []delivery) {
+	hung := false
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		f := strings.Split(lines.Text(), "\t")
@@ -103,7 +109,11 @@ func read(r io.Reader) (all []delivery) {
 			n, _ := strconv.ParseInt(f[i], 10, 64)
 			return n
 		}
-		all = append(all, delivery{worker: f[0], offset: number(2), key: f[3], value: f[4], count: int(number(5)),
+		if f[8] == "stuck" && !hung {
+			hung = true
+			close(w.hung)
+		}
+		all = append(all, delivery{worker: fmt.Sprintf("%d of %d", number(0), w.cmd.Process.Pid), partition: int32(number(1)), offset: number(2), key: f[3], value: f[4], count: int(number(5)),
 			begin: time.Duration(number(6)), end: time.Duration(number(7)), outcome: f[8]})
 	}
 	return all
@@ -113,7 +123,7 @@ func read(r io.Reader) (all []delivery) {
 func (b *bench) prepare(topic, group string, keys, perKey int, configs map[string]string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.node.Bootstrap()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(b.bootstrap, ",")...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,8 @@ func (p *Partition) settled(r *run, now time.Time) {
 }
 
 // Release gives back everything that a member holds, because its share session has ended, and returns the ticket of the write that says so; 0: it held nothing.
-func (p *Partition) Release(member string, now time.Time) int64 {
+// uncount: the delivery does not count.
+func (p *Partition) Release(member string, uncount bool, now time.Time) int64 {
 	var held []*run
 	p.runs.each(func(r *run) bool {
 		if r.state == Acquired && r.pending == 0 && r.member == member {
@@ -109,11 +110,26 @@ func (p *Partition) Release(member string, now time.Time) int64 {
 		return true
 	})
 	for _, r := range held {
-		p.giveBack(r, now)
+		if uncount {
+			p.undo(r)
+		} else {
+			p.giveBack(r, now)
+		}
 	}
 	if len(held) == 0 {
 		return 0
 	}
 	p.advance()
 	return p.ticket
+}
+
+// undo makes an acquired run available as if it had not been delivered.
+func (p *Partition) undo(r *run) {
+	p.set(r, Available)
+	r.count--
+	p.changed = append(p.changed, extent{r.first, r.last})
+	if p.keys != nil {
+		p.offer(r)
+	}
+	p.runs.join(r)
 }

@@ -110,6 +110,19 @@ func (p *Partition) Idle() bool {
 	return p.locks == 0 && p.writing == nil && !p.Unwritten() && len(p.letters) == 0
 }
 
+// Forgettable reports whether a new leader would know the same: nothing is in flight or to be written, and no record waits for its next try.
+func (p *Partition) Forgettable(now time.Time) bool {
+	if !p.Idle() {
+		return false
+	}
+	waits := false
+	p.runs.each(func(r *run) bool {
+		waits = r.state == Available && r.notBefore.After(now)
+		return !waits
+	})
+	return !waits
+}
+
 // Durable is what would be read back if everything were written now, and what has never been delivered left out.
 func (p *Partition) Durable() Durable {
 	d := Durable{StateEpoch: p.stateEpoch, StartOffset: p.start}
