@@ -41,7 +41,12 @@ var groupRoutes = []route{
 
 // submit hands a request about one group to its coordinator.
 func (h *Handlers) submit(c *Call, group string, rq kmsg.Request, done func(kmsg.Response)) {
-	h.Groups.Submit(coordinator.Call{Group: group, Request: rq, ClientID: c.Header.ClientID, ClientHost: hostText(c.Conn.Remote.Addr())}, done)
+	h.Groups.Submit(callOf(c, group, rq), done)
+}
+
+// callOf is a request about one group as the coordinator gets it.
+func callOf(c *Call, group string, rq kmsg.Request) coordinator.Call {
+	return coordinator.Call{Group: group, Request: rq, ClientID: c.Header.ClientID, ClientHost: hostText(c.Conn.Remote.Addr())}
 }
 
 // gather submits n requests, and calls finish when all are answered, with the answers in the order of the requests.

@@ -60,12 +60,29 @@ func (h *Handlers) produce(c *Call) {
 
 // begin appends, unless transactions have to be verified before. It reports whether the next request of the connection may begin.
 func (p *produceCall) begin() bool {
-	if p.rq.TransactionalID != nil && p.mustVerify() {
-		p.verify()
-		return false
+	if p.rq.TransactionalID != nil {
+		id, epoch, ok := p.producer()
+		if !ok {
+			p.refuseAll(kerr.InvalidProducerIDMapping, "Transactional records contained more than one producer ID")
+			return true
+		}
+		if p.mustVerify() {
+			p.verify(id, epoch)
+			return false
+		}
 	}
 	p.appendAll()
 	return true
+}
+
+// refuseAll answers every partition alike.
+func (p *produceCall) refuseAll(e *kerr.Error, message string) {
+	r := refused(e)
+	r.ErrorMessage = message
+	for range p.rq.Len() {
+		p.results = append(p.results, r)
+	}
+	p.answer()
 }
 
 // appendAll appends and answers.
@@ -75,6 +92,11 @@ func (p *produceCall) appendAll() {
 		p.results = append(p.results, p.append(part, len(p.results)))
 	}
 	p.endLeaves()
+	p.answer()
+}
+
+// answer answers now or when what was appended is replicated.
+func (p *produceCall) answer() {
 	if p.slowed > 0 && !p.left {
 		p.c.Request.Mute(p.slowed)
 	}

@@ -60,51 +60,55 @@ func (p *produceCall) mustVerify() bool {
 }
 
 // verify asks the coordinator about all partitions at once. The turn of the connection stays with the request.
-func (p *produceCall) verify() {
+func (p *produceCall) verify(producerID int64, producerEpoch int16) {
 	p.line.held.Store(true)
 	p.left = true
-	batch := p.firstTransactional()
-	ask := coordinator.Membership{TransactionalID: *p.rq.TransactionalID, ProducerID: batch.ProducerID(), ProducerEpoch: batch.ProducerEpoch(),
+	ask := coordinator.Membership{TransactionalID: *p.rq.TransactionalID, ProducerID: producerID, ProducerEpoch: producerEpoch,
 		Add: p.c.Header.Version >= produceAddsItself}
 	for i := range p.leaves {
 		ask.Partitions = append(ask.Partitions, p.leaves[i].tp)
 	}
-	v := p.h.Config()
-	backoff := v.Millis("add.partitions.to.txn.retry.backoff.ms")
-	p.ask(ask, backoff, time.Now().Add(addPatience(v)))
+	p.h.askMembership(p.c, ask, p.leaves, p.resume)
 }
 
-// ask asks the coordinator, and again while the transaction before is not quite complete. A marker that arrives meanwhile, which is the end of just
-// that transaction, takes the leave back, so that a new one has to be taken and the question asked once more.
-func (p *produceCall) ask(ask coordinator.Membership, backoff time.Duration, deadline time.Time) {
+// askMembership asks the coordinator about the partitions of leaves, and again while the transaction before is not quite complete. A marker that
+// arrives meanwhile, which is the end of just that transaction, takes the leave back, so that a new one has to be taken and the question
+// asked once more. then is called with the codes in place, on a goroutine of its own.
+func (h *Handlers) askMembership(c *Call, ask coordinator.Membership, leaves []leave, then func()) {
+	v := h.Config()
+	backoff, deadline := v.Millis("add.partitions.to.txn.retry.backoff.ms"), time.Now().Add(addPatience(v))
+	var try func()
 	again := func() {
-		for i := range p.leaves {
-			p.leaves[i].verification = p.leaves[i].verification.Renew()
+		for i := range leaves {
+			leaves[i].verification = leaves[i].verification.Renew()
 		}
-		p.ask(ask, backoff, deadline)
+		try()
 	}
-	p.h.Transactions.Membership(ask, func(codes []int16) {
-		if ask.Add && slices.Contains(codes, kerr.ConcurrentTransactions.Code) && time.Now().Before(deadline) {
-			time.AfterFunc(backoff, again)
-			return
-		}
-		go p.h.run(route{handle: func(*Handlers, *Call) {
-			if p.takenBack(codes) && time.Now().Before(deadline) {
-				again()
+	try = func() {
+		h.Transactions.Membership(ask, func(codes []int16) {
+			if ask.Add && slices.Contains(codes, kerr.ConcurrentTransactions.Code) && time.Now().Before(deadline) {
+				time.AfterFunc(backoff, again)
 				return
 			}
-			for i := range p.leaves {
-				p.leaves[i].code = codes[i]
-			}
-			p.resume()
-		}}, p.c)
-	})
+			go h.run(route{handle: func(*Handlers, *Call) {
+				if takenBack(leaves, codes) && time.Now().Before(deadline) {
+					again()
+					return
+				}
+				for i := range leaves {
+					leaves[i].code = codes[i]
+				}
+				then()
+			}}, c)
+		})
+	}
+	try()
 }
 
 // takenBack reports whether a partition to which the coordinator consented lost its leave meanwhile.
-func (p *produceCall) takenBack(codes []int16) bool {
-	for i := range p.leaves {
-		if v := p.leaves[i].verification; codes[i] == 0 && v != nil && !v.Good() {
+func takenBack(leaves []leave, codes []int16) bool {
+	for i := range leaves {
+		if v := leaves[i].verification; codes[i] == 0 && v != nil && !v.Good() {
 			return true
 		}
 	}
@@ -116,14 +120,20 @@ func addPatience(v *config.Values) time.Duration {
 	return min(v.Millis("add.partitions.to.txn.retry.backoff.max.ms"), v.Millis("request.timeout.ms"))
 }
 
-// firstTransactional is the batch whose producer is asked about: a producer has one connection per node, and one id.
-func (p *produceCall) firstTransactional() record.Batch {
+// producer is whose batches of a transaction the request holds; ok is false if they are not of one producer at one epoch.
+func (p *produceCall) producer() (id int64, epoch int16, ok bool) {
+	id = -1
 	for part := range p.rq.Partitions {
-		if batch, _, err := record.Split(part.Records); err == nil && batch.Transactional() {
-			return batch
+		batch, _, err := record.Split(part.Records)
+		switch {
+		case err != nil || !batch.Transactional() || batch.ProducerID() < 0:
+		case id < 0:
+			id, epoch = batch.ProducerID(), batch.ProducerEpoch()
+		case batch.ProducerID() != id || batch.ProducerEpoch() != epoch:
+			return 0, 0, false
 		}
 	}
-	return nil
+	return id, epoch, true
 }
 
 // resume goes on with a request that was verified, and with those behind it.
@@ -135,24 +145,6 @@ func (p *produceCall) resume() {
 			return
 		}
 	}
-}
-
-// askMembership asks the coordinator. Adding a partition right after the end of the transaction before finds that one not quite completed, which a short wait heals.
-func (h *Handlers) askMembership(ask coordinator.Membership, done func([]int16)) {
-	v := h.Config()
-	backoff := v.Millis("add.partitions.to.txn.retry.backoff.ms")
-	deadline := time.Now().Add(addPatience(v))
-	var try func()
-	try = func() {
-		h.Transactions.Membership(ask, func(codes []int16) {
-			if ask.Add && slices.Contains(codes, kerr.ConcurrentTransactions.Code) && time.Now().Before(deadline) {
-				time.AfterFunc(backoff, try)
-				return
-			}
-			done(codes)
-		})
-	}
-	try()
 }
 
 // endLeaves gives the leaves back.

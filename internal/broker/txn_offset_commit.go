@@ -37,41 +37,45 @@ func (h *Handlers) txnOffsetCommit(c *Call) {
 		resp.Topics = append(resp.Topics, refused.Topics...)
 		c.Respond(resp)
 	}
-	h.verifyGroup(c, rq, func(code int16, end func()) {
+	h.verifyGroup(c, rq, func(code int16, leave *coordinator.Leave) {
 		if code != 0 {
-			end()
+			leave.End()
 			finish(coordinator.TxnCommitError(known, code))
 			return
 		}
-		h.submit(c, rq.Group, known, func(answer kmsg.Response) {
-			end()
+		call := callOf(c, rq.Group, known)
+		call.Leave = leave
+		h.Groups.Submit(call, func(answer kmsg.Response) {
+			leave.End()
 			finish(answer)
 		})
 	})
 }
 
 // verifyGroup asks the coordinator of the transaction whether the partition that holds the group belongs to it, if no offsets of this transaction are
-// there yet. end is to be called when the offsets are written or refused.
-func (h *Handlers) verifyGroup(c *Call, rq *kmsg.TxnOffsetCommitRequest, then func(code int16, end func())) {
-	nothing := func() {}
+// there yet. The leave is to be ended when the offsets are written or refused.
+func (h *Handlers) verifyGroup(c *Call, rq *kmsg.TxnOffsetCommitRequest, then func(code int16, leave *coordinator.Leave)) {
 	if !h.Config().Bool("transaction.partition.verification.enable") {
-		then(0, nothing)
+		then(0, nil)
 		return
 	}
 	tp := record.TopicPartition{Topic: offsetsTopic, Partition: h.groupPartition(c, rq.Group)}
 	partition, err := h.Replicas.Leader(tp, -1)
 	if err != nil {
-		then(0, nothing) // the group's coordinator says that it is none
+		then(0, nil) // the group's coordinator says that it is none
 		return
 	}
 	v := partition.Log().Verify(rq.ProducerID, rq.ProducerEpoch, record.NoSequence)
 	if v == nil {
-		then(0, nothing)
+		then(0, &coordinator.Leave{})
 		return
 	}
 	ask := coordinator.Membership{TransactionalID: rq.TransactionalID, ProducerID: rq.ProducerID, ProducerEpoch: rq.ProducerEpoch,
 		Partitions: []record.TopicPartition{tp}, Add: rq.Version >= txnCommitAddsGroup}
-	h.askMembership(ask, func(codes []int16) { then(txnCommitCode(codes[0], rq.Version), v.End) })
+	leaves := []leave{{tp: tp, verification: v}}
+	h.askMembership(c, ask, leaves, func() {
+		then(txnCommitCode(leaves[0].code, rq.Version), &coordinator.Leave{Verification: leaves[0].verification})
+	})
 }
 
 // txnCommitCode turns the transaction coordinator's code into one that clients of a group coordinator understand.

@@ -13,6 +13,7 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/sharing"
+	"leat/internal/storage"
 )
 
 // OffsetsTopic holds the groups' records.
@@ -99,6 +100,20 @@ type Call struct {
 	Request    kmsg.Request // see group.Event
 	ClientID   string
 	ClientHost string // Kafka's form: "/127.0.0.1"
+	Leave      *Leave // for TxnOffsetCommit; nil: the log need not be asked for it
+}
+
+// Leave is what a transaction needs to begin in a partition of __consumer_offsets: a verification, or nil in its place if the transaction was found
+// open there.
+type Leave struct {
+	Verification *storage.Verification
+}
+
+// End gives the leave back.
+func (l *Leave) End() {
+	if l != nil {
+		l.Verification.End()
+	}
 }
 
 // Submit hands a call to the machine of the group's partition. done is called exactly once with a response of the request's kind, its
@@ -120,7 +135,7 @@ func (g *Groups) Submit(call Call, done func(kmsg.Response)) {
 		finish = withTimeout(g.settings().CommitTimeout, finish)
 	}
 	runner.Submit(func(t machine.Ticket) group.Event {
-		return group.Event{Ticket: t, Request: call.Request, ClientID: call.ClientID, ClientHost: call.ClientHost}
+		return group.Event{Ticket: t, Request: call.Request, ClientID: call.ClientID, ClientHost: call.ClientHost, Leave: call.Leave}
 	}, finish)
 }
 

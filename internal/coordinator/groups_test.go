@@ -18,6 +18,7 @@ import (
 	"leat/internal/machine"
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/storage"
 )
 
 // fakeLog is a led partition in memory. Appends are committed at once unless held.
@@ -29,8 +30,10 @@ type fakeLog struct {
 	err     error
 	ready   error
 	waits   []func(error)
-	version int16         // of the transaction that the last marker ended
-	gate    chan struct{} // reads wait until it is closed, if not nil
+	version int16 // of the transaction that the last marker ended
+	// of the last batch of a transaction
+	verification *storage.Verification
+	gate         chan struct{} // reads wait until it is closed, if not nil
 }
 
 func (l *fakeLog) Append(batch []byte) (baseOffset, nextOffset int64, err error) {
@@ -45,6 +48,11 @@ func (l *fakeLog) Append(batch []byte) (baseOffset, nextOffset int64, err error)
 	l.end = b.NextOffset()
 	l.batches = append(l.batches, b)
 	return base, l.end, nil
+}
+
+func (l *fakeLog) AppendVerified(batch []byte, v *storage.Verification) (baseOffset, nextOffset int64, err error) {
+	l.verification = v
+	return l.Append(batch)
 }
 
 func (l *fakeLog) AppendMarker(batch []byte, transactionVersion int16) (baseOffset, nextOffset int64, err error) {

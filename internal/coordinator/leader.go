@@ -16,6 +16,8 @@ type Leader interface {
 	// Append appends one batch at the leader epoch at which this node began to lead. It does not wait for other replicas. Errors wrap
 	// machine.ErrRefused if the log is as before and the partition still led.
 	Append(batch []byte) (baseOffset, nextOffset int64, err error)
+	// AppendVerified is Append for a batch of a transaction, which begins in the partition only with that leave.
+	AppendVerified(batch []byte, v *storage.Verification) (baseOffset, nextOffset int64, err error)
 	// AppendMarker is Append for the control batch that ends a transaction of the given protocol version.
 	AppendMarker(batch []byte, transactionVersion int16) (baseOffset, nextOffset int64, err error)
 	// Ready reports whether Append would be accepted now, as far as can be known; errors as above.
@@ -51,6 +53,10 @@ type replicated struct {
 
 func (r *replicated) Append(batch []byte) (baseOffset, nextOffset int64, err error) {
 	return appended(r.partition.Append(batch, r.epoch, storage.FromCoordinator, true))
+}
+
+func (r *replicated) AppendVerified(batch []byte, v *storage.Verification) (baseOffset, nextOffset int64, err error) {
+	return appended(r.partition.AppendVerifiedOffsets(batch, r.epoch, v))
 }
 
 func (r *replicated) AppendMarker(batch []byte, transactionVersion int16) (baseOffset, nextOffset int64, err error) {

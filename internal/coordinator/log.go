@@ -19,7 +19,7 @@ type machineLog[R Record] struct {
 const recordOverhead = 32
 
 // Append encodes the records as one batch and appends it.
-func (l *machineLog[R]) Append(now time.Time, records []R, txn *machine.Producer) (baseOffset, nextOffset int64, err error) {
+func (l *machineLog[R]) Append(now time.Time, records []R, txn *machine.Producer, leave any) (baseOffset, nextOffset int64, err error) {
 	set := l.settings()
 	spec := record.NewSpec()
 	spec.Codec = set.Codec
@@ -36,6 +36,9 @@ func (l *machineLog[R]) Append(now time.Time, records []R, txn *machine.Producer
 	b.bytes, err = record.AppendBatch(b.bytes[:0], spec, b.records)
 	if err != nil {
 		return 0, 0, fmt.Errorf("encode batch: %w", err)
+	}
+	if must, ok := leave.(*Leave); ok && must != nil {
+		return l.leader.AppendVerified(b.bytes, must.Verification)
 	}
 	return l.leader.Append(b.bytes)
 }

@@ -144,6 +144,12 @@ func (m *markers) route(im *metadata.Image, k *marker) {
 	}
 }
 
+// moved reports whether another node leads the partition by now, or none.
+func moved(im *metadata.Image, k *marker, nodeID int32) bool {
+	topic, ok := im.Topic(k.tp.Topic)
+	return !ok || int(k.tp.Partition) >= len(topic.Partitions) || topic.Partitions[k.tp.Partition].Leader != nodeID
+}
+
 // later tries a marker again after a pause.
 func (m *markers) later(k *marker) {
 	m.mu.Lock()
@@ -279,11 +285,15 @@ func (m *markers) forget(e *ending) {
 	}
 }
 
-// send writes markers to a node's partitions.
+// send writes markers to a node's partitions. Those whose leader changed while they lay here, behind a request to a node that hangs perhaps, go elsewhere.
 func (m *markers) send(ctx context.Context, nodeID int32, line Line, items []*marker) {
-	wanted := items[:0]
+	im, wanted := m.image(), items[:0]
 	for _, k := range items {
-		if m.wanted(k) {
+		switch {
+		case !m.wanted(k):
+		case moved(im, k, nodeID):
+			m.route(im, k)
+		default:
 			wanted = append(wanted, k)
 		}
 	}

@@ -131,8 +131,17 @@ func (a *membershipAsk) answer(resp *kmsg.AddPartitionsToTxnResponse) {
 	a.done(codes)
 }
 
-// ask sends questions to another coordinator. A transactional id stands once in a request, since answers are found by it.
-func (t *Transactions) ask(ctx context.Context, _ int32, line Line, asks []membershipAsk) {
+// ask sends questions to another coordinator. A transactional id stands once in a request, since answers are found by it. Whoever asks of a
+// transaction that has another coordinator by now asks again.
+func (t *Transactions) ask(ctx context.Context, nodeID int32, line Line, all []membershipAsk) {
+	asks := all[:0]
+	for _, a := range all {
+		if t.nodeOf(a.TransactionalID) == nodeID {
+			asks = append(asks, a)
+		} else {
+			a.fail(kerr.NotCoordinator.Code)
+		}
+	}
 	for len(asks) > 0 {
 		var now, later []membershipAsk
 		in := make(map[string]bool, len(asks))

@@ -89,17 +89,6 @@ func (o *outbox[T]) drain(nodeID int32, d *destination[T]) {
 	}
 }
 
-// waiting is how many items have not been sent.
-func (o *outbox[T]) waiting() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n := 0
-	for _, d := range o.nodes {
-		n += len(d.items)
-	}
-	return n
-}
-
 // close ends what is under way, which send hears of, and closes the connections.
 func (o *outbox[T]) close() {
 	o.mu.Lock()

@@ -46,11 +46,14 @@ type Transactions struct {
 	work    sync.WaitGroup // those who get producer ids
 	ctx     context.Context
 	cancel  context.CancelFunc
+
+	idMu    sync.Mutex
+	getting map[int32]bool // partitions for which a producer id is being got
 }
 
 // NewTransactions returns a transaction coordinator that leads nothing yet.
 func NewTransactions(cfg TransactionsConfig) *Transactions {
-	t := &Transactions{cfg: cfg, markerWriter: &markerWriter{cfg.Replicas, cfg.Groups, cfg.Timeout}}
+	t := &Transactions{cfg: cfg, markerWriter: &markerWriter{cfg.Replicas, cfg.Groups, cfg.Timeout}, getting: make(map[int32]bool)}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.asks.connect, t.asks.max, t.asks.send = cfg.Connect, asksInRequest, t.ask
 	t.markers = newMarkers(cfg.NodeID, cfg.Connect, cfg.Logger)
@@ -141,7 +144,9 @@ func (t *Transactions) perform(p Led, e machine.Effect) {
 	case txn.WriteMarkers:
 		t.markers.end(p, e)
 	case txn.NeedProducerID:
-		t.work.Go(func() { t.getProducerID(p) })
+		if t.lacksID(p.Partition, true) {
+			t.work.Go(func() { t.getProducerID(p) })
+		}
 	case txn.Notice:
 		attrs := []any{}
 		if e.TransactionalID != "" {
@@ -154,9 +159,26 @@ func (t *Transactions) perform(p Led, e machine.Effect) {
 	}
 }
 
+// lacksID notes whether a machine is about to be brought a producer id, and reports whether that is a change: however many wait, one is got at a time,
+// and who is left without asks again.
+func (t *Transactions) lacksID(partition int32, lacks bool) bool {
+	t.idMu.Lock()
+	defer t.idMu.Unlock()
+	if t.getting[partition] == lacks {
+		return false
+	}
+	if lacks {
+		t.getting[partition] = true
+	} else {
+		delete(t.getting, partition)
+	}
+	return true
+}
+
 // getProducerID brings a machine the producer id that it lacks.
 func (t *Transactions) getProducerID(p Led) {
 	id, err := t.cfg.NewProducerID(t.ctx)
+	t.lacksID(p.Partition, false)
 	if err != nil {
 		p.Logger.Warn("no producer id for a transaction", "err", err)
 		return

@@ -19,7 +19,8 @@ var ErrTooLarge = errors.New("records too large for one batch")
 // Log is where a runner writes. Append and the callbacks of WhenCommitted may come from different goroutines.
 type Log[R any] interface {
 	// Append writes the records as one batch and returns the offset of the first and the offset after the last. It does not wait for replication.
-	Append(now time.Time, records []R, txn *Producer) (baseOffset, nextOffset int64, err error)
+	// leave is Result.Leave.
+	Append(now time.Time, records []R, txn *Producer, leave any) (baseOffset, nextOffset int64, err error)
 	// WhenCommitted calls fn once, when every record below nextOffset is committed (nil), or can no longer be (the reason). It may
 	// call fn before it returns. It must not wait.
 	WhenCommitted(nextOffset int64, fn func(err error))

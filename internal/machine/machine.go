@@ -55,6 +55,8 @@ type Result[R any] struct {
 	Effects []Effect // released once Records are committed, in order
 	// Transactional, if not nil, makes the batch part of that producer's transaction (TxnOffsetCommit).
 	Transactional *Producer
+	// Leave comes with Transactional, from whoever handed in the event: what the log wants to see when the producer's transaction begins in it.
+	Leave any
 	// Control, if not nil, ends a producer's transaction in this log: it is appended as a control batch, and there are no Records.
 	// The log must be a MarkerLog.
 	Control *Control

@@ -106,7 +106,7 @@ func (r *Runner[E, R]) flush() error {
 		return nil
 	}
 	began := time.Now()
-	base, next, err := r.cfg.Log.Append(rd.at, rd.records, nil)
+	base, next, err := r.cfg.Log.Append(rd.at, rd.records, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (r *Runner[E, R]) flush() error {
 // append writes one decision as a batch of its own.
 func (r *Runner[E, R]) append(now time.Time, res Result[R]) error {
 	began := time.Now()
-	base, next, err := r.cfg.Log.Append(now, res.Records, res.Transactional)
+	base, next, err := r.cfg.Log.Append(now, res.Records, res.Transactional, res.Leave)
 	if errors.Is(err, ErrRefused) {
 		return r.refuse(now, res, err)
 	} else if err != nil {

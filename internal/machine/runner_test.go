@@ -72,7 +72,7 @@ type wait struct {
 	fn   func(error)
 }
 
-func (l *memLog) Append(_ time.Time, records []int, _ *machine.Producer) (int64, int64, error) {
+func (l *memLog) Append(_ time.Time, records []int, _ *machine.Producer, _ any) (int64, int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {

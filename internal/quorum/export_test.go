@@ -15,7 +15,7 @@ func (q *Quorum) AppendRaw(records ...metadata.Record) error {
 	q.mu.Lock()
 	r := q.reign
 	q.mu.Unlock()
-	_, next, err := r.Append(time.Now(), records, nil)
+	_, next, err := r.Append(time.Now(), records, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -151,7 +151,7 @@ func (r *reign) prepare() error {
 	r.enc.Level = q.feed.Newest().Feature(metadata.FeatureMetadataVersion)
 	now := time.Now()
 	if open {
-		if _, _, err := r.Append(now, []metadata.Record{&metadata.AbortTransactionRecord{Reason: new("leader changed")}}, nil); err != nil {
+		if _, _, err := r.Append(now, []metadata.Record{&metadata.AbortTransactionRecord{Reason: new("leader changed")}}, nil, nil); err != nil {
 			return err
 		}
 		if open, err = r.settled(); err != nil || open {
@@ -245,7 +245,7 @@ func (r *reign) restart() {
 //
 // What cannot be appended for now is refused, which is not the end of the machine: nothing of it is in the log. Who asked is told, and the next decision
 // is tried again.
-func (r *reign) Append(now time.Time, records []metadata.Record, _ *machine.Producer) (baseOffset, nextOffset int64, err error) {
+func (r *reign) Append(now time.Time, records []metadata.Record, _ *machine.Producer, _ any) (baseOffset, nextOffset int64, err error) {
 	return r.append(now, nil, records)
 }
 

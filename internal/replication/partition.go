@@ -159,9 +159,19 @@ func (p *Partition) AppendSampled(batches []byte, requireISR bool, sampling *sto
 	return p.appendNow(batches, -1, requireISR, storage.AppendOptions{Origin: storage.FromClient, Sampling: sampling})
 }
 
+// AppendVerifiedOffsets is Append for a coordinator's batch in a client's transaction, which begins here only with leave.
+func (p *Partition) AppendVerifiedOffsets(batch []byte, leaderEpoch int32, v *storage.Verification) (storage.AppendInfo, error) {
+	return p.appendNow(batch, leaderEpoch, true, storage.AppendOptions{Origin: storage.FromCoordinator, MustVerify: true, Verification: v})
+}
+
 // AppendVerified is AppendSampled for batches that may be transactional: a transaction begins here only with leave.
 func (p *Partition) AppendVerified(batches []byte, requireISR bool, sampling *storage.Sampling, v *storage.Verification) (storage.AppendInfo, error) {
 	return p.appendNow(batches, -1, requireISR, storage.AppendOptions{Origin: storage.FromClient, Sampling: sampling, MustVerify: true, Verification: v})
+}
+
+// AppendAround is AppendSampled for a batch of which some, or earlier, sequences were taken elsewhere: see storage.Elsewhere.
+func (p *Partition) AppendAround(batches []byte, requireISR bool, sampling *storage.Sampling, w *storage.Elsewhere) (storage.AppendInfo, error) {
+	return p.appendNow(batches, -1, requireISR, storage.AppendOptions{Origin: storage.FromClient, Sampling: sampling, Elsewhere: w})
 }
 
 func (p *Partition) appendNow(batches []byte, leaderEpoch int32, requireISR bool, opts storage.AppendOptions) (storage.AppendInfo, error) {

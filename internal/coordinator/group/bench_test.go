@@ -13,7 +13,7 @@ import (
 // atOnce is a log that encodes what is appended and commits at once.
 type atOnce struct{ end int64 }
 
-func (l *atOnce) Append(_ time.Time, records []Record, _ *machine.Producer) (int64, int64, error) {
+func (l *atOnce) Append(_ time.Time, records []Record, _ *machine.Producer, _ any) (int64, int64, error) {
 	for _, r := range records {
 		r.Encode()
 	}

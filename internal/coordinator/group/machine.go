@@ -21,6 +21,7 @@ type Event struct {
 	Request    kmsg.Request
 	ClientID   string
 	ClientHost string // Kafka's form: "/127.0.0.1"
+	Leave      any    // of TxnOffsetCommit, for the log
 
 	Loaded  bool             // the first event after a load: sessions of the stored members begin
 	Control *machine.Control // a marker to be written
@@ -120,7 +121,7 @@ func (m *Machine) request(e *Event) {
 	case *kmsg.LeaveGroupRequest:
 		m.reply(e.Ticket, m.leave(rq))
 	case *kmsg.TxnOffsetCommitRequest:
-		m.reply(e.Ticket, m.commitTxnOffsets(rq))
+		m.reply(e.Ticket, m.commitTxnOffsets(rq, e.Leave))
 	case *kmsg.OffsetDeleteRequest:
 		m.reply(e.Ticket, m.deleteOffsets(rq))
 	case *kmsg.DeleteGroupsRequest:

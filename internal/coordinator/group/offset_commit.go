@@ -145,7 +145,7 @@ func (m *Machine) tooLong(s *string) bool {
 }
 
 // commitTxnOffsets stores offsets that count when the producer's transaction is committed.
-func (m *Machine) commitTxnOffsets(rq *kmsg.TxnOffsetCommitRequest) *kmsg.TxnOffsetCommitResponse {
+func (m *Machine) commitTxnOffsets(rq *kmsg.TxnOffsetCommitRequest, leave any) *kmsg.TxnOffsetCommitResponse {
 	code := m.checkCommit(committer{
 		group: rq.Group, memberID: rq.MemberID, instanceID: rq.InstanceID, generation: rq.Generation, txn: true, version: rq.Version,
 		partitions: func() []record.TopicPartition { return txnPartitions(rq) },
@@ -173,7 +173,7 @@ func (m *Machine) commitTxnOffsets(rq *kmsg.TxnOffsetCommitRequest) *kmsg.TxnOff
 		resp.Topics = append(resp.Topics, rt)
 	}
 	if len(m.out.Records) > 0 {
-		m.out.Transactional = &machine.Producer{ID: rq.ProducerID, Epoch: rq.ProducerEpoch}
+		m.out.Transactional, m.out.Leave = &machine.Producer{ID: rq.ProducerID, Epoch: rq.ProducerEpoch}, leave
 	}
 	return resp
 }

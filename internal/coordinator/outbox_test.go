@@ -1,0 +1,125 @@
+package coordinator
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// fakeLine is a connection whose requests wait for the test, unless it answers at once.
+type fakeLine struct {
+	answer func(rq kmsg.Request) (kmsg.Response, error) // nil: requests wait until the line is closed or their time is over
+
+	mu     sync.Mutex
+	asked  []kmsg.Request
+	closed chan struct{}
+}
+
+func newLine(answer func(kmsg.Request) (kmsg.Response, error)) *fakeLine {
+	return &fakeLine{answer: answer, closed: make(chan struct{})}
+}
+
+func (l *fakeLine) Do(ctx context.Context, rq kmsg.Request) (kmsg.Response, error) {
+	l.mu.Lock()
+	l.asked = append(l.asked, rq)
+	l.mu.Unlock()
+	if l.answer != nil {
+		return l.answer(rq)
+	}
+	select {
+	case <-ctx.Done():
+	case <-l.closed:
+	}
+	return nil, errStopped
+}
+
+func (l *fakeLine) Close() { close(l.closed) }
+
+func TestOutboxSharesRequestsAndEndsWhenNothingIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // a goroutine that stays would fail the test
+		var mu sync.Mutex
+		var sent [][]int
+		gate := make(chan struct{})
+		o := outbox[int]{max: 2, connect: func(int32) Line { return newLine(nil) }, send: func(_ context.Context, _ int32, _ Line, items []int) {
+			mu.Lock()
+			sent = append(sent, slices.Clone(items))
+			mu.Unlock()
+			<-gate
+		}}
+		o.put(2, 1)
+		synctest.Wait()
+		for i := 2; i <= 6; i++ {
+			o.put(2, i)
+		}
+		close(gate)
+		synctest.Wait()
+		want := [][]int{{1}, {2, 3}, {4, 5}, {6}}
+		if !slices.EqualFunc(sent, want, slices.Equal) {
+			t.Errorf("requests held %v, want %v", sent, want)
+		}
+		if d := o.nodes[2]; d.sending || d.items != nil {
+			t.Errorf("after the last item: %+v", d)
+		}
+		o.put(2, 7)
+		synctest.Wait()
+		if len(sent) != 5 {
+			t.Errorf("what came later was not sent: %v", sent)
+		}
+		o.close()
+	})
+}
+
+func TestOutboxNodesDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var reached []int32
+		gate := make(chan struct{})
+		o := outbox[int]{max: 2, connect: func(int32) Line { return newLine(nil) }, send: func(_ context.Context, nodeID int32, _ Line, _ []int) {
+			mu.Lock()
+			reached = append(reached, nodeID)
+			mu.Unlock()
+			if nodeID == 2 {
+				<-gate
+			}
+		}}
+		o.put(2, 1)
+		synctest.Wait()
+		o.put(3, 1)
+		synctest.Wait()
+		if !slices.Equal(reached, []int32{2, 3}) {
+			t.Errorf("reached %v", reached)
+		}
+		close(gate)
+		o.close()
+	})
+}
+
+func TestOutboxEndsWhatIsUnderWayWhenClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		line := newLine(nil)
+		dealt := 0
+		o := outbox[int]{max: 1, connect: func(int32) Line { return line }, send: func(ctx context.Context, _ int32, l Line, items []int) {
+			if l != nil {
+				l.Do(ctx, nil)
+			}
+			dealt += len(items)
+		}}
+		for i := range 3 {
+			o.put(2, i)
+		}
+		synctest.Wait()
+		o.close()
+		if dealt != 3 {
+			t.Errorf("%d of 3 items were dealt with", dealt)
+		}
+		if o.put(2, 4) {
+			t.Error("a closed outbox takes items")
+		}
+		unused := outbox[int]{}
+		unused.close()
+	})
+}
