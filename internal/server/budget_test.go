@@ -65,7 +65,7 @@ func commitFor(t *testing.T, admin *kadm.Client, group string) error {
 }
 
 func TestIdlePartitionsAreSmall(t *testing.T) {
-	const n, budget = 400, 2500
+	const n, budget = 4000, 2500
 	admin := budgetNode(t)
 	before := measure()
 	if _, err := admin.CreateTopic(t.Context(), n, 1, nil, "orders"); err != nil {
