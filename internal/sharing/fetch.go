@@ -179,7 +179,7 @@ func (f *Fetch) take(p *sharePartition, s *seen, result *Fetched) error {
 			slice.Release()
 			return err
 		}
-		got := p.acquire(f, left, from, found, len(result.Acquired) > 0)
+		got := p.acquire(f, left, 1, from, found, len(result.Acquired) > 0)
 		for _, r := range pieces(slice, holding(parts, got)) {
 			result.Records = append(result.Records, r)
 			room -= r.Len()
@@ -219,10 +219,10 @@ func (p *sharePartition) want() (int64, bool) {
 	return p.core.Want(time.Now())
 }
 
-func (p *sharePartition) acquire(f *Fetch, most int, from int64, found []acquire.Span, more bool) []acquire.Given {
+func (p *sharePartition) acquire(f *Fetch, most, readers int, from int64, found []acquire.Span, more bool) []acquire.Given {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.core.Acquire(acquire.Fetch{Member: f.Member, Max: most, BatchSize: f.BatchSize, Strict: f.Strict, More: more, Now: time.Now()}, from, found)
+	return p.core.Acquire(acquire.Fetch{Member: f.Member, Max: most, BatchSize: f.BatchSize, Strict: f.Strict, More: more, Readers: readers, Now: time.Now()}, from, found)
 }
 
 // park registers the fetch with all that could bring records; false: something may have come already.

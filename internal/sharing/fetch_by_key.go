@@ -3,6 +3,7 @@ package sharing
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"leat/internal/sharing/acquire"
 	"leat/internal/storage"
@@ -12,14 +13,26 @@ import (
 // finds the batches that these lie in.
 func (f *Fetch) takeByKey(p *sharePartition, s *seen, result *Fetched) error {
 	most := f.MaxRecords - f.acquired
-	got := p.acquire(f, most, 0, nil, false)
+	readers := max(1, f.node.sessions.reading(p.key))
+	if readers > 1 { // everybody is to have a part: know first what there is
+		for range 64 {
+			from, wanted := p.ahead(most * readers)
+			if !wanted || from >= s.bound {
+				break
+			}
+			if _, err := f.scan(p, s, from, 0, readers, false); err != nil {
+				break // below it comes up again
+			}
+		}
+	}
+	got := p.acquire(f, most, readers, 0, nil, false)
 	for range 64 {
 		left := most - count(got)
 		from, ok := p.want()
-		if left <= 0 || !ok || from >= s.bound {
+		if left <= 0 || !ok || from >= s.bound || readers > 1 && len(got) > 0 {
 			break
 		}
-		more, err := f.scan(p, s, from, left, len(got) > 0)
+		more, err := f.scan(p, s, from, left, readers, len(got) > 0)
 		if err != nil {
 			if len(got) == 0 {
 				return err
@@ -41,8 +54,16 @@ func count(got []acquire.Given) int {
 	return n
 }
 
-// scan shows the core the keys of the next batches of the log.
-func (f *Fetch) scan(p *sharePartition, s *seen, from int64, left int, more bool) ([]acquire.Given, error) {
+// ahead is from where on the log is to be looked at so that a number of records can be worked on at the same time; false: there is no need, or no room.
+func (p *sharePartition) ahead(records int) (int64, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	from, room := p.core.Want(time.Now())
+	return from, room && p.core.Looked() < records
+}
+
+// scan shows the core the keys of the next batches of the log, and acquires up to a number of records.
+func (f *Fetch) scan(p *sharePartition, s *seen, from int64, left, readers int, more bool) ([]acquire.Given, error) {
 	slice, err := p.replica.Log().Read(from, readAtOnce, s.isolation, true)
 	if err != nil {
 		return nil, p.readError(err)
@@ -52,7 +73,7 @@ func (f *Fetch) scan(p *sharePartition, s *seen, from int64, left int, more bool
 	if err != nil && len(found) == 0 {
 		return nil, err
 	}
-	return p.acquire(f, left, from, found, more), nil
+	return p.acquire(f, left, readers, from, found, more), nil
 }
 
 // locate finds the batches of what was acquired. What does not fit into the answer, or cannot be read, is given back.

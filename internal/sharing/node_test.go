@@ -346,6 +346,22 @@ func TestKeysStayInOrder(t *testing.T) {
 	})
 }
 
+func TestKeysAreSharedOutAmongMembers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.set(func(g *sharing.Group) { g.ByKey = true })
+		for _, m := range []string{"m1", "m2", "m3"} {
+			if _, _, err := w.node.Open("workers", m, 0, []sharing.Topic{topic(0)}, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.produce(0, "a=1", "b=1", "c=1", "d=1", "e=1", "f=1", "a=2", "b=2")
+		want(t, w.fetch("m1", 500, 0, 0), "p0 0-1 x1;")
+		want(t, w.fetch("m2", 500, 0, 0), "p0 2-3 x1;")
+		want(t, w.fetch("m3", 500, 0, 0), "p0 4-5 x1;")
+		want(t, w.fetch("m3", 500, 0, 0), "")
+	})
+}
+
 func TestANewLeaderGoesOnWhereTheLastOneStood(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.produce(0, "a", "b", "c", "d")

@@ -9,6 +9,7 @@ type Fetch struct {
 	BatchSize int  // after how many records a new stretch begins in the answer, at the end of a batch of the log; 0: never
 	Strict    bool // not one record more than Max (share.acquire.mode=record_limit); else whole batches of the log
 	More      bool // the answer has records already: none is added that is to be tried alone
+	Readers   int  // members that read the partition, for groups ordered by key
 	Now       time.Time
 }
 

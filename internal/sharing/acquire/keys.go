@@ -21,6 +21,7 @@ type keys struct {
 	scanned int64 // records from here on have not been looked at
 	of      map[int64]Record
 	queues  map[uint64][]int64 // offsets by key, the first may be acquired
+	nulls   int                // known records without a key
 	ready   offsets            // offsets that may be acquired, among them some that are not available any more
 }
 
@@ -60,6 +61,7 @@ func (p *Partition) scan(s Span) {
 func (k *keys) add(rec Record) {
 	k.of[rec.Offset] = rec
 	if rec.Null {
+		k.nulls++
 		heap.Push(&k.ready, rec.Offset)
 		return
 	}
@@ -95,6 +97,7 @@ func (p *Partition) forget(r *run, last int64) {
 		}
 		delete(k.of, offset)
 		if rec.Null {
+			k.nulls--
 			continue
 		}
 		queue := k.queues[rec.Hash]
@@ -113,12 +116,23 @@ func (p *Partition) forget(r *run, last int64) {
 	}
 }
 
+// Looked is how many records could be worked on at the same time, of those that were looked at in the order of keys: one of each key, and all without a key.
+func (p *Partition) Looked() int { return len(p.keys.queues) + p.keys.nulls }
+
+// fair is how many records a member gets at most, so that others of its group also have something to work on: its part of what can be worked on at the same time.
+func (p *Partition) fair(f Fetch) int {
+	if f.Readers <= 1 {
+		return f.Max
+	}
+	return min(f.Max, (p.Looked()+f.Readers-1)/f.Readers)
+}
+
 // acquireByKey hands out records that are first of their keys, or have none. A record that failed often comes alone, as without order.
 func (p *Partition) acquireByKey(f Fetch) []Given {
 	var got []Given
 	var later []int64
 	throttle := max(2, (p.settings.MaxDeliveries+1)/2)
-	for left := f.Max; left > 0 && len(p.keys.ready) > 0 && p.locks < int64(p.settings.MaxLocks); {
+	for left := p.fair(f); left > 0 && len(p.keys.ready) > 0 && p.locks < int64(p.settings.MaxLocks); {
 		offset := heap.Pop(&p.keys.ready).(int64)
 		r := p.runs.at(offset)
 		if r == nil || r.state != Available || r.pending != 0 || !p.keys.first(offset) {
