@@ -24,6 +24,8 @@ type Driver[E, R any] struct {
 	Options []cmp.Option
 	// Recode, if not nil, sends each record through its bytes before it is replayed.
 	Recode func(R) R
+	// Every, if above 1, has the hard state compared after every so many steps and before a reload only, for walks of many steps.
+	Every int
 
 	Machine machine.Machine[E, R]
 	Entries []machine.Entry[R] // the log
@@ -31,6 +33,7 @@ type Driver[E, R any] struct {
 
 	shadow machine.Machine[E, R] // sees the log only: what a replay would give
 	seen   int                   // so many entries of it
+	steps  int                   // since the last comparison
 }
 
 // Step handles one event and returns the effects.
@@ -70,6 +73,8 @@ func (d *Driver[E, R]) Mark(now time.Time, p machine.Producer, marker machine.Ma
 func (d *Driver[E, R]) Reload() {
 	d.T.Helper()
 	d.start()
+	d.steps = d.Every
+	d.check()
 	d.Machine = d.New()
 	for _, e := range d.Entries {
 		d.Machine.Apply(d.recoded(e))
@@ -120,6 +125,10 @@ func (d *Driver[E, R]) check() {
 	for ; d.seen < len(d.Entries); d.seen++ {
 		d.shadow.Apply(d.recoded(d.Entries[d.seen]))
 	}
+	if d.steps++; d.steps < d.Every {
+		return
+	}
+	d.steps = 0
 	want, got := d.Hard(d.shadow), d.Hard(d.Machine)
 	if reflect.DeepEqual(want, got) {
 		return

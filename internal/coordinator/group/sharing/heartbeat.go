@@ -137,6 +137,7 @@ func text(s *string) string {
 // bump begins a new group epoch.
 func (c *decision) bump(hash int64) {
 	c.write(Record{Key: epochKey, Epoch: &Epoch{Epoch: c.group.Epoch + 1, Hash: hash}})
+	c.Effect(kind.Rebalanced{Type: kind.Share})
 }
 
 // assignable lists the initialized partitions of the topics that the members read.

@@ -89,6 +89,7 @@ func newWalker(t *testing.T, seed uint64) *walker {
 	set.Share = kind.DefaultShareSettings
 	set.Share.MaxSize = 4
 	w.driver = newDriver(t, func() group.Settings { return set }, func() *rand.Rand { return rand.New(rand.NewPCG(seed, 10)) })
+	w.driver.Every = 30
 	w.step(group.Event{Loaded: true, Image: w.image})
 	return w
 }
@@ -347,7 +348,7 @@ func (w *walker) settled(id string) {
 // TestRandomShareGroups lets members, administrators and the share coordinator do anything at any time, with restarts and topics that
 // come and go. After every step the log gives the hard state; nobody is answered twice; and in the end every partition is read.
 func TestRandomShareGroups(t *testing.T) {
-	seeds := uint64(6)
+	seeds := uint64(50)
 	if *long {
 		seeds = 10_000
 	}
