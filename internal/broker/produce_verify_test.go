@@ -187,3 +187,34 @@ func TestProduceAsksAgainWhenTheEndOfTheTransactionBeforeComes(t *testing.T) {
 		}
 	})
 }
+
+func TestProduceOfTwoProducersInATransactionIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		defer n.stop()
+		n.makeTopic("orders", 2)
+		c := n.dial()
+		defer c.close()
+		for step, other := range map[string]func(*record.BatchSpec){
+			"another producer": func(s *record.BatchSpec) { s.ProducerID = 6 },
+			"another epoch":    func(s *record.BatchSpec) { s.ProducerEpoch = 1 },
+		} {
+			rq := inTransaction(0, "a")
+			spec := record.NewSpec()
+			spec.Transactional, spec.ProducerID, spec.ProducerEpoch, spec.BaseSequence = true, 5, 0, 0
+			other(&spec)
+			p := kmsg.NewProduceRequestTopicPartition()
+			p.Partition, p.Records = 1, batchOf(spec, "b")
+			rq.Topics[0].Partitions = append(rq.Topics[0].Partitions, p)
+			c.send(rq, 11)
+			for _, p := range c.receive().(*kmsg.ProduceResponse).Topics[0].Partitions {
+				if p.ErrorCode != kerr.InvalidProducerIDMapping.Code || p.ErrorMessage == nil {
+					t.Errorf("%s: %+v", step, p)
+				}
+			}
+		}
+		if len(n.txns.asked) > 0 {
+			t.Errorf("asked %+v", n.txns.asked)
+		}
+	})
+}
