@@ -89,6 +89,27 @@ func (o *outbox[T]) drain(nodeID int32, d *destination[T]) {
 	}
 }
 
+// drop closes the connections to nodes that are gone, so that what is under way to them fails at once. A node that comes back gets a new one.
+func (o *outbox[T]) drop(gone func(nodeID int32) bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	for id, d := range o.nodes {
+		if !gone(id) {
+			continue
+		}
+		if d.line != nil {
+			o.work.Go(d.line.Close)
+			d.line = nil
+		}
+		if !d.sending {
+			delete(o.nodes, id)
+		}
+	}
+}
+
 // close ends what is under way, which send hears of, and closes the connections.
 func (o *outbox[T]) close() {
 	o.mu.Lock()

@@ -43,6 +43,10 @@ func (g *Groups) performShare(e machine.Effect) {
 
 // outcomes begins everything and calls finish when the codes of all have come.
 func outcomes(all []groups.Outcome, begin []func(done func(error)), finish func()) {
+	if len(begin) == 0 {
+		finish()
+		return
+	}
 	var mu sync.Mutex
 	left := len(begin)
 	for i, f := range begin {
@@ -80,14 +84,14 @@ func (g *Groups) tellShares(id string, rq kmsg.Request) {
 func (g *Groups) ShareStatesOf(id string, done func(topics []groups.TopicState, code int16)) {
 	g.Coordinator.Submit(id, func(t machine.Ticket) group.Event {
 		return group.Event{Ticket: t, Request: &groups.ListStates{Group: id}}
-	}, func(answer any, err error) {
+	}, withTimeout(g.settings().CommitTimeout, func(answer any, err error) {
 		if err != nil {
 			done(nil, CodeOf(err))
 			return
 		}
 		listed := answer.(*groups.StatesListed)
 		done(listed.Topics, listed.Code)
-	})
+	}))
 }
 
 // refuseShareGroup answers requests about share groups that no machine could answer, nil if the request is another.

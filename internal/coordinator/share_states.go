@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,6 +49,7 @@ type ShareStates struct {
 	mu     sync.Mutex
 	making bool
 	closed bool
+	paused map[*shareAsk]*time.Timer // asks that will be tried again
 	ctx    context.Context
 	cancel context.CancelFunc
 }
@@ -55,7 +58,7 @@ var _ sharing.States = (*ShareStates)(nil)
 
 // NewShareStates returns a share coordinator that leads nothing yet.
 func NewShareStates(cfg ShareStatesConfig) *ShareStates {
-	s := &ShareStates{cfg: cfg}
+	s := &ShareStates{cfg: cfg, paused: make(map[*shareAsk]*time.Timer)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.asks.connect, s.asks.max, s.asks.send = cfg.Connect, sharesInRequest, s.send
 	s.Coordinator = New(cfg.Config, Kind[share.Event, share.Record]{
@@ -95,6 +98,18 @@ func publishedToShares(image *metadata.Image, delta *metadata.Delta) (share.Even
 	return share.Event{}, false
 }
 
+// Publish brings the coordinator to an image, and gives up what is asked of nodes that are out of the cluster or fenced: who leads now is asked
+// instead.
+func (s *ShareStates) Publish(image *metadata.Image, delta *metadata.Delta) {
+	s.Coordinator.Publish(image, delta)
+	if delta == nil || delta.BrokersChanged() {
+		s.asks.drop(func(nodeID int32) bool {
+			b, ok := image.Broker(nodeID)
+			return !ok || b.Fenced
+		})
+	}
+}
+
 // perform cuts a log below what is redundant.
 func (s *ShareStates) perform(p Led, e machine.Effect) {
 	cut, ok := e.(share.Prune)
@@ -130,8 +145,14 @@ func (s *ShareStates) start(f func()) {
 func (s *ShareStates) Close() {
 	s.mu.Lock()
 	s.closed = true
+	paused := slices.Collect(maps.Keys(s.paused))
 	s.mu.Unlock()
 	s.cancel()
+	for _, a := range paused {
+		if s.resume(a) {
+			s.stopped(a)
+		}
+	}
 	s.asks.close()
 	s.Coordinator.Close()
 	s.work.Wait()
@@ -222,8 +243,13 @@ func (s *ShareStates) try(a *shareAsk) {
 	case leader == s.cfg.NodeID:
 		s.submit(a, func(resp kmsg.Response) { s.answered(a, resp) })
 	case !s.asks.put(leader, a):
-		a.done(shareAnswer{}, fmt.Errorf("share coordinator of %s: %w: %w", a.key, errStopped, kerr.CoordinatorNotAvailable))
+		s.stopped(a)
 	}
+}
+
+// stopped ends an ask because the node stops.
+func (s *ShareStates) stopped(a *shareAsk) {
+	a.done(shareAnswer{}, fmt.Errorf("share coordinator of %s: %w: %w", a.key, errStopped, kerr.CoordinatorNotAvailable))
 }
 
 // leaderOf finds the node that coordinates a share partition, and has the topic made if there is none.
@@ -279,12 +305,34 @@ func (s *ShareStates) answered(a *shareAsk, resp kmsg.Response) {
 
 // again tries once more after a pause, until the time is over.
 func (s *ShareStates) again(a *shareAsk, err error) {
-	if time.Now().Add(a.pause).After(a.deadline) || s.ctx.Err() != nil {
-		a.done(shareAnswer{}, fmt.Errorf("share coordinator of %s: %w", a.key, err))
-		return
-	}
-	time.AfterFunc(a.pause, func() { s.try(a) })
+	pause := a.pause
 	a.pause = min(2*a.pause, maxSharePause)
+	s.mu.Lock()
+	late := s.closed || time.Now().Add(pause).After(a.deadline)
+	if !late {
+		s.paused[a] = time.AfterFunc(pause, func() {
+			if s.resume(a) {
+				s.try(a)
+			}
+		})
+	}
+	s.mu.Unlock()
+	if late {
+		a.done(shareAnswer{}, fmt.Errorf("share coordinator of %s: %w", a.key, err))
+	}
+}
+
+// resume ends the pause of an ask, and reports false if somebody else did.
+func (s *ShareStates) resume(a *shareAsk) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.paused[a]
+	if t == nil {
+		return false
+	}
+	t.Stop()
+	delete(s.paused, a)
+	return true
 }
 
 // send asks another node: one request for each API and group.
@@ -294,7 +342,12 @@ func (s *ShareStates) send(ctx context.Context, _ int32, line Line, asks []*shar
 		group string
 	}
 	byBatch := make(map[batch][]*shareAsk)
+	now := time.Now()
 	for _, a := range asks {
+		if now.After(a.deadline) { // it waited for a node that does not answer
+			s.again(a, kerr.CoordinatorNotAvailable)
+			continue
+		}
 		b := batch{a.api, a.key.Group}
 		byBatch[b] = append(byBatch[b], a)
 	}
@@ -311,7 +364,7 @@ func (s *ShareStates) exchange(ctx context.Context, line Line, asks []*shareAsk)
 	var resp kmsg.Response
 	err := errStopped
 	if line != nil {
-		ctx, cancel := context.WithTimeout(ctx, shareAskTimeout)
+		ctx, cancel := context.WithTimeout(ctx, 2*s.cfg.Settings().CommitTimeout) // the other node answers after one at most
 		resp, err = line.Do(ctx, shareRequest(asks))
 		cancel()
 	}
