@@ -7,19 +7,21 @@
 #   interop/run.sh leat -client kcat,kafkajs -seed 7
 #   interop/run.sh disk                  kafka-dump-log on leat's files; leat on a directory of Kafka's
 #   interop/run.sh kill [rounds]         kill -9 while producers write, 100 rounds unless told
+#   interop/run.sh bank [rounds]         money moves between partitions by transactions while nodes are killed, 20 rounds unless told
 #   interop/run.sh faults [rounds] [seed]  three nodes in namespaces, hurt in every way, 50 rounds unless told
 #   interop/run.sh cluster-tools         Kafka's tools for clusters against three nodes of leat; -target kafka: of Kafka
 #   interop/run.sh mixed                 leat and Kafka in one cluster, controlled by either
 #   interop/run.sh upgrade               three nodes of an earlier build become this one and back under load
 #   interop/run.sh replace [-short]      three nodes of Kafka become leat and back under load
 #   interop/run.sh streams [-nodes 3 -kill 30s -duration 10m]  a Kafka Streams application against an oracle
-#   interop/run.sh share                 Java share consumers: order by key, times between tries, sixteen beside one
+#   interop/run.sh share [-short]        Java share consumers: order by key, times between tries, sixteen beside one, and all of them while nodes are killed
+#   interop/run.sh groups [-duration 2m -seed 7]  members of three clients come, leave and are killed, with their coordinators
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|faults|cluster-tools|mixed|replace|upgrade|streams|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|differential [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -45,6 +47,13 @@ kill)
 	case ${1:-} in [0-9]*) rounds=$1 && shift && set -- -rounds "$rounds" "$@" ;; esac
 	go build -o "$bin/kill" ./interop/kill
 	"$bin/kill" -binary "$leat" "$@"
+	;;
+bank)
+	case ${1:-} in [0-9]*) rounds=$1 && shift && set -- -rounds "$rounds" "$@" ;; esac
+	go build -o "$bin/bank" ./interop/bank
+	dir=$(mktemp -d)
+	trap 'rm -rf "$dir"' EXIT
+	"$bin/bank" -binary "$leat" -dir "$dir" "$@"
 	;;
 faults)
 	case ${1:-} in [0-9]*) rounds=$1 && shift && {
@@ -87,13 +96,18 @@ share)
 	go build -o "$bin/share" ./interop/share
 	"$bin/share" -binary "$leat" "$@"
 	;;
+groups)
+	interop/setup.sh kafka python
+	go build -o "$bin/groups" ./interop/groups
+	"$bin/groups" -binary "$leat" "$@"
+	;;
 differential)
 	interop/setup.sh kafka
 	go build -o "$bin/differential" ./interop/differential
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, faults, cluster-tools, mixed, replace, upgrade, streams, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, differential" >&2
 	exit 2
 	;;
 esac

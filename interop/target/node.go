@@ -138,6 +138,7 @@ func (n *Node) Start(ctx context.Context) (time.Duration, error) {
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	began := time.Now()
 	if err := n.cmd.Start(); err != nil {
+		n.cmd = nil
 		return 0, err
 	}
 	exited := make(chan struct{})
