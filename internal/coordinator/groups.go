@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -32,6 +33,8 @@ type Groups struct {
 	*Coordinator[group.Event, group.Record]
 	settings func() Settings
 	states   sharing.States
+
+	rebalances [len(rebalancing)]atomic.Int64
 }
 
 // NewGroups returns a group coordinator that leads nothing yet.
@@ -171,11 +174,28 @@ func (g *Groups) List(rq *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResp
 
 // perform carries out an effect.
 func (g *Groups) perform(p Led, e machine.Effect) {
-	if _, ok := e.(group.Notice); ok {
+	switch e := e.(type) {
+	case group.Notice:
 		tell(p, e)
-	} else if g.states != nil {
-		g.performShare(e)
+	case group.Rebalanced:
+		g.rebalances[slices.Index(rebalancing[:], string(e.Type))].Add(1)
+	default:
+		if g.states != nil {
+			g.performShare(e)
+		}
 	}
+}
+
+// rebalancing is the types of groups whose rebalances are counted.
+var rebalancing = [...]string{"consumer", "share", "streams"}
+
+// Rebalances counts since the start how often groups moved to a new epoch, by type.
+func (g *Groups) Rebalances() map[string]int64 {
+	out := make(map[string]int64, len(rebalancing))
+	for i, t := range rebalancing {
+		out[t] = g.rebalances[i].Load()
+	}
+	return out
 }
 
 // tell writes a machine's notice to the log.

@@ -39,5 +39,11 @@ func (n *node) groupStats() *telemetry.GroupStats {
 	if n.ops.state.Load() != stateRunning || n.lag == nil {
 		return nil
 	}
-	return n.lag.Stats()
+	last := n.lag.Stats()
+	if last == nil {
+		return nil
+	}
+	stats := *last
+	stats.Rebalances = n.groups.Rebalances()
+	return &stats
 }

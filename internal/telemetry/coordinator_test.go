@@ -62,7 +62,8 @@ func TestLagShowsWithinItsBound(t *testing.T) {
 	s := testSource(NewBroker(1))
 	s.Groups = func() *GroupStats {
 		return &GroupStats{
-			Groups: map[GroupState]int{{"classic", "Stable"}: 2, {"consumer", "Stable"}: 3, {"classic", "Empty"}: 1}, Offsets: 3, Most: 2,
+			Groups: map[GroupState]int{{"classic", "Stable"}: 2, {"consumer", "Stable"}: 3, {"classic", "Empty"}: 1, {"streams", "NotReady"}: 4}, Offsets: 3, Most: 2,
+			Rebalances: map[string]int64{"streams": 17},
 			Lags: []GroupLag{
 				{Group: `a"b`, Topic: "t", Partition: 1, Records: 10, StableRecords: 4, Seconds: 1.5, StableSeconds: 1.5},
 				{Group: "b", Topic: "t"},
@@ -76,6 +77,10 @@ func TestLagShowsWithinItsBound(t *testing.T) {
 		`kafka_server_group_coordinator_metrics_group_count{protocol="consumer"} 3`,
 		`kafka_server_group_coordinator_metrics_classic_group_count{state="Stable"} 2`,
 		`kafka_server_group_coordinator_metrics_consumer_group_count{state="Empty"} 0`,
+		`kafka_server_group_coordinator_metrics_group_count{protocol="streams"} 4`,
+		`kafka_server_group_coordinator_metrics_streams_group_count{state="NotReady"} 4`,
+		`kafka_server_group_coordinator_metrics_streams_group_rebalance_count 17`,
+		`kafka_server_group_coordinator_metrics_share_group_rebalance_count 0`,
 		`kafka_server_group_coordinator_metrics_offset_count 3`,
 		`leat_coordinator_group_lag_records{group="a\"b",topic="t",partition="1",isolation="read_uncommitted"} 10`,
 		`leat_coordinator_group_lag_records{group="a\"b",topic="t",partition="1",isolation="read_committed"} 4`,

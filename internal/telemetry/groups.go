@@ -6,9 +6,11 @@ import "strconv"
 type GroupStats struct {
 	Groups  map[GroupState]int
 	Offsets int
-	Lags    []GroupLag // by group, topic and partition
-	Most    int        // how many of them have series
-	Seconds float64    // that the look took
+	// Rebalances counts by type how often groups moved to a new epoch.
+	Rebalances map[string]int64
+	Lags       []GroupLag // by group, topic and partition
+	Most       int        // how many of them have series
+	Seconds    float64    // that the look took
 }
 
 // GroupState is a type and state of groups, as listings name them.
@@ -48,6 +50,12 @@ var (
 	lagLook = &Metric{"leat_coordinator_group_look_seconds", Gauge, nil, "What the last look at all groups and their lag took."}
 )
 
+// rebalanceCount counts rebalances of the newer types of groups.
+func rebalanceCount(groupType string) *Metric {
+	return &Metric{"kafka_server_group_coordinator_metrics_" + groupType + "_group_rebalance_count", Counter, nil,
+		"Rebalances of groups of this type that this node began."}
+}
+
 func stateCount(groupType string) *Metric {
 	return &Metric{"kafka_server_group_coordinator_metrics_" + groupType + "_group_count", Gauge, []string{"state"},
 		"Groups of this type that this node coordinates."}
@@ -58,6 +66,9 @@ func groupRows() []Metric {
 	all := []Metric{*groupCount}
 	for _, t := range groupStates {
 		all = append(all, *stateCount(t.groupType))
+	}
+	for _, t := range groupStates[1:] {
+		all = append(all, *rebalanceCount(t.groupType))
 	}
 	return append(all, *offsetCount, *lagRecords, *lagSeconds, *lagWithout, *lagLook)
 }
@@ -87,6 +98,11 @@ func (s *Source) writeGroups(w *writer) {
 		for _, state := range t.states {
 			w.value(m.Name, int64(g.Groups[GroupState{t.groupType, state}]), "state", state)
 		}
+	}
+	for _, t := range groupStates[1:] { // the newer types
+		m := rebalanceCount(t.groupType)
+		w.family(m)
+		w.value(m.Name, g.Rebalances[t.groupType])
 	}
 	w.family(offsetCount)
 	w.value(offsetCount.Name, int64(g.Offsets))

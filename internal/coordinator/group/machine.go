@@ -37,6 +37,9 @@ type Event struct {
 // Notice is an effect: something an operator may want to read in the log.
 type Notice = kind.Notice
 
+// Rebalanced is an effect: a group of a newer kind moved to a new epoch.
+type Rebalanced = kind.Rebalanced
+
 // Config is what New needs.
 type Config struct {
 	Settings func() Settings // cheap

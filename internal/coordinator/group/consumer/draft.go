@@ -95,6 +95,7 @@ func (dr *draft) bump(changed bool) {
 	if changed || hash != dr.hash {
 		dr.epoch++
 		dr.d.Write(&EpochRecord{Group: dr.id, Epoch: dr.epoch, Hash: hash})
+		dr.d.Effect(kind.Rebalanced{Type: kind.Consumer})
 	}
 	if dr.oldTopicInfo {
 		dr.d.Write(&PartitionMetadataRecord{Group: dr.id, Gone: true})

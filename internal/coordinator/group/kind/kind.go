@@ -59,6 +59,9 @@ type Notice struct {
 	Reason     string
 }
 
+// Rebalanced is an effect: a group moved to a new epoch, and its members will get another assignment. It is counted.
+type Rebalanced struct{ Type Type }
+
 // Topics is what a new image changed.
 type Topics struct {
 	Created []*metadata.Topic

@@ -38,6 +38,7 @@ type beat struct {
 	conf     *configured
 	next     Metadata // of the group
 	changed  bool     // a new assignment is due
+	bumped   bool     // the group moves to a new epoch
 	records  []kind.Record
 	status   []kmsg.StreamsGroupHeartbeatResponseStatus
 }
@@ -313,6 +314,7 @@ func (b *beat) bumpEpoch() {
 		b.next.Epoch++
 		b.next.Configs = configs
 		b.records = append(b.records, &MetadataRecord{b.id, &b.next})
+		b.bumped = true
 	}
 	if len(b.g.Members) == 0 && b.s.InitialRebalanceDelay > 0 && !b.l.delayed {
 		b.l.delayed = true
@@ -354,6 +356,9 @@ func (b *beat) finish() *Answer {
 	}
 	for _, r := range b.records {
 		b.d.Write(r)
+	}
+	if b.bumped {
+		b.d.Effect(kind.Rebalanced{Type: kind.Streams})
 	}
 	b.l.configured, b.l.stale = b.conf, false
 	b.k.soft[b.id] = b.l

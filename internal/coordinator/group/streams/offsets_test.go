@@ -25,7 +25,9 @@ func grown() *alone {
 }
 
 func TestWhoMayCommit(t *testing.T) {
-	tp := func(topic string, p int32) record.TopicPartition { return record.TopicPartition{Topic: topic, Partition: p} }
+	tp := func(topic string, p int32) record.TopicPartition {
+		return record.TopicPartition{Topic: topic, Partition: p}
+	}
 	for _, c := range []struct {
 		name   string
 		commit kind.Commit
