@@ -34,6 +34,9 @@ type AppendOptions struct {
 	// MustVerify refuses a transactional batch that begins a transaction in this log without a Verification that is still good.
 	MustVerify   bool
 	Verification *Verification
+	// Elsewhere, if not nil, are sequences of the batch's producer that are not in this log but were taken: those of delayed records. A batch
+	// that follows them is no gap.
+	Elsewhere *Elsewhere
 }
 
 // AppendInfo is the outcome of an append. For a duplicate of one of the producer's last five batches nothing is written and the
@@ -131,6 +134,7 @@ func (l *Log) appendAsLeader(batches []byte, cfg *LogConfig, opts AppendOptions)
 				return AppendInfo{}, err
 			}
 		}
+		l.update.elsewhere = opts.Elsewhere
 		if err := accountBatch(l.update, b, opts.Origin, opts.TransactionVersion); err != nil {
 			return AppendInfo{}, fmt.Errorf("append to %s: %w", l.tp, err)
 		}

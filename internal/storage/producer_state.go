@@ -169,6 +169,8 @@ type producerUpdate struct {
 	finished []finishedTxn
 
 	abortedNow []abortedTxn // of the append, or of the batch replayed last
+
+	elsewhere *Elsewhere // of the append
 }
 
 // producerUpdates are those that no append uses: a log without traffic needs none.
@@ -192,7 +194,7 @@ type finishedTxn struct {
 }
 
 func (u *producerUpdate) reset(t *producerTable) {
-	u.table, u.entries, u.finished = t, u.entries[:0], u.finished[:0]
+	u.table, u.entries, u.finished, u.elsewhere = t, u.entries[:0], u.finished[:0], nil
 }
 
 // entry returns the copy of the producer's entry that this append changes.
@@ -217,7 +219,7 @@ func (u *producerUpdate) data(b record.Batch, checkEpoch, checkSeq bool) error {
 		return fmt.Errorf("producer %d at offset %d: epoch %d is older than the last seen epoch %d: %w",
 			e.id, b.BaseOffset(), b.ProducerEpoch(), e.epoch, ErrProducerFenced)
 	}
-	if checkSeq {
+	if checkSeq && !u.elsewhere.before(e, b) {
 		if err := checkSequence(e, b); err != nil {
 			return err
 		}
