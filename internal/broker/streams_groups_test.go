@@ -101,6 +101,9 @@ func TestAStreamsGroupGetsItsTopicsAndTasks(t *testing.T) {
 			if len(n.created) != before+2 {
 				t.Errorf("%d topics were made", len(n.created)-before)
 			}
+			if counted := n.groups.Rebalances(); counted["streams"] != 2 || counted["consumer"] != 0 {
+				t.Errorf("rebalances are counted as %v, want 2 of streams groups: the member, the topics", counted)
+			}
 			if left := c.beat(counting("a", -1), version); left.ErrorCode != 0 || left.MemberEpoch != -1 {
 				t.Errorf("left: %+v", left)
 			}

@@ -20,8 +20,9 @@ import (
 )
 
 var (
-	long = flag.Bool("long", false, "walk 10,000 times")
-	seed = flag.Uint64("seed", 0, "walk this seed only")
+	long  = flag.Bool("long", false, "walk 10,000 times")
+	seeds = flag.Uint64("seeds", 20, "how many times to walk, unless -long")
+	seed  = flag.Uint64("seed", 0, "walk this seed only")
 )
 
 // event is one thing that happens to the groups under test.
@@ -375,7 +376,7 @@ func TestWalksKeepTheInvariants(t *testing.T) {
 		walk(t, *seed)
 		return
 	}
-	n := uint64(20)
+	n := *seeds
 	if *long {
 		n = 10000
 	}
