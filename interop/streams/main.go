@@ -32,10 +32,14 @@ func main() {
 	flag.IntVar(&o.nodes, "nodes", 1, "brokers, each a controller, too")
 	flag.IntVar(&o.rate, "rate", 500, "orders per second")
 	flag.IntVar(&o.standbys, "standbys", 0, "standby replicas of each task")
-	flag.BoolVar(&o.static, "static", false, "static members")
+	flag.BoolVar(&o.static, "static", false, "static members; Kafka Streams has them with the classic protocol only")
 	flag.DurationVar(&o.duration, "duration", time.Minute, "how long orders are sent")
 	flag.DurationVar(&o.kill, "kill", 0, "time between kills of brokers, one after the other; 0: none")
 	flag.Parse()
+	if o.static && o.protocol != "classic" {
+		fmt.Fprintln(os.Stderr, "streams: -static: Kafka Streams has static members with -protocol classic only")
+		os.Exit(2)
+	}
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "streams:", err)
 		os.Exit(1)
