@@ -208,6 +208,11 @@ func (h *Handlers) describeTransactions(c *Call) {
 	whenAll(len(ids), func(i int, done func()) {
 		rq := kmsg.NewPtrDescribeTransactionsRequest()
 		rq.TransactionalIDs = ids[i : i+1]
+		if ids[i] == "" { // whoever would coordinate it
+			states[i] = coordinator.RefuseTxn(rq, kerr.InvalidRequest.Code).(*kmsg.DescribeTransactionsResponse).TransactionStates[0]
+			done()
+			return
+		}
 		h.Transactions.Submit(coordinator.TxnCall{TransactionalID: ids[i], Request: rq}, func(resp kmsg.Response) {
 			states[i] = resp.(*kmsg.DescribeTransactionsResponse).TransactionStates[0]
 			done()

@@ -22,6 +22,12 @@ func (h *Handlers) txnOffsetCommit(c *Call) {
 		c.Respond(refused)
 		return
 	}
+	if rq.Group == "" { // before anybody is asked
+		resp := coordinator.TxnCommitError(known, kerr.InvalidGroupID.Code)
+		resp.Topics = append(resp.Topics, refused.Topics...)
+		c.Respond(resp)
+		return
+	}
 	finish := func(answer kmsg.Response) {
 		resp := answer.(*kmsg.TxnOffsetCommitResponse)
 		for i := range resp.Topics {

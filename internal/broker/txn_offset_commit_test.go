@@ -103,6 +103,22 @@ func TestTxnOffsetCommitBehindItsMarkerIsRefused(t *testing.T) {
 	})
 }
 
+func TestTxnOffsetCommitWithoutAGroupIsRefusedBeforeAnybodyIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, groups := coordinating(t)
+		defer n.stop()
+		defer groups.Close()
+		c := n.dial()
+		defer c.close()
+		rq := offsetOf(1)
+		rq.Group = ""
+		c.send(rq, 3)
+		if p := c.receive().(*kmsg.TxnOffsetCommitResponse).Topics[0].Partitions[0]; p.ErrorCode != kerr.InvalidGroupID.Code || len(n.txns.asked) > 0 {
+			t.Errorf("%+v, asked %v", p, n.txns.asked)
+		}
+	})
+}
+
 // The same as for records: with transaction version 2 the marker of the transaction before may come while the coordinator is asked.
 func TestTxnOffsetCommitAsksAgainWhenTheEndOfTheTransactionBeforeComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,4 +1,5 @@
-// Command bank moves money between accounts by transactions, while the nodes of a cluster are killed one after the other.
+// Command bank moves money between accounts by transactions, while nodes of a cluster are killed: in turn the one that coordinates a teller's
+// transactions, the one that leads an account, and any; and every fourth time an account gets another leader.
 //
 // An account is a partition and money a record: a transfer takes from one partition and gives to another, in one transaction. After each round the
 // program reads what is committed. Money that came out of nothing, or half a transfer, a committed transfer that is lost and an aborted one that
@@ -32,7 +33,7 @@ const (
 func main() {
 	binary := flag.String("binary", "./leat", "leat's program")
 	dir := flag.String("dir", "", "an empty directory for the nodes")
-	rounds := flag.Int("rounds", 20, "how often a node is killed")
+	rounds := flag.Int("rounds", 20, "how often something happens to the nodes")
 	seed := flag.Uint64("seed", 1, "of the choice of nodes and transfers")
 	flag.Parse()
 	if err := run(*binary, *dir, *rounds, *seed); err != nil {
@@ -72,20 +73,18 @@ func run(binary, dir string, rounds int, seed uint64) error {
 	for round := range rounds {
 		b.open(ctx, chance.Uint64())
 		time.Sleep(time.Duration(500+chance.IntN(1500)) * time.Millisecond)
-		victim := f.Nodes[chance.IntN(3)]
-		victim.Kill()
-		time.Sleep(time.Duration(1000+chance.IntN(2000)) * time.Millisecond)
-		if err := victim.Start(ctx); err != nil {
-			return fmt.Errorf("round %d: node %d: %w", round+1, victim.ID, err)
-		}
-		if err := admin.InSync(ctx, topic); err != nil {
-			return fmt.Errorf("round %d: %w", round+1, err)
+		what, err := disturb(ctx, f, admin, round, chance)
+		if err == nil {
+			err = admin.InSync(ctx, topic)
 		}
 		b.close()
-		if err := b.audit(ctx); err != nil {
-			return errors.Join(fmt.Errorf("round %d, node %d was killed: %w", round+1, victim.ID, err), f.Tails(30))
+		if err == nil {
+			err = b.audit(ctx)
 		}
-		fmt.Printf("round %d: node %d was killed: %s\n", round+1, victim.ID, b)
+		if err != nil {
+			return errors.Join(fmt.Errorf("round %d: %s: %w", round+1, what, err), f.Tails(30))
+		}
+		fmt.Printf("round %d: %s: %s\n", round+1, what, b)
 	}
 	return nil
 }
@@ -158,7 +157,7 @@ func (b *bank) work(ctx context.Context, teller int, chance *rand.Rand) {
 		default:
 		}
 		if cl == nil {
-			cl, _ = kgo.NewClient(kgo.SeedBrokers(b.addresses...), kgo.TransactionalID(fmt.Sprint("teller-", teller)), kgo.TransactionTimeout(10*time.Second),
+			cl, _ = kgo.NewClient(kgo.SeedBrokers(b.addresses...), kgo.TransactionalID(tellerID(teller)), kgo.TransactionTimeout(10*time.Second),
 				kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(100*time.Millisecond))
 		}
 		name := fmt.Sprintf("%d-%d-%d", b.opened, teller, i)

@@ -141,10 +141,6 @@ var allowances = []allowance{
 		why: "a partition that is asked for twice is refused twice",
 	},
 	{
-		api: "DescribeTransactions", step: `^unknown ids$`,
-		why: "transactions are not built yet: no id is known, whoever is asked",
-	},
-	{
 		api: "OffsetDelete", step: `^group without offsets$`,
 		why: "a group without members is there as long as its offsets are; Kafka forgets it when it next looks for expired offsets",
 	},

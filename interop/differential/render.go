@@ -157,7 +157,7 @@ var (
 	uuidText  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	timeNames = map[string]bool{
 		"Timestamp": true, "LogAppendTime": true, "LastTimestamp": true, "LastFetchTimestamp": true, "LastCaughtUpTimestamp": true,
-		"CommitTimestamp": true,
+		"CommitTimestamp": true, "StartTimestamp": true,
 	}
 	sizeNames = map[string]bool{"TotalBytes": true, "UsableBytes": true, "BrokerEpoch": true, "FinalizedFeaturesEpoch": true}
 )

@@ -51,6 +51,7 @@ var scenarios = []scenario{
 	{"groups deleted", groupsDeleted},
 	{"consumer groups", consumerGroups},
 	{"streams groups", streamsGroups},
+	{"transactions", transactions},
 }
 
 // ask is one request of many that change nothing and are sent in every version.
