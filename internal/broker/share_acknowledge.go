@@ -81,14 +81,19 @@ func (a *shareAcks) check(t sharing.Topic, list []acquire.Acknowledgement, renew
 	return nil
 }
 
-// outcome is what became of the acknowledgements, for each partition of the request.
-func (a *shareAcks) outcome(results []sharing.Acknowledged) map[sharing.Topic]error {
+// outcome is what became of the acknowledgements, for each partition of the request. It counts them.
+func (a *shareAcks) outcome(h *Handlers, results []sharing.Acknowledged) map[sharing.Topic]error {
 	out := make(map[sharing.Topic]error, len(a.order))
 	for t, err := range a.refused {
 		out[t] = err
 	}
 	for _, r := range results {
 		out[r.Topic] = r.Err
+	}
+	for t, err := range out {
+		if topic, ok := a.c.Image.TopicByID(t.ID); ok {
+			h.Metrics.Topic(topic.Name).ShareAcknowledged(err != nil)
+		}
 	}
 	return out
 }
@@ -135,7 +140,7 @@ func (h *Handlers) shareAcknowledge(c *Call) {
 
 // answerAcknowledge tells what became of the acknowledgements.
 func (h *Handlers) answerAcknowledge(c *Call, acks *shareAcks, results []sharing.Acknowledged, resp *kmsg.ShareAcknowledgeResponse) {
-	outcome := acks.outcome(results)
+	outcome := acks.outcome(h, results)
 	var nodes []wire.NodeEndpoint
 	for _, t := range acks.order {
 		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].TopicID != t.ID {

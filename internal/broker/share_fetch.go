@@ -55,7 +55,7 @@ func (h *Handlers) shareFetch(c *Call) {
 	}
 	f.fresh = fresh
 	h.Shares.Acknowledge(f.group, f.member, f.acks.good, func(results []sharing.Acknowledged) {
-		f.acknowledged = f.acks.outcome(results)
+		f.acknowledged = f.acks.outcome(f.h, results)
 		f.fetch(parts)
 	})
 }
@@ -113,7 +113,7 @@ func (f *shareFetchCall) finish() {
 		return
 	}
 	f.h.Shares.Acknowledge(f.group, f.member, f.acks.good, func(results []sharing.Acknowledged) {
-		f.acknowledged = f.acks.outcome(results)
+		f.acknowledged = f.acks.outcome(f.h, results)
 		f.h.Shares.CloseSession(f.group, f.member, func([]sharing.Acknowledged, error) { f.respond(nil) })
 	})
 }
@@ -158,12 +158,26 @@ func (f *shareFetchCall) respond(got []sharing.Fetched) {
 		}
 	}
 	for _, g := range got {
+		f.count(&g)
 		_, acknowledged := f.acknowledged[g.Topic]
 		if g.Err != nil || len(g.Acquired) > 0 || acknowledged || f.fresh[g.Topic] {
 			f.include(resp, g)
 		}
 	}
 	f.c.Reply(wire.EncodeShareFetch(f.c.Header, resp))
+}
+
+// count counts one partition of a fetch.
+func (f *shareFetchCall) count(g *sharing.Fetched) {
+	topic, ok := f.c.Image.TopicByID(g.Topic.ID)
+	if !ok {
+		return
+	}
+	bytes := 0
+	for _, r := range g.Records {
+		bytes += r.Len()
+	}
+	f.h.Metrics.Topic(topic.Name).ShareFetched(int64(bytes), g.Err != nil)
 }
 
 // include adds the answer for one partition.

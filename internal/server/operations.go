@@ -19,6 +19,7 @@ import (
 // operations is what the HTTP listener tells of this node.
 type operations struct {
 	metrics        *telemetry.Broker
+	sharing        telemetry.Sharing
 	state          atomic.Int32 // of the broker, numbered as Kafka's BrokerState
 	failure        atomic.Pointer[error]
 	opening        storage.Opening // of the log directories
@@ -59,7 +60,7 @@ func (n *node) openOperations() error {
 		Notes: []telemetry.Check{{Name: "other nodes", Problem: n.unreachedNodes}},
 		Metrics: &telemetry.Source{
 			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
-			Coordinators: n.coordinatorStats, Groups: n.groupStats,
+			Coordinators: n.coordinatorStats, Groups: n.groupStats, Sharing: n.sharingStats,
 			APIName: apiName, ErrorName: errorName,
 		},
 		Balance: n.balanceStatus, Logger: n.Logger,

@@ -18,6 +18,7 @@ import (
 	"leat/internal/sharing/acquire"
 	"leat/internal/sharing/deadletter"
 	"leat/internal/storage"
+	"leat/internal/telemetry"
 )
 
 // openSharing makes the share partitions of this node, none of which is loaded yet.
@@ -39,15 +40,26 @@ func (n *node) openSharing(states sharing.States) {
 	n.onClose("dead letters", func() error { letters.Close(); return nil })
 	n.shares = sharing.New(sharing.Config{
 		DeadLetters: letters,
-		States: states, Replicas: n.replicas, Image: n.images.image,
+		States:      states, Replicas: n.replicas, Image: n.images.image,
 		Group: func(group string) sharing.Group {
 			overrides := n.images.image().Config(metadata.GroupResource, group)
 			return shareGroup(n.settings.now().values.ForGroup(overrides))
 		},
+		Meter:       &n.ops.sharing,
 		MaxSessions: func() int { return n.settings.now().values.Int("group.share.max.share.sessions") },
 		Logger:      n.Logger,
 	})
 	n.onClose("share partitions", func() error { n.shares.Close(); return nil })
+}
+
+// sharingStats says how share groups are on this node.
+func (n *node) sharingStats() *telemetry.SharingStats {
+	if n.ops.state.Load() != stateRunning || n.shares == nil {
+		return nil
+	}
+	stats := telemetry.SharingStats{Counts: &n.ops.sharing, Loaded: n.shares.Loaded()}
+	stats.Sessions, stats.Partitions = n.shares.Sessions()
+	return &stats
 }
 
 // createDeadLetterTopic has the controller make a topic. That somebody else made it meanwhile is no failure.

@@ -32,6 +32,7 @@ func NewBroker(mostTopics int) *Broker {
 type TopicCounters struct {
 	total                                                                               *TopicCounters // nil for the sums themselves
 	messagesIn, bytesIn, bytesOut, totalProduce, totalFetch, failedProduce, failedFetch atomic.Int64
+	totalShareFetch, failedShareFetch, totalShareAck, failedShareAck                    atomic.Int64
 }
 
 // topicCounters joins a row to its counter.
@@ -46,6 +47,10 @@ var topicCounters = []struct {
 	{totalFetch, func(c *TopicCounters) *atomic.Int64 { return &c.totalFetch }},
 	{failedProduce, func(c *TopicCounters) *atomic.Int64 { return &c.failedProduce }},
 	{failedFetch, func(c *TopicCounters) *atomic.Int64 { return &c.failedFetch }},
+	{totalShareFetch, func(c *TopicCounters) *atomic.Int64 { return &c.totalShareFetch }},
+	{failedShareFetch, func(c *TopicCounters) *atomic.Int64 { return &c.failedShareFetch }},
+	{totalShareAck, func(c *TopicCounters) *atomic.Int64 { return &c.totalShareAck }},
+	{failedShareAck, func(c *TopicCounters) *atomic.Int64 { return &c.failedShareAck }},
 }
 
 // Topic returns the counters of a topic. Keep them; for a topic past the limit they are the sums. They stay valid after Forget, but no
@@ -124,6 +129,27 @@ func (c *TopicCounters) FetchFailed() {
 	for ; c != nil; c = c.total {
 		c.totalFetch.Add(1)
 		c.failedFetch.Add(1)
+	}
+}
+
+// ShareFetched counts one partition of a fetch by a member of a share group, the bytes it got, and whether it failed.
+func (c *TopicCounters) ShareFetched(bytes int64, failed bool) {
+	for ; c != nil; c = c.total {
+		c.totalShareFetch.Add(1)
+		c.bytesOut.Add(bytes)
+		if failed {
+			c.failedShareFetch.Add(1)
+		}
+	}
+}
+
+// ShareAcknowledged counts one partition of which a member of a share group acknowledged records, and whether that was refused.
+func (c *TopicCounters) ShareAcknowledged(failed bool) {
+	for ; c != nil; c = c.total {
+		c.totalShareAck.Add(1)
+		if failed {
+			c.failedShareAck.Add(1)
+		}
 	}
 }
 

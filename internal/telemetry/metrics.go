@@ -33,6 +33,14 @@ var (
 		"Partitions of produce requests that failed."}
 	failedFetch = &Metric{"kafka_server_brokertopicmetrics_failedfetchrequests_total", Counter, []string{"topic"},
 		"Partitions of fetch requests that failed."}
+	totalShareFetch = &Metric{"kafka_server_brokertopicmetrics_totalsharefetchrequests_total", Counter, []string{"topic"},
+		"Partitions of fetches by members of share groups."}
+	failedShareFetch = &Metric{"kafka_server_brokertopicmetrics_failedsharefetchrequests_total", Counter, []string{"topic"},
+		"Partitions of fetches by members of share groups that failed."}
+	totalShareAck = &Metric{"kafka_server_brokertopicmetrics_totalshareacknowledgementrequests_total", Counter, []string{"topic"},
+		"Partitions of which members of share groups acknowledged records."}
+	failedShareAck = &Metric{"kafka_server_brokertopicmetrics_failedshareacknowledgementrequests_total", Counter, []string{"topic"},
+		"Partitions of which acknowledgements were refused."}
 	topicsWithout = &Metric{"leat_telemetry_topics_without_series", Gauge, nil,
 		"Topics that count in the sums only, because leat.metrics.topics.max others have series."}
 )
@@ -134,6 +142,7 @@ func Metrics() []Metric {
 		*connectionCount, *connectionsMade, *connectionsGone, *refused, *panics)
 	all = append(all, coordinatorRows()...)
 	all = append(all, groupRows()...)
+	all = append(all, sharingRows()...)
 	for _, m := range partitionMetrics {
 		all = append(all, *m.Metric)
 	}

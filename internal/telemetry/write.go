@@ -21,6 +21,8 @@ type Source struct {
 	Coordinators func() []CoordinatorStats
 	// Groups tells about groups and their lag, nil if nothing is known. It may be nil.
 	Groups func() *GroupStats
+	// Sharing tells about share groups on the side of their partitions, nil if nothing is known. It may be nil.
+	Sharing func() *SharingStats
 	// APIName and ErrorName name API keys and error codes.
 	APIName   func(key int16) string
 	ErrorName func(code int16) string
@@ -48,6 +50,7 @@ func (s *Source) WriteTo(out io.Writer, now time.Time) error {
 	s.Broker.writeListeners(w)
 	s.writeCoordinators(w, now)
 	s.writeGroups(w)
+	s.writeSharing(w, now)
 	if s.Partitions != nil {
 		s.writePartitions(w)
 	}

@@ -67,7 +67,7 @@ func lossOfEverybody(b *bench) error {
 		return err
 	}
 	err = configure(ctx, cl, sharers, map[string]string{"share.auto.offset.reset": "earliest", "share.delivery.count.limit": "10",
-		"share.record.lock.duration.ms": strconv.FormatInt(lock.Milliseconds(), 10), "share.session.timeout.ms": "45000"})
+		"share.record.lock.duration.ms": strconv.FormatInt(lock.Milliseconds(), 10), "share.session.timeout.ms": "6000", "share.heartbeat.interval.ms": "1000"})
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (p *party) run(ctx context.Context) (ends map[int32]int64, err error) {
 	}
 	stop := time.Now().Add(length)
 	var work sync.WaitGroup
-	work.Go(func() { p.worked(task{workers: 3, idle: 10}) })
+	work.Go(func() { p.worked(task{workers: 3, idle: 12}) })
 	work.Go(func() { p.rolling(stop) })
 	work.Go(func() { ends = p.produce(ctx, stop) })
 	work.Go(func() { p.fail(p.lose(ctx, stop)) })

@@ -89,9 +89,9 @@ func (b *bench) begin(nodes int) error {
 	}
 	b.end()
 	var err error
-	b.nodes, err = target.NewCluster(target.ClusterConfig{Kind: target.Leat, Dir: filepath.Join(b.dir, fmt.Sprintf("of-%d", nodes)), Binary: b.binary, Nodes: nodes, Operations: true,
+	b.nodes, err = target.NewCluster(target.ClusterConfig{Kind: target.Leat, Dir: filepath.Join(b.dir, fmt.Sprintf("of-%d", nodes)), Binary: b.binary, Nodes: nodes,
 		Settings: map[string]string{
-			"group.share.min.record.lock.duration.ms": "1000", "offsets.topic.num.partitions": "3", "share.coordinator.state.topic.num.partitions": "3",
+			"group.share.min.record.lock.duration.ms": "1000", "group.share.min.session.timeout.ms": "5000", "group.share.min.heartbeat.interval.ms": "500", "offsets.topic.num.partitions": "3", "share.coordinator.state.topic.num.partitions": "3",
 			"default.replication.factor": strconv.Itoa(nodes), "min.insync.replicas": strconv.Itoa((nodes + 1) / 2),
 			"share.coordinator.state.topic.min.isr": strconv.Itoa((nodes + 1) / 2), "broker.session.timeout.ms": "3000",
 			"broker.heartbeat.interval.ms": "500",

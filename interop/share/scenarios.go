@@ -196,7 +196,7 @@ func sixteenAgainstOne(b *bench) error {
 		if err != nil {
 			return 0, err
 		}
-		w, err := b.start(task{topic: topic, group: group, workers: n, handler: handler, perPoll: 20, idle: 4})
+		w, err := b.start(task{topic: topic, group: group, workers: n, handler: handler, perPoll: 500, idle: 4})
 		if err != nil {
 			return 0, err
 		}
@@ -208,14 +208,14 @@ func sixteenAgainstOne(b *bench) error {
 			return 0, err
 		}
 		slices.SortFunc(all, func(a, b delivery) int { return int(a.end - b.end) })
-		some := all[len(all)/10 : len(all)*9/10] // without the beginning, when not all have joined, and the end
+		some := all[len(all)/4 : len(all)*9/10] // without the beginning, when not all have joined, and the end
 		return float64(len(some)) / (some[len(some)-1].end - some[0].end).Seconds(), nil
 	}
 	one, err := rate("alone", "one", 1, 1)
 	if err != nil {
 		return err
 	}
-	sixteen, err := rate("together", "sixteen", 16, 12)
+	sixteen, err := rate("together", "sixteen", 16, 24)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,46 @@
+package telemetry_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"leat/internal/telemetry"
+)
+
+func TestShareGroupsAreCountedByKafkasNames(t *testing.T) {
+	broker := telemetry.NewBroker(10)
+	var counts telemetry.Sharing
+	counts.Acknowledged(1, 7)
+	counts.Acknowledged(3, 2)
+	counts.Acknowledged(9, 1) // no such type
+	counts.SessionEvicted()
+	counts.Loaded(3 * time.Millisecond)
+	broker.Topic("orders").ShareFetched(100, false)
+	broker.Topic("orders").ShareFetched(0, true)
+	broker.Topic("orders").ShareAcknowledged(true)
+	source := telemetry.Source{Broker: broker, Sharing: func() *telemetry.SharingStats {
+		return &telemetry.SharingStats{Counts: &counts, Sessions: 2, Partitions: 5, Loaded: 4}
+	}}
+	var out strings.Builder
+	if err := source.WriteTo(&out, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		`kafka_server_sharegroupmetrics_recordacknowledgements_total{ackType="Accept"} 7`,
+		`kafka_server_sharegroupmetrics_recordacknowledgements_total{ackType="Reject"} 2`,
+		`kafka_server_sharegroupmetrics_recordacknowledgements_total{ackType="Renew"} 0`,
+		`kafka_server_sharegroupmetrics_partitionloadtimems_count_total 1`,
+		`kafka_server_sharesessioncache_sharesessionevictions_total 1`,
+		`kafka_server_sharesessioncache_sharesessionscount 2`,
+		`kafka_server_sharesessioncache_sharepartitionscount 5`,
+		`leat_sharing_loaded_partitions 4`,
+		`kafka_server_brokertopicmetrics_totalsharefetchrequests_total{topic="orders"} 2`,
+		`kafka_server_brokertopicmetrics_failedsharefetchrequests_total{topic="orders"} 1`,
+		`kafka_server_brokertopicmetrics_failedshareacknowledgementrequests_total{topic="orders"} 1`,
+	} {
+		if !strings.Contains(out.String(), line+"\n") {
+			t.Errorf("no line %s", line)
+		}
+	}
+}
