@@ -20,6 +20,7 @@ type options struct {
 	nodes, rate, standbys                  int
 	duration, kill                         time.Duration
 	static                                 bool
+	own                                    bool // the directory is made here
 }
 
 func main() {
@@ -52,8 +53,8 @@ func run(o options) error {
 		if err != nil {
 			return err
 		}
-		o.dir = dir
-		fmt.Println("everything is kept in", dir)
+		o.dir, o.own = dir, true
+		fmt.Println("everything is kept in", dir, "until all is well")
 	}
 	dir, err := filepath.Abs(o.dir)
 	if err != nil {
@@ -73,7 +74,14 @@ func run(o options) error {
 		return err
 	}
 	defer c.stop()
-	return play(ctx, o, c)
+	if err := play(ctx, o, c); err != nil {
+		return err
+	}
+	c.stop()
+	if o.own {
+		return os.RemoveAll(o.dir)
+	}
+	return nil
 }
 
 // play sends orders while instances come and go, and compares what came out.
