@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/coordinator/group/epochs"
 	"leat/internal/coordinator/group/kind"
 )
 
@@ -231,11 +232,17 @@ func (k *Kind) classicBeat(d kind.Desk, rq *kmsg.HeartbeatRequest) *kmsg.Heartbe
 		return resp
 	}
 	k.startSession(d, rq.Group, p)
-	if p.epoch < g.assigned || p.state == unrevoked || p.state == unreleased && !g.waits(p) {
+	if p.epoch < g.assigned || p.state == unrevoked || p.state == unreleased && !g.waits(p) || g.onlyJoinsAssign(d, rq.Group) {
 		resp.ErrorCode = kerr.RebalanceInProgress.Code
 		k.awaitJoin(d, rq.Group, p)
 	}
 	return resp
+}
+
+// onlyJoinsAssign reports whether the group is to be assigned anew and has classic members alone. Their heartbeats assign nothing; so
+// one of them has to join again, or what a lost member had would never be read.
+func (g *group) onlyJoinsAssign(d kind.Desk, id string) bool {
+	return g.epoch > g.assigned && g.classic == len(g.members) && epochs.MayAssign(g.assignedAt, configOf(d, id).assignmentInterval, d.Now())
 }
 
 // waits reports whether others own something that the member shall have.

@@ -28,6 +28,9 @@ type client struct {
 	names []string
 	regex *string
 	heard time.Time
+
+	classic bool // it uses the classic protocol; its epoch is the generation
+	late    bool // it has joined and not synced
 }
 
 // model is a group's clients, and the coordinator.
@@ -36,33 +39,50 @@ type model struct {
 	rand    *rand.Rand
 	clients []*client
 	made    int
+	mixed   bool // there are classic clients, too
 }
 
 // TestModel has consumers come, go, crash and change their minds while topics change and the coordinator is loaded anew. No two of them own
 // a partition at once, and when all is quiet each partition has one. The driver compares the hard state with the replayed log at every step.
 func TestModel(t *testing.T) {
-	seeds := uint64(16)
+	seeds, shards := uint64(16), uint64(2)
 	if *long {
-		seeds = 10_000
+		seeds, shards = 10_000, 8
 	}
-	for seed := range seeds {
-		m := &model{story: newStory(t), rand: rand.New(rand.NewPCG(seed, 848))}
-		if seed%2 == 0 {
-			m.set.Consumer.AssignmentInterval = 0
-		}
-		m.command([]string{"topics", "a:4", "b:3", "order-c:2"})
-		for range 60 {
-			m.act()
-			m.check(seed)
-			if t.Failed() {
-				return
+	for shard := range shards {
+		t.Run(fmt.Sprint("shard ", shard), func(t *testing.T) {
+			t.Parallel()
+			for seed := shard; seed < seeds && !t.Failed(); seed += shards {
+				walk(t, seed)
 			}
-		}
-		m.settle(seed)
+		})
+	}
+}
+
+// walk is one seed of TestModel. Every third has classic clients among the others: then the group stays one of the new protocol.
+func walk(t *testing.T, seed uint64) {
+	m := &model{story: newStory(t), rand: rand.New(rand.NewPCG(seed, 848)), mixed: seed%3 == 0}
+	if *long {
+		m.driver.Every = 8
+	}
+	machines := uint64(0)
+	m.driver.New = func() machine.Machine[group.Event, group.Record] { // each with other ids for members
+		machines++
+		return group.New(group.Config{Settings: func() group.Settings { return m.set }, Rand: rand.New(rand.NewPCG(seed, machines))})
+	}
+	m.set.Consumer.MigrationPolicy = "upgrade"
+	if seed%2 == 0 {
+		m.set.Consumer.AssignmentInterval = 0
+	}
+	m.command([]string{"topics", "a:4", "b:3", "order-c:2"})
+	for range 60 {
+		m.act()
+		m.check(seed)
 		if t.Failed() {
 			return
 		}
 	}
+	m.settle(seed)
 }
 
 // act does one random thing.
@@ -74,6 +94,10 @@ func (m *model) act() {
 		i := m.rand.IntN(len(m.clients))
 		c := m.clients[i]
 		m.clients = slices.Delete(m.clients, i, i+1)
+		if c.classic {
+			m.leaveClassic(c)
+			return
+		}
 		epoch := int32(-1)
 		if c.inst != nil && m.rand.IntN(2) == 0 {
 			epoch = -2
@@ -96,7 +120,7 @@ func (m *model) act() {
 		m.pass(time.Duration(1+m.rand.IntN(8)) * time.Second)
 	default:
 		c := m.clients[m.rand.IntN(len(m.clients))]
-		if m.rand.IntN(8) == 0 {
+		if !c.classic && m.rand.IntN(8) == 0 {
 			m.lost(c)
 			return
 		}
@@ -127,12 +151,29 @@ func (m *model) join() {
 		}
 		c.inst = &inst
 	}
+	if m.mixed && m.rand.IntN(2) == 0 && m.anyNew() {
+		c.classic, c.inst, c.id, c.epoch = true, nil, "", -1
+		if m.rand.IntN(2) == 0 {
+			c.names = []string{"a", "b"}
+		} else {
+			c.names = []string{"b"}
+		}
+		c.regex = new(string)
+		m.clients = append(m.clients, c)
+		m.joinClassic(c)
+		return
+	}
 	m.subscribe(c)
 	m.clients = append(m.clients, c)
 	m.beat(c, 0)
 }
 
 func (m *model) subscribe(c *client) {
+	if c.classic {
+		c.names = [][]string{{"a"}, {"b"}, {"a", "b"}}[m.rand.IntN(3)]
+		m.joinClassic(c)
+		return
+	}
 	c.names, c.regex = []string{}, new(string)
 	switch m.rand.IntN(4) {
 	case 0:
@@ -162,17 +203,21 @@ func (c *client) request(epoch int32) *kmsg.ConsumerGroupHeartbeatRequest {
 }
 
 func (m *model) send(c *client, epoch int32) *kmsg.ConsumerGroupHeartbeatResponse {
-	rq := c.request(epoch)
+	return m.ask(c.request(epoch)).(*kmsg.ConsumerGroupHeartbeatResponse)
+}
+
+// ask sends a request that is answered at once.
+func (m *model) ask(rq kmsg.Request) kmsg.Response {
 	effects := m.driver.Step(m.now, func(t machine.Ticket) group.Event {
 		return group.Event{Ticket: t, Request: rq, ClientID: "c", ClientHost: "/127.0.0.1"}
 	})
 	m.driver.Tick(m.now)
 	for _, e := range effects {
 		if r, ok := e.(machine.Reply); ok && r.To == m.driver.Ticket {
-			return r.Response.(*kmsg.ConsumerGroupHeartbeatResponse)
+			return r.Response.(kmsg.Response)
 		}
 	}
-	m.t.Fatal("a heartbeat was not answered")
+	m.t.Fatalf("%T was not answered", rq)
 	return nil
 }
 
@@ -181,6 +226,10 @@ func (m *model) lost(c *client) { m.send(c, c.epoch) }
 
 // beat is a heartbeat, and what the client makes of the answer.
 func (m *model) beat(c *client, epoch int32) {
+	if c.classic {
+		m.beatClassic(c)
+		return
+	}
 	resp := m.send(c, epoch)
 	c.heard = m.now
 	switch resp.ErrorCode {
@@ -220,6 +269,11 @@ func (m *model) check(seed uint64) {
 
 // settle lets all clients speak until nothing changes any more, and looks at what they have.
 func (m *model) settle(seed uint64) {
+	if m.mixed && !m.anyNew() { // classic clients wait for one
+		c := &client{id: "last", heard: m.now, names: []string{"b"}, regex: new(string)}
+		m.clients = append(m.clients, c)
+		m.beat(c, 0)
+	}
 	quiet := 0
 	for round := 0; quiet < 12 && round < 80; round++ {
 		before := len(m.driver.Entries)
@@ -252,5 +306,8 @@ func (m *model) settle(seed uint64) {
 	}
 	if fmt.Sprint(wanted) != fmt.Sprint(has) {
 		m.t.Errorf("seed %d: clients read topics with %v partitions and have %v", seed, wanted, has)
+		for _, c := range m.clients {
+			m.t.Logf("%+v", *c)
+		}
 	}
 }
