@@ -51,6 +51,8 @@ type Rooms struct {
 	Groups          Groups
 	// Transactions is nil if this node has no partitions.
 	Transactions Transactions
+	// Timers is nil if this node has no partitions.
+	Timers Timers
 	// Shares is nil if this node has no partitions.
 	Shares *sharing.Node
 	// ShareStates is nil if this node has no partitions.

@@ -129,6 +129,13 @@ func (h *Handlers) internalTopic(name string) (kmsg.CreateTopicsRequestTopic, bo
 		configure("min.insync.replicas", strconv.Itoa(min(v.Int("transaction.state.log.min.isr"), int(t.ReplicationFactor))))
 	case coordinator.ShareStateTopic:
 		h.shareTopicConfigs(&t, configure)
+	case coordinator.TimersTopic:
+		t.NumPartitions = int32(v.Int("leat.delay.topic.num.partitions"))
+		t.ReplicationFactor = h.internalReplication("leat.delay.topic.replication.factor")
+		configure("compression.type", "producer")
+		configure("max.message.bytes", strconv.Itoa(coordinator.MaxTimersBatch))
+		configure("unclean.leader.election.enable", "false")
+		configure("min.insync.replicas", strconv.Itoa(min(v.Int("leat.delay.topic.min.isr"), int(t.ReplicationFactor))))
 	default:
 		return t, false
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"leat/internal/coordinator"
 	"leat/internal/record"
 	"leat/internal/replication"
 	"leat/internal/storage"
@@ -31,6 +32,7 @@ type produceCall struct {
 	pending atomic.Int32  // waits that have not ended, plus one while they are being registered
 	line    *produceLine
 	leaves  []leave // of partitions where a transaction begins
+	delays  []delay // of partitions where records are delayed, or may have been
 	left    bool    // the connection's reader has gone on
 }
 
@@ -51,6 +53,10 @@ func (h *Handlers) produce(c *Call) {
 		c.Hangup(err.Error())
 		return
 	}
+	if h.Timers != nil && ofNode(c.Header.ClientID) && h.toTimers(&rq) {
+		h.timerCommands(c, rq)
+		return
+	}
 	p := produceCalls.Get().(*produceCall)
 	p.h, p.c, p.rq, p.line = h, c, rq, lineOf(c)
 	if !p.line.join(p) {
@@ -60,6 +66,7 @@ func (h *Handlers) produce(c *Call) {
 
 // begin appends, unless transactions have to be verified before. It reports whether the next request of the connection may begin.
 func (p *produceCall) begin() bool {
+	delays := p.mustDelay()
 	if p.rq.TransactionalID != nil {
 		id, epoch, ok := p.producer()
 		if !ok {
@@ -70,6 +77,10 @@ func (p *produceCall) begin() bool {
 			p.verify(id, epoch)
 			return false
 		}
+	}
+	if delays {
+		p.delay()
+		return false
 	}
 	p.appendAll()
 	return true
@@ -141,7 +152,7 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 	if p.rq.Acks < -1 || p.rq.Acks > 1 {
 		return refused(kerr.InvalidRequiredAcks), 0
 	}
-	if isInternal(tp.Topic) && p.c.Header.ClientID != adminClient {
+	if isInternal(tp.Topic) && (p.c.Header.ClientID != adminClient || tp.Topic == coordinator.TimersTopic) {
 		return refused(kerr.InvalidTopicException), 0
 	}
 	if refusal := p.unverified(index); refusal != nil {
@@ -153,6 +164,10 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 	}
 	if err != nil {
 		return p.failed(tp, nil, err), 0
+	}
+	d := p.delayOf(index)
+	if d != nil && d.result != nil {
+		return *d.result, int64(d.taken)
 	}
 	info, err := p.appendTo(partition, part.Records, index)
 	p.slowed = max(p.slowed, info.Throttle)
@@ -168,6 +183,9 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 	records = info.LastOffset - info.BaseOffset + 1
 	if info.Duplicate {
 		records = 0
+	}
+	if d != nil && d.rest != nil { // the offsets are not those that the producer would count from here
+		return withoutOffset(info.LogStart), records
 	}
 	return wire.ProduceResult{BaseOffset: info.BaseOffset, LogAppendTimeMs: info.LogAppendTime, LogStartOffset: info.LogStart, LeaderID: -1, LeaderEpoch: -1}, records
 }
@@ -303,6 +321,8 @@ func (p *produceCall) free() {
 	clear(p.waits)
 	clear(p.nodes)
 	p.h, p.c, p.rq, p.slowed, p.line, p.left = nil, nil, wire.ProduceRequest{}, 0, nil, false
+	clear(p.delays)
+	p.delays = p.delays[:0]
 	p.results, p.waits, p.nodes = p.results[:0], p.waits[:0], p.nodes[:0]
 	produceCalls.Put(p)
 }

@@ -158,6 +158,12 @@ func (p *produceCall) endLeaves() {
 
 // appendTo appends a client's batch. A transaction begins only with leave, unless nothing is to be verified.
 func (p *produceCall) appendTo(partition *replication.Partition, records []byte, index int) (storage.AppendInfo, error) {
+	if d := p.delayOf(index); d != nil {
+		if d.rest != nil {
+			records = d.rest
+		}
+		return partition.AppendAround(records, p.rq.Acks == -1, &p.line.sampling, d.elsewhere)
+	}
 	if p.rq.TransactionalID == nil || p.h.Transactions == nil || !p.h.Config().Bool("transaction.partition.verification.enable") {
 		return partition.AppendSampled(records, p.rq.Acks == -1, &p.line.sampling)
 	}

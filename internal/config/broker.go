@@ -56,7 +56,8 @@ func ParseBroker(layers ...map[string]string) (v *Values, warnings []string, err
 //	listeners                  PLAINTEXT://127.0.0.1:9092 for a broker, CONTROLLER://127.0.0.1:9093 for a controller
 //	log.dirs                   ./leat-data, unless log.dir is given
 //	offsets.topic.replication.factor, transaction.state.log.replication.factor, transaction.state.log.min.isr,
-//	share.coordinator.state.topic.replication.factor, share.coordinator.state.topic.min.isr
+//	share.coordinator.state.topic.replication.factor, share.coordinator.state.topic.min.isr,
+//	leat.delay.topic.replication.factor, leat.delay.topic.min.isr
 //	                           1 while neither controller.quorum.voters nor controller.quorum.bootstrap.servers is given:
 //	                           a node that is alone can hold no three replicas
 func defaultsFor(given map[string]entry) map[string]string {
@@ -101,6 +102,7 @@ func defaultsFor(given map[string]entry) map[string]string {
 var aloneKeys = []string{
 	"offsets.topic.replication.factor", "transaction.state.log.replication.factor", "transaction.state.log.min.isr",
 	"share.coordinator.state.topic.replication.factor", "share.coordinator.state.topic.min.isr",
+	"leat.delay.topic.replication.factor", "leat.delay.topic.min.isr",
 }
 
 // LogDirs are the data directories: log.dirs, or else log.dir.

@@ -16,9 +16,9 @@ var tables = [...]*table{
 	Broker: newTable(
 		brokerNodeKeys, brokerNetworkKeys, brokerTopicKeys, brokerLogKeys, brokerLogCleanerKeys, brokerReplicationKeys, brokerGroupKeys,
 		brokerGroupConsumerKeys, brokerGroupShareKeys, brokerGroupStreamsKeys, brokerTransactionKeys, brokerRemoteKeys, brokerSASLKeys,
-		brokerOAuthKeys, brokerSSLKeys, brokerSecurityKeys, brokerObserveKeys, brokerThrottleKeys, leatKeys, balanceKeys,
+		brokerOAuthKeys, brokerSSLKeys, brokerSecurityKeys, brokerObserveKeys, brokerThrottleKeys, leatKeys, leatDelayKeys, balanceKeys,
 	),
-	Topic:         newTable(topicKeys),
+	Topic:         newTable(topicKeys, leatDelayTopicKeys),
 	Group:         newTable(groupKeys, leatShareKeys),
 	ClientMetrics: newTable(clientMetricsKeys),
 }

@@ -60,6 +60,7 @@ func (n *node) openCoordinators() {
 	n.coordinate("group coordinator", n.groups)
 	n.openLag()
 	n.openTransactions(shell)
+	n.openTimers(shell)
 }
 
 // coordinate has a coordinator told of what happens, and closed with the node.

@@ -41,6 +41,7 @@ type node struct {
 	groups       *coordinator.Groups
 	lag          *coordinator.Lag // nil, as groups, if this node is no broker
 	transactions *coordinator.Transactions
+	timers       *coordinator.Timers
 	shareStates  *coordinator.ShareStates
 	shares       *sharing.Node // nil, like groups, if this node is no broker
 	handlers     atomic.Pointer[broker.Handlers]

@@ -10,6 +10,7 @@ import (
 	"leat/internal/coordinator"
 	"leat/internal/coordinator/group"
 	"leat/internal/coordinator/share"
+	"leat/internal/coordinator/timers"
 	"leat/internal/coordinator/txn"
 	"leat/internal/listener"
 	"leat/internal/metadata"
@@ -30,6 +31,8 @@ type settings struct {
 	shareCoordinator coordinator.Settings
 	share            share.Settings
 	txn              txn.Settings
+	timerCoordinator coordinator.Settings
+	timers           timers.Settings
 }
 
 // settingsFeed holds the newest settings.
@@ -67,6 +70,8 @@ func typed(v *config.Values) *settings {
 		shareCoordinator: shareCoordinatorSettings(v),
 		share:            shareStateSettings(v),
 		txn:              txnSettings(v),
+		timerCoordinator: timerCoordinatorSettings(v),
+		timers:           timerSettings(v),
 	}
 }
 

@@ -171,6 +171,9 @@ func (n *node) openHandlers() {
 	if n.transactions != nil { // a nil pointer would not be a nil interface
 		rooms.Transactions = n.transactions
 	}
+	if n.timers != nil {
+		rooms.Timers = n.timers
+	}
 	if n.quorum != nil {
 		rooms.Quorum, rooms.MetadataLog, rooms.Voters = n.describeQuorum, n.quorum, n.quorum
 		rooms.HeardBroker, rooms.KRaftVersion = n.suspicion.heard, n.quorum.KRaftVersion

@@ -43,13 +43,14 @@ func (m *Machine) delivered(d *Delivered) {
 	if d.Result != Missing {
 		t.soft.missing = time.Time{}
 	}
+	if d.Result != Lost && d.Result != Later {
+		t.soft.lost = time.Time{}
+	}
 	switch d.Result {
 	case Taken:
 		m.land(d.Target, t)
 	case Lost:
-		// Nobody has taken the flight: it is the only one, and what it follows is not there. A new epoch begins at sequence 0.
-		t.soft.pause = 0
-		m.depart(d.Target, t.epoch+1, 0, t.flight)
+		m.restart(d.Target, t)
 	case TooLarge:
 		m.shrink(d.Target, t)
 	case Missing:
@@ -66,6 +67,19 @@ func (m *Machine) land(of Target, t *target) {
 		m.write(&Gone{of, r.N})
 	}
 	m.depart(of, t.epoch, record.AddSequence(t.sequence, int32(len(t.flight))), m.pick(t))
+}
+
+// restart begins a new epoch, at sequence 0, with a flight that nobody has taken: it is the only one, and what it follows is not there.
+func (m *Machine) restart(of Target, t *target) {
+	if t.soft.lost.IsZero() {
+		t.soft.lost = m.now
+	}
+	if m.now.Sub(t.soft.lost) < m.set.LostGrace {
+		m.later(t)
+		return
+	}
+	t.soft.pause, t.soft.lost = 0, time.Time{}
+	m.depart(of, t.epoch+1, 0, t.flight)
 }
 
 // shrink tries with half of the records; a single one that is refused is given up, because it would hold all that come after it.

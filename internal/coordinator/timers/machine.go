@@ -61,10 +61,12 @@ type Settings struct {
 	MaxFlightBytes   int64
 	AccountExpiry    time.Duration // producer.id.expiration.ms: when a silent producer is forgotten
 	MissingGrace     time.Duration // how long a topic must be missing before its timers go
+	LostGrace        time.Duration // how long a target must miss sequences before that is believed: who answers may have ceased to lead without knowing
 }
 
 // DefaultSettings are those of a node.
-var DefaultSettings = Settings{MaxFlightRecords: 1000, MaxFlightBytes: 256 << 10, AccountExpiry: 24 * time.Hour, MissingGrace: 5 * time.Minute}
+var DefaultSettings = Settings{MaxFlightRecords: 1000, MaxFlightBytes: 256 << 10, AccountExpiry: 24 * time.Hour, MissingGrace: 5 * time.Minute,
+	LostGrace: 30 * time.Second}
 
 // Config is what New needs.
 type Config struct{ Settings func() Settings } // cheap
@@ -74,6 +76,7 @@ type soft struct {
 	retryAt time.Time // when the flight is sent again; zero: an answer is awaited, or there is no flight
 	pause   time.Duration
 	missing time.Time // since when the topic is missing; zero: it is not
+	lost    time.Time // since when the target misses sequences
 	doomed  bool
 }
 
