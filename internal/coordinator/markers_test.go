@@ -143,6 +143,12 @@ func (p *post) wantTold(want ...txn.MarkersWritten) {
 
 var led0 = Led{Partition: 0, LeaderEpoch: 4}
 
+// pass lets time pass, and what is due then happen.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func posted(t *testing.T, leaders map[string][]int32, f func(p *post)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -172,12 +178,12 @@ func TestMarkersGoToEveryLeaderAndTheMachineHearsOnce(t *testing.T) {
 func TestMarkersWaitForALeader(t *testing.T) {
 	posted(t, map[string][]int32{"a": {-1}}, func(p *post) {
 		p.end(led0, order("x", 1, at("a", 0)))
-		time.Sleep(3 * time.Hour)
+		pass(3 * time.Hour)
 		if len(p.told) > 0 {
 			p.t.Fatalf("the machine heard %v", p.told)
 		}
 		p.set(ledImage(p.t, map[string][]int32{"a": {2}}))
-		time.Sleep(2 * markerRetry)
+		pass(2 * markerRetry)
 		p.wantTold(txn.MarkersWritten{TransactionalID: "x", Token: 1, Partitions: []record.TopicPartition{at("a", 0)}})
 	})
 }
@@ -192,7 +198,7 @@ func TestMarkersEndWithTheLeaderEpochTheyWereDecidedUnder(t *testing.T) {
 		}
 		p.leading(0, 4, false)
 		p.set(ledImage(p.t, map[string][]int32{"a": {2}}))
-		time.Sleep(2 * markerRetry)
+		pass(2 * markerRetry)
 		if len(p.lines) > 0 {
 			p.t.Error("markers were sent that nobody wants any more")
 		}
@@ -206,15 +212,15 @@ func TestMarkersEndWithTheLeaderEpochTheyWereDecidedUnder(t *testing.T) {
 
 func TestMarkersThatWaitBehindAHungNodeFollowTheLeader(t *testing.T) {
 	posted(t, map[string][]int32{"a": {2, 2}, "b": {2}}, func(p *post) {
-		p.lines[2] = newLine(nil)
+		hung := newLine(nil)
+		p.lines[2] = hung
 		p.end(led0, order("x", 1, at("a", 0)))
 		synctest.Wait()
 		p.end(led0, order("y", 2, at("a", 1)))
 		p.set(ledImage(p.t, map[string][]int32{"a": {3, 3}, "b": {2}}))
-		p.lines[2].Close() // the request that hangs fails at last
-		p.lines[2].closed = make(chan struct{})
-		time.Sleep(2 * markerRetry)
-		if n := len(p.lines[2].asked); n != 1 {
+		hung.Close() // the request that hangs fails at last
+		pass(2 * markerRetry)
+		if n := len(hung.asked); n != 1 {
 			p.t.Errorf("the hung node was asked %d times", n)
 		}
 		if len(p.told) != 2 {
@@ -231,7 +237,7 @@ func TestMarkersOfPartitionsThatDoNotExistAreGivenUp(t *testing.T) {
 		if len(p.told) != 1 || !cmp.Equal(p.told[0].Partitions, []record.TopicPartition{at("a", 0)}) {
 			p.t.Fatalf("the machine heard %v", p.told)
 		}
-		time.Sleep(unknownMax + time.Second)
+		pass(unknownMax + time.Second)
 		p.wantTold(p.told[0], txn.MarkersWritten{TransactionalID: "x", Token: 1, Partitions: []record.TopicPartition{at("gone", 0)}})
 	})
 }
@@ -240,15 +246,15 @@ func TestMarkersAreToldUntilTheMachineHears(t *testing.T) {
 	posted(t, map[string][]int32{"a": {1}}, func(p *post) {
 		p.deaf = fmt.Errorf("too few replicas: %w", machine.ErrRefused)
 		p.end(led0, order("x", 1, at("a", 0)))
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		p.mu.Lock()
 		p.deaf = nil
 		p.mu.Unlock()
-		time.Sleep(2 * markerRetry)
+		pass(2 * markerRetry)
 		p.wantTold(txn.MarkersWritten{TransactionalID: "x", Token: 1, Partitions: []record.TopicPartition{at("a", 0)}})
 		p.deaf = machine.ErrUnloaded // the next machine asks for the markers itself
 		p.end(led0, order("y", 2, at("a", 0)))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		p.wantTold(p.told...)
 	})
 }
@@ -292,14 +298,12 @@ func TestMarkersOfOneProducerAreInRequestsOfTheirOwn(t *testing.T) {
 		p.end(led0, order("y", 3, at("a", 1))) // the same producer: its answers could not be told apart
 		slow.answer = writesAll
 		slow.Close()
-		slow.closed = make(chan struct{})
-		synctest.Wait()
+		pass(2 * markerRetry)
 		for i, rq := range slow.asked {
 			if n := len(rq.(*kmsg.WriteTxnMarkersRequest).Markers); n != 1 {
 				p.t.Errorf("request %d holds %d markers", i, n)
 			}
 		}
-		time.Sleep(2 * markerRetry)
 		if len(p.told) != 3 {
 			p.t.Errorf("the machine heard %v", p.told)
 		}
@@ -313,10 +317,9 @@ func TestMarkersEndWhenTheNodeStops(t *testing.T) {
 		p.end(led0, order("x", 1, at("a", 0), at("a", 1)))
 		synctest.Wait()
 		p.close()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if len(p.told) > 0 || len(p.lines[2].asked) != 1 {
 			p.t.Errorf("after the end: told %v, %d requests", p.told, len(p.lines[2].asked))
 		}
-		p.lines[2].closed = make(chan struct{}) // closed once more below
 	})
 }

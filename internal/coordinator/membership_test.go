@@ -61,7 +61,6 @@ func TestMembershipQuestionsShareRequestsButNotOfOneTransaction(t *testing.T) {
 		ask("y")
 		line.answer = consents
 		line.Close()
-		line.closed = make(chan struct{})
 		synctest.Wait()
 		var ids [][]string
 		for _, rq := range line.asked {
@@ -135,7 +134,6 @@ func TestMembershipQuestionsDoNotWaitForACoordinatorThatIsNone(t *testing.T) {
 		}
 		tx.Publish(ledImage(t, map[string][]int32{TransactionsTopic: {3}}), nil)
 		line.Close()
-		line.closed = make(chan struct{})
 		synctest.Wait()
 		if want := []int16{kerr.NetworkException.Code, kerr.NotCoordinator.Code}; !slices.Equal(codes, want) || len(line.asked) != 1 {
 			t.Errorf("codes %v, want %v; %d requests", codes, want, len(line.asked))

@@ -17,6 +17,7 @@ type fakeLine struct {
 	mu     sync.Mutex
 	asked  []kmsg.Request
 	closed chan struct{}
+	once   sync.Once
 }
 
 func newLine(answer func(kmsg.Request) (kmsg.Response, error)) *fakeLine {
@@ -37,7 +38,7 @@ func (l *fakeLine) Do(ctx context.Context, rq kmsg.Request) (kmsg.Response, erro
 	return nil, errStopped
 }
 
-func (l *fakeLine) Close() { close(l.closed) }
+func (l *fakeLine) Close() { l.once.Do(func() { close(l.closed) }) }
 
 func TestOutboxSharesRequestsAndEndsWhenNothingIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // a goroutine that stays would fail the test
