@@ -34,7 +34,8 @@ type LagConfig struct {
 // Lag looks from time to time at the groups that this node coordinates, and at how far they are behind.
 //
 // Where this node has a replica in sync, it reads the end of the partition and the time of the first unread record from its own log.
-// Ends of other partitions are asked of their leaders, and times estimated from when the ends were seen.
+// Ends of other partitions are asked of their leaders, and times estimated from when the ends were seen. Where share groups stand is asked of the
+// share coordinator: what counts is the first record that is not done with.
 type Lag struct {
 	cfg    LagConfig
 	stats  atomic.Pointer[telemetry.GroupStats] // of the last look, nil before the first
@@ -86,13 +87,15 @@ func (l *Lag) look(ctx context.Context) time.Duration {
 	if !ok {
 		return 0
 	}
+	surveyed := time.Now()
+	l.askShares(ctx, groups)
 	now := time.Now()
 	away := l.findPartitions(groups)
 	found := time.Now()
 	l.askEnds(ctx, away)
 	asked := time.Now()
 	stats := l.compare(groups, now)
-	took := time.Since(began) - asked.Sub(found)
+	took := time.Since(began) - asked.Sub(found) - now.Sub(surveyed)
 	stats.Seconds = took.Seconds()
 	l.stats.Store(stats)
 	return took
@@ -179,6 +182,7 @@ func (l *Lag) compare(groups []group.Surveyed, now time.Time) *telemetry.GroupSt
 			}
 			lag := telemetry.GroupLag{Group: g.Group, Topic: o.Topic, Partition: o.Partition}
 			p.lag(o.Offset, now, &lag)
+			lag.Records, lag.StableRecords = max(0, lag.Records-o.Done), max(0, lag.StableRecords-o.Done)
 			stats.Lags = append(stats.Lags, lag)
 		}
 	}

@@ -5,12 +5,16 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/coordinator/group/sharing"
 )
 
 // Surveyed is what a survey tells of one group.
 type Surveyed struct {
 	Group, Type, State string
 	Offsets            []SurveyedOffset // by topic and partition
+	// Shared are the partitions that a share group has begun. Where it stands in them the share coordinator knows.
+	Shared []sharing.TopicState
 }
 
 // SurveyedOffset is a committed offset.
@@ -18,6 +22,7 @@ type SurveyedOffset struct {
 	Topic     string
 	Partition int32
 	Offset    int64
+	Done      int64 // records after the offset that are done with: of share groups
 }
 
 // survey lists all groups with their committed offsets, by name. It is the answer to an event with Survey.
@@ -28,7 +33,12 @@ func (m *Machine) survey() []Surveyed {
 		g := Surveyed{Group: listed[i].Group, Type: listed[i].GroupType, State: listed[i].GroupState}
 		for topic, partitions := range m.hard.offsets[g.Group] {
 			for p, o := range partitions {
-				g.Offsets = append(g.Offsets, SurveyedOffset{topic, p, o.Offset.Offset})
+				g.Offsets = append(g.Offsets, SurveyedOffset{Topic: topic, Partition: p, Offset: o.Offset.Offset})
+			}
+		}
+		if d := m.owner(g.Group); d != nil {
+			if shares, ok := d.kind.(*sharing.Groups); ok {
+				g.Shared = shares.Begun(g.Group)
 			}
 		}
 		slices.SortFunc(g.Offsets, func(a, b SurveyedOffset) int {
