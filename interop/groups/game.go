@@ -60,7 +60,7 @@ func (w *world) change(g *group) error {
 func (w *world) killCoordinator(ctx context.Context, g *group) error {
 	found := w.adm.FindGroupCoordinators(ctx, g.name)[g.name]
 	if found.Err != nil {
-		return nil // between two
+		found.Host = "" // between two: nobody is killed
 	}
 	for _, n := range w.nodes {
 		if n.Bootstrap() != fmt.Sprintf("%s:%d", found.Host, found.Port) {

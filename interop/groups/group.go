@@ -49,7 +49,7 @@ func (g *group) look(ctx context.Context, adm *kadm.Client) error {
 	g.mu.Unlock()
 	offsets, err := adm.FetchOffsets(ctx, g.name)
 	if err != nil {
-		return nil // the coordinator moves
+		known = [partitions]int64{} // the coordinator moves
 	}
 	for p, least := range known {
 		o, ok := offsets.Lookup(topic, int32(p))

@@ -128,7 +128,7 @@ func (c *crowd) owners() int {
 	for _, cl := range c.clients {
 		for id, ps := range cl.owned {
 			for _, p := range ps {
-				key := fmt.Sprint(id[14:], p)
+				key := fmt.Sprintf("%x:%d", id, p)
 				if seen[key] {
 					c.t.Fatalf("two own %s", key)
 				}
