@@ -151,7 +151,10 @@ func (h *Handlers) answerAcknowledge(c *Call, acks *shareAcks, results []sharing
 		p := kmsg.NewShareAcknowledgeResponseTopicPartition()
 		p.Partition = t.Partition
 		if err := outcome[t]; err != nil {
-			p.ErrorCode, p.ErrorMessage = h.shareCode(err, c.Image, t), message(err)
+			p.ErrorCode = h.shareCode(err, c.Image, t)
+			if _, unread := acks.refused[t]; !unread { // Kafka tells no more of those either
+				p.ErrorMessage = message(err)
+			}
 			if p.ErrorCode == kerr.NotLeaderForPartition.Code {
 				p.CurrentLeader.LeaderID, p.CurrentLeader.LeaderEpoch = shareLeader(c.Image, t)
 				nodes = h.addNode(c, nodes, p.CurrentLeader.LeaderID)

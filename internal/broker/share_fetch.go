@@ -103,7 +103,11 @@ func (f *shareFetchCall) forgotten() (forget []sharing.Topic) {
 // refuse answers the request as a whole.
 func (f *shareFetchCall) refuse(e *kerr.Error) {
 	f.h.Metrics.Error(f.c.Header.Key, e.Code)
-	f.c.Reply(wire.EncodeShareFetch(f.c.Header, &wire.ShareFetchResponse{ErrorCode: e.Code, ErrorMessage: e.Description}))
+	resp := &wire.ShareFetchResponse{ErrorCode: e.Code, ErrorMessage: e.Description}
+	if e.Code == kerr.InvalidShareSessionEpoch.Code {
+		resp.ErrorMessage = "" // as Kafka
+	}
+	f.c.Reply(wire.EncodeShareFetch(f.c.Header, resp))
 }
 
 // finish takes up the last acknowledgements of a session and ends it.
