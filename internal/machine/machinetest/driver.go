@@ -69,12 +69,16 @@ func (d *Driver[E, R]) Mark(now time.Time, p machine.Producer, marker machine.Ma
 	d.check()
 }
 
-// Reload throws the machine away and replays the log into a new one, as a node does that takes over.
+// Reload throws the machine away and replays the log into a new one, as a node does that takes over. Called first, it begins with the Entries
+// that it was given.
 func (d *Driver[E, R]) Reload() {
 	d.T.Helper()
+	given := d.Machine == nil
 	d.start()
-	d.steps = d.Every
-	d.check()
+	if !given {
+		d.steps = d.Every
+		d.check()
+	}
 	d.Machine = d.New()
 	for _, e := range d.Entries {
 		d.Machine.Apply(d.recoded(e))
