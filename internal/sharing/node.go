@@ -42,8 +42,8 @@ type Node struct {
 	sessions *sessions
 	alarms   *alarms
 
-	sweep    alarm // looks for share partitions that nobody uses
-	work     sync.WaitGroup
+	sweep alarm // looks for share partitions that nobody uses
+	work  sync.WaitGroup
 
 	mu         sync.Mutex
 	partitions map[SharePartition]*sharePartition // guarded by mu, as all below

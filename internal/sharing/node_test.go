@@ -311,7 +311,9 @@ func TestALockThatTimesOutGoesToWhoeverWaits(t *testing.T) {
 
 func TestAReleasedRecordWaitsAsLongAsTheGroupSays(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.set(func(g *sharing.Group) { g.Backoff = acquire.Backoff{First: time.Second, Factor: 3, Max: 5 * time.Second} })
+		w.set(func(g *sharing.Group) {
+			g.Backoff = acquire.Backoff{First: time.Second, Factor: 3, Max: 5 * time.Second}
+		})
 		w.produce(0, "a")
 		for i, wait := range []time.Duration{0, time.Second, 3 * time.Second, 5 * time.Second} {
 			began := time.Now()

@@ -386,4 +386,6 @@ func fatal(err error) bool {
 }
 
 // isolation is up to where the group reads.
-func (p *sharePartition) isolation() storage.Isolation { return p.node.cfg.Group(p.key.Group).Isolation }
+func (p *sharePartition) isolation() storage.Isolation {
+	return p.node.cfg.Group(p.key.Group).Isolation
+}
