@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -191,10 +192,8 @@ func (p *produceCall) unverified(index int) *wire.ProduceResult {
 // clients answer by asking again, without looking for another leader.
 func refusedTransaction(code, version int16) wire.ProduceResult {
 	const unable = "Unable to verify the partition has been added to the transaction. Underlying error: "
-	e, _ := kerr.ErrorForCode(code).(*kerr.Error)
-	if e == nil {
-		e = kerr.UnknownServerError
-	}
+	e := kerr.UnknownServerError
+	_ = errors.As(kerr.ErrorForCode(code), &e)
 	if e == kerr.TransactionAbortable && version < produceAbortable {
 		e = kerr.InvalidTxnState
 	}

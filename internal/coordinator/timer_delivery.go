@@ -104,8 +104,10 @@ func (s *Timers) batchOf(d *delivery) ([]byte, error) {
 func collect(b []byte, refs []timers.Ref, found map[int64]record.Record) ([]timers.Ref, error) {
 	for len(b) > 0 && len(refs) > 0 {
 		batch, rest, err := record.Split(b)
-		if err != nil {
-			return refs, nil // cut short: the next read begins with it
+		if errors.Is(err, record.ErrIncomplete) {
+			return refs, nil //nolint:nilerr // cut short: the next read begins with it
+		} else if err != nil {
+			return refs, err
 		}
 		b = rest
 		if batch.LastOffset() < refs[0].Offset {

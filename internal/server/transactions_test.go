@@ -195,7 +195,7 @@ func TestTransactionsCarryOffsetsOfGroups(t *testing.T) {
 		}
 		s, err := kgo.NewGroupTransactSession(kgo.SeedBrokers(n.addr), kgo.Dialer(client.DialContext), kgo.TransactionalID("copier"), kgo.ConsumerGroup("copiers"),
 			kgo.ConsumeTopics("in"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-			kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RequireStableFetchOffsets())
+			kgo.ProducerBatchCompression(kgo.NoCompression()))
 		if err != nil {
 			t.Fatal(err)
 		}

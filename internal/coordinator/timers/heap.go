@@ -40,9 +40,6 @@ func (w *waiting) add(r Ref) {
 	heap.Push(&w.heap, r)
 }
 
-// len is how many wait; after compaction it may be too low until the next sweep.
-func (w *waiting) len() int { return max(len(w.heap)-len(w.gone), 0) }
-
 // remove takes a timer out.
 func (w *waiting) remove(n int64) {
 	if len(w.heap) == 0 {

@@ -38,8 +38,7 @@ type shelf struct {
 	first   []int32 // sequences of the last batches
 	known   bool
 	gone    bool
-	lost    bool // its log was cut, so that the producer is known with older sequences
-	largest int  // records that a batch may have, 0: any
+	largest int // records that a batch may have, 0: any
 }
 
 type seen struct {
