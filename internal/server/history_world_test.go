@@ -419,6 +419,9 @@ func (lyingFile) Sync() error { return nil }
 
 // Clusters that break their promises are found out, each within a few seeds.
 func TestHistoriesTellWhenAClusterLosesRecords(t *testing.T) {
+	if raceDetector {
+		t.Skip("this tests the checker: the code of the nodes is under the race detector in TestHistoriesAreLinearizable, and worlds of this size take it ten seconds each")
+	}
 	for name, spoil := range map[string]func(o *worldOptions){
 		"leaders acknowledge what nobody else has": func(o *worldOptions) {
 			o.producer = []kgo.Opt{kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite()}
