@@ -93,11 +93,22 @@ func (r *report) checkAllowances() {
 	}
 }
 
+// notCompared are the APIs that no scenario asks for yet, with the suite that exercises them instead.
+var notCompared = map[int16]string{
+	76: overShare, 77: overShare, 78: overShare, 79: overShare, 90: overShare, 91: overShare, 92: overShare,
+	83: betweenBrokers, 84: betweenBrokers, 85: betweenBrokers, 86: betweenBrokers, 87: betweenBrokers,
+}
+
+const (
+	overShare      = "Kafka's image of a new topic is late by chance, and with it its epochs: interop/share drives them with Kafka's own client"
+	betweenBrokers = "only brokers ask for the state of share groups: their machine is compared with Kafka's own classes in its tests"
+)
+
 // checkCoverage fails for a version of an advertised API that no step asked for.
 func (r *report) checkCoverage(ranges map[int16][2]int16) {
 	for _, key := range slices.Sorted(maps.Keys(ranges)) {
 		for v := ranges[key][0]; v <= ranges[key][1]; v++ {
-			if !r.answered[[2]int16{key, v}] {
+			if _, excused := notCompared[key]; !excused && !r.answered[[2]int16{key, v}] {
 				r.different++
 				fmt.Printf("DIFFERENT  %s v%d  no scenario asks for it\n", keyName(key), v)
 			}
