@@ -93,14 +93,15 @@ func (r *report) checkAllowances() {
 	}
 }
 
-// notCompared are the APIs that no scenario asks for yet, with the suite that exercises them instead.
+// notCompared are the APIs that no scenario asks for yet, with what exercises them instead. The list may only become shorter.
 var notCompared = map[int16]string{
-	76: overShare, 77: overShare, 78: overShare, 79: overShare, 90: overShare, 91: overShare, 92: overShare,
+	76: overShare, 77: untried, 78: overShare, 79: overShare, 90: untried, 91: untried, 92: untried,
 	83: betweenBrokers, 84: betweenBrokers, 85: betweenBrokers, 86: betweenBrokers, 87: betweenBrokers,
 }
 
 const (
 	overShare      = "Kafka's image of a new topic is late by chance, and with it its epochs: interop/share drives them with Kafka's own client"
+	untried        = "no suite with Kafka beside it asks for it yet; only unit tests do"
 	betweenBrokers = "only brokers ask for the state of share groups: their machine is compared with Kafka's own classes in its tests"
 )
 
