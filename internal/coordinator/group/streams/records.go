@@ -307,7 +307,7 @@ func Decode(key, val []byte) (kind.Record, error) {
 	case targetMemberKey:
 		m := &TargetMemberRecord{Group: r.String(), Member: r.String()}
 		return finish(r, val, "StreamsGroupTargetAssignmentMember", m, func(v *field.Reader) {
-			m.Tasks = new(readAssignment(v, 0))
+			m.Tasks = new(readAssignment(v, nil))
 			v.Tags(nil)
 		})
 	case currentKey:
@@ -383,29 +383,30 @@ func readTarget(r *field.Reader) *TargetMetadata {
 
 func readCurrent(r *field.Reader) *Current {
 	c := &Current{Epoch: r.Int32(), Previous: r.Int32(), State: MemberState(r.Int8())}
-	c.Assigned = readAssignment(r, c.Epoch)
-	c.Revoking = readAssignment(r, c.Epoch)
+	c.Assigned = readAssignment(r, &c.Epoch)
+	c.Revoking = readAssignment(r, &c.Epoch)
 	r.Tags(nil)
 	return c
 }
 
-// readAssignment reads tasks of each role. Active tasks without epochs are held since the epoch given, as records of older brokers mean it.
-func readAssignment(r *field.Reader, epoch int32) (a Assignment) {
+// readAssignment reads tasks of each role. Only the active tasks that a member holds have epochs: those without one are held since the epoch given, as
+// records of older brokers mean it. A target has none (held is nil), and epochs on anything else mean nothing.
+func readAssignment(r *field.Reader, held *int32) (a Assignment) {
 	for role := range a {
 		n := r.Array(3)
 		a[role] = make(Tasks)
 		for ; n > 0 && r.Err == nil; n-- {
-			since := int32(0)
 			if Role(role) == Active {
-				since = epoch
+				readTasks(r, a[role], held)
+			} else {
+				readTasks(r, a[role], nil)
 			}
-			readTasks(r, a[role], since)
 		}
 	}
 	return a
 }
 
-func readTasks(r *field.Reader, into Tasks, since int32) {
+func readTasks(r *field.Reader, into Tasks, held *int32) {
 	subtopology, partitions := r.String(), r.Int32s()
 	var epochs []int32
 	r.Tags(func(tag int, b []byte) {
@@ -418,9 +419,13 @@ func readTasks(r *field.Reader, into Tasks, since int32) {
 		}
 	})
 	for i, p := range partitions {
-		into[Task{subtopology, p}] = since
-		if len(epochs) == len(partitions) {
+		switch {
+		case held == nil:
+			into[Task{subtopology, p}] = 0
+		case len(epochs) == len(partitions):
 			into[Task{subtopology, p}] = epochs[i]
+		default:
+			into[Task{subtopology, p}] = *held
 		}
 	}
 }
