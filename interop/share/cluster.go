@@ -30,6 +30,8 @@ const (
 	lock       = 6 * time.Second
 	// tolerance is how long after a kill a partition may be served by its old leader, as far as deliveries say.
 	tolerance = 10 * time.Second
+	// maxPause bounds the time without deliveries: a node's session, an election, loading, and a lock that a dead member held.
+	maxPause = 20 * time.Second
 )
 
 // now is the moment of the machine in which deliveries are told.
@@ -300,8 +302,25 @@ func (p *party) check(ends map[int32]int64) error {
 	if len(missed) > 0 {
 		return fmt.Errorf("of %v records by partition nobody got those at %v", ends, missed)
 	}
-	fmt.Printf("cluster: %d records, %d further deliveries, %d processes of workers and %d leaders killed\n", records, again, p.deaths, len(slices.Concat(p.lost[0], p.lost[1], p.lost[2])))
+	pause, partition, at := p.longestPause()
+	fmt.Printf("cluster: %d records, %d further deliveries, %d processes of workers and %d leaders killed, longest pause %.1f s\n", records, again, p.deaths,
+		len(slices.Concat(p.lost[0], p.lost[1], p.lost[2])), pause.Seconds())
+	if pause > maxPause {
+		return fmt.Errorf("partition %d: nobody got a record for %v from %v on", partition, pause, at)
+	}
 	return nil
+}
+
+// longestPause is how long at most nobody got a record of a partition, although records were written all the time. The deliveries are in order of time.
+func (p *party) longestPause() (longest time.Duration, partition int32, at time.Duration) {
+	last := make(map[int32]time.Duration)
+	for _, d := range p.all {
+		if before, ok := last[d.partition]; ok && d.begin-before > longest {
+			longest, partition, at = d.begin-before, d.partition, before
+		}
+		last[d.partition] = d.begin
+	}
+	return longest, partition, at
 }
 
 // pair checks two deliveries of one record, one after the other. A new leader of the partition knows of no locks, nor of what was under way.
