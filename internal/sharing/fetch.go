@@ -42,6 +42,8 @@ type Fetch struct {
 	acquired int
 	bytes    int
 	failed   int
+	counting bool // it only looks whether there are MinBytes
+	counted  int  // bytes that were found so
 
 	mu          sync.Mutex
 	waiting     bool // guarded by mu, as all below
@@ -66,9 +68,16 @@ func (n *Node) Fetch(rq FetchRequest, done func([]Fetched)) *Fetch {
 	return f
 }
 
-// run looks for records until there are some, the time is over, or there is something to wait for; it reports whether it has answered.
-func (f *Fetch) run() bool {
+// run looks for records until there are some, the time is over, or there is something to wait for. It reports whether others who wait should look too: they
+// need not if it has found nothing.
+func (f *Fetch) run() (goOn bool) {
 	for {
+		if f.tooLittle() {
+			if f.park() {
+				return true // others may be content with less
+			}
+			continue
+		}
 		f.try()
 		if f.acquired > 0 || f.failed == len(f.Parts) && !f.Idle || f.MaxRecords <= 0 || f.MaxBytes <= 0 || !time.Now().Before(f.Deadline) {
 			f.done(f.results)
@@ -157,6 +166,9 @@ const readAtOnce = 1 << 20
 
 // take acquires what there is, as far as the limits go.
 func (f *Fetch) take(p *sharePartition, s *seen, result *Fetched) error {
+	if f.counting {
+		return f.count(p, s)
+	}
 	if p.byKey() {
 		return f.takeByKey(p, s, result)
 	}
@@ -239,7 +251,11 @@ func (f *Fetch) park() bool {
 	}
 	var wait *replication.Wait
 	if still {
-		wait = f.node.cfg.Replicas.WaitFor(parts, 1, f.Deadline, func() { f.node.start(func() { f.again() }) })
+		need := 1
+		if f.counting {
+			need = f.MinBytes - f.counted
+		}
+		wait = f.node.cfg.Replicas.WaitFor(parts, need, f.Deadline, func() { f.node.start(func() { f.again() }) })
 	}
 	f.mu.Lock()
 	f.registering, f.wait = false, wait
@@ -263,7 +279,7 @@ func (f *Fetch) unregister(wait *replication.Wait) {
 	}
 }
 
-// again has a waiting fetch look once more. It reports whether records were found, or the fetch had stopped to wait.
+// again has a waiting fetch look once more. It reports whether others who wait should look too, as run does.
 func (f *Fetch) again() bool {
 	wait, ok := f.stopWaiting()
 	if !ok {

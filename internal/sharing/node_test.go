@@ -177,8 +177,13 @@ func (w *world) fetch(member string, most int, wait time.Duration, partitions ..
 
 // begin asks for records.
 func (w *world) begin(member string, most int, wait time.Duration, partitions ...int32) chan []got {
+	return w.beginOf(member, most, 1, wait, partitions...)
+}
+
+// beginOf asks for records of so many bytes at least.
+func (w *world) beginOf(member string, most, minBytes int, wait time.Duration, partitions ...int32) chan []got {
 	answer := make(chan []got, 1)
-	rq := sharing.FetchRequest{Group: "workers", Member: member, MaxRecords: most, BatchSize: most, MaxBytes: 1 << 20, MinBytes: 1, Deadline: time.Now().Add(wait)}
+	rq := sharing.FetchRequest{Group: "workers", Member: member, MaxRecords: most, BatchSize: most, MaxBytes: 1 << 20, MinBytes: minBytes, Deadline: time.Now().Add(wait)}
 	for _, p := range partitions {
 		rq.Parts = append(rq.Parts, topic(p))
 	}
