@@ -1,0 +1,170 @@
+// Command groups measures how fast groups rebalance, leat's beside Apache Kafka's, on the same machine in one run: members join at once, then one
+// leaves, and each time it counts until every partition is read by its owner and everybody has a share.
+//
+// Both brokers are single nodes with the same settings. The members are the same for both, hundreds in one process, and keep the times of Kafka's own client:
+// a classic member is heard every 3 s, a member of a consumer group as often as its coordinator says.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"time"
+
+	"leat/bench/table"
+)
+
+// options are the flags of a run.
+type options struct {
+	binary     string
+	dir        string
+	operations string
+	kinds      []string
+	parts      []part
+	counts     []int
+	rounds     int
+	warm       int
+	pause      time.Duration
+	json       string
+	docs       string
+	from       []string
+}
+
+// part is a kind of group, and the initial rebalance delay, which only classic groups know.
+type part struct {
+	protocol string
+	delay    time.Duration
+}
+
+func (p part) name() string { return fmt.Sprintf("%s-%d", p.protocol, p.delay.Milliseconds()) }
+
+var protocols = map[string]protocol{"classic": classic, "consumer": consumer}
+
+// everything is all parts.
+var everything = []part{{"classic", 0}, {"classic", 3 * time.Second}, {"consumer", 0}}
+
+var sizes = []int{1, 10, 100, 500}
+
+// rows are the figures in the order of the table.
+func rows() []table.Row {
+	var all []table.Row
+	for _, p := range everything {
+		label := p.protocol
+		if p.protocol == "classic" {
+			label += fmt.Sprintf(", initial delay %d s", int(p.delay.Seconds()))
+		}
+		for _, count := range sizes {
+			for _, event := range []struct{ id, label string }{{"join", "join at once"}, {"leave", "one leaves"}} {
+				members := fmt.Sprintf("%d members, ", count)
+				if count == 1 {
+					members = "1 member, "
+				}
+				id := fmt.Sprintf("%s/%d/%d/%s", p.protocol, p.delay.Milliseconds(), count, event.id)
+				all = append(all, table.Row{ID: id + "/time", Label: label + ": " + members + event.label + ", s", Ratio: 0.5},
+					table.Row{ID: id + "/cpu", Label: "the same: CPU of the broker until then, s"})
+			}
+		}
+	}
+	return all
+}
+
+func main() {
+	o, err := parse()
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		defer stop()
+		err = run(ctx, o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "groups:", err)
+		os.Exit(1)
+	}
+}
+
+func parse() (options, error) {
+	var o options
+	var kinds, names, counts, from string
+	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
+	flag.StringVar(&o.dir, "dir", "", "directory for all data, removed at the end; a new temporary one if empty")
+	flag.StringVar(&o.operations, "operations", "", "address for leat's operations listener; none if empty")
+	flag.StringVar(&kinds, "kinds", "leat,kafka", "what to measure")
+	flag.StringVar(&names, "parts", "classic-0,classic-3000,consumer-0", "kinds of groups, with group.initial.rebalance.delay.ms")
+	flag.StringVar(&counts, "counts", "1,10,100,500", "how many members")
+	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
+	flag.IntVar(&o.warm, "warm", 1, "how often ten members join and leave before anything is measured")
+	flag.DurationVar(&o.pause, "pause", 1500*time.Millisecond, "from a settled group to the leave")
+	flag.StringVar(&o.json, "o", "", "file to write the raw results to")
+	flag.StringVar(&o.docs, "docs", "", "page whose table is replaced")
+	flag.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with commas between them")
+	flag.Parse()
+	o.kinds = strings.Split(kinds, ",")
+	if from != "" {
+		o.from = strings.Split(from, ",")
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		found := false
+		for _, p := range everything {
+			if p.name() == name {
+				o.parts, found = append(o.parts, p), true
+			}
+		}
+		if !found {
+			return o, fmt.Errorf("-parts: %q is none of classic-0,classic-3000,consumer-0", name)
+		}
+	}
+	for text := range strings.SplitSeq(counts, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return o, fmt.Errorf("-counts: %q is no number of members", text)
+		}
+		o.counts = append(o.counts, n)
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, o options) error {
+	all := table.New(rows())
+	if err := all.Read(o.from); err != nil {
+		return err
+	}
+	if len(o.from) == 0 {
+		if err := measure(ctx, o, all); err != nil {
+			return err
+		}
+	}
+	fmt.Print(all)
+	if o.json != "" {
+		if err := all.Write(o.json); err != nil {
+			return err
+		}
+	}
+	if o.docs != "" {
+		return all.Fill(o.docs)
+	}
+	return nil
+}
+
+func measure(ctx context.Context, o options, all *table.Table) error {
+	dir, err := os.MkdirTemp(o.dir, "leat-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	o.dir = dir
+	for round := range o.rounds {
+		for _, p := range o.parts {
+			for i := range o.kinds {
+				kind := o.kinds[(i+round)%len(o.kinds)] // each comes first in some round
+				s := &session{options: o, kind: kind, part: p, add: func(id string, value float64) { all.Add(kind, id, value) }}
+				if err := s.run(ctx); err != nil {
+					return fmt.Errorf("%s, %s: %w", kind, p.name(), err)
+				}
+			}
+		}
+	}
+	return nil
+}

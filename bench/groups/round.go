@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"leat/bench/load"
+	"leat/interop/target"
+)
+
+// patience is how long a group may take to settle before the run fails.
+const patience = 2 * time.Minute
+
+// session is one started broker.
+type session struct {
+	options
+	kind   string
+	part   part
+	node   *target.Node
+	client *kgo.Client
+	groups int
+	add    func(id string, value float64)
+}
+
+// run starts a broker on an empty directory, warms it up and measures the joining and leaving of each count of members.
+func (s *session) run(ctx context.Context) error {
+	dir := filepath.Join(s.dir, s.kind+"-"+s.part.name())
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	settings := map[string]string{"group.initial.rebalance.delay.ms": strconv.FormatInt(s.part.delay.Milliseconds(), 10)}
+	var err error
+	s.node, err = target.New(target.Config{Kind: target.Kind(s.kind), Binary: s.binary, Dir: dir, Settings: settings, Operations: s.operations})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		s.node.Kill()
+		_ = os.RemoveAll(dir) // the next one looks whether it is there
+	}()
+	if _, err := s.node.Start(ctx); err != nil {
+		return err
+	}
+	s.client, err = kgo.NewClient(kgo.SeedBrokers(s.node.Bootstrap()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	defer s.client.Close()
+	if err := s.await(ctx); err != nil {
+		return err
+	}
+	for range s.warm {
+		if err := s.measure(ctx, 10, func(string, float64) {}); err != nil {
+			return fmt.Errorf("warm-up: %w\n%s", err, s.node.LogTail(20))
+		}
+	}
+	for _, count := range s.counts {
+		if err := s.measure(ctx, count, s.add); err != nil {
+			return fmt.Errorf("%d members: %w\n%s", count, err, s.node.LogTail(20))
+		}
+	}
+	return nil
+}
+
+// await waits until there is a coordinator: its topic is created when it is asked for.
+func (s *session) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		offsets, err := kadm.NewClient(s.client).FetchOffsets(ctx, "nobody")
+		if err == nil {
+			err = offsets.Error()
+		}
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// measure lets so many members join a new group at once, and then one leave.
+func (s *session) measure(ctx context.Context, count int, add func(id string, value float64)) error {
+	partitions := max(count, 12)
+	s.groups++
+	topic := fmt.Sprintf("topic-%d", s.groups)
+	if err := s.fill(ctx, topic, partitions); err != nil {
+		return err
+	}
+	b := newBoard(partitions)
+	members, err := s.members(ctx, b, fmt.Sprintf("group-%d", s.groups), topic, partitions, count)
+	if err != nil {
+		return err
+	}
+	id := s.part.protocol + "/" + strconv.FormatInt(s.part.delay.Milliseconds(), 10) + "/" + strconv.Itoa(count)
+	err = s.timed(ctx, b, count, id+"/join", add, func() {
+		for _, m := range members {
+			go m.run(protocols[s.part.protocol])
+		}
+	})
+	if err == nil && count > 1 {
+		// The leave falls into the middle between two heartbeats of the members, whose times have drifted apart in real life.
+		time.Sleep(s.pause)
+		err = s.timed(ctx, b, count-1, id+"/leave", add, func() { close(members[0].leave) })
+	}
+	for i, m := range members {
+		if i > 0 || count == 1 || err != nil {
+			select {
+			case <-m.leave:
+			default:
+				close(m.leave)
+			}
+		}
+	}
+	for _, m := range members {
+		if err != nil {
+			m.conn.Interrupt()
+		}
+		<-m.left
+	}
+	return err
+}
+
+// timed does something and waits until the group has settled.
+func (s *session) timed(ctx context.Context, b *board, live int, id string, add func(id string, value float64), do func()) error {
+	before, err := load.CPUSeconds(s.node.PID())
+	if err != nil {
+		return err
+	}
+	settled := b.mark(live)
+	do()
+	select {
+	case took := <-settled:
+		after, err := load.CPUSeconds(s.node.PID())
+		add(id+"/time", took.Seconds())
+		add(id+"/cpu", after-before)
+		return err
+	case err := <-b.failed:
+		return err
+	case <-time.After(patience):
+		return fmt.Errorf("not settled after %s: %s", patience, b.state())
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// members are connected, and have said nothing.
+func (s *session) members(ctx context.Context, b *board, group, topic string, partitions, count int) ([]*member, error) {
+	details, err := kadm.NewClient(s.client).ListTopics(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	var all []*member
+	for range count {
+		conn, err := load.Dial(s.node.Bootstrap())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &member{group: group, topic: topic, topicID: details[topic].ID, partitions: partitions, board: b, conn: conn, epoch: 0,
+			leave: make(chan struct{}), left: make(chan struct{})})
+	}
+	return all, nil
+}
+
+// fill creates a topic with a record in each partition.
+func (s *session) fill(ctx context.Context, topic string, partitions int) error {
+	if err := load.Create(s.node.Bootstrap(), topic, partitions, nil); err != nil {
+		return err
+	}
+	var records []*kgo.Record
+	for p := range partitions {
+		records = append(records, &kgo.Record{Topic: topic, Partition: int32(p), Value: []byte("here")})
+	}
+	return s.client.ProduceSync(ctx, records...).FirstErr()
+}
