@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"os"
 	"reflect"
@@ -216,8 +217,13 @@ func FuzzParseRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := ParseRecord(AppendRecord(nil, r)); err != nil {
+		once := AppendRecord(nil, r)
+		again, err := ParseRecord(once)
+		if err != nil {
 			t.Fatalf("%T written again: %v", r, err)
+		}
+		if twice := AppendRecord(nil, again); !bytes.Equal(once, twice) {
+			t.Fatalf("%T is written as %x, then as %x", r, once, twice)
 		}
 	})
 }

@@ -4,12 +4,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"leat/internal/record"
 )
 
 // errShort is what every read past the end of a record's bytes gives.
 var errShort = errors.New("record ends too early")
+
+// errLong is for a string that the inflexible form has no length for. Kafka refuses it in the flexible form, too.
+var errLong = fmt.Errorf("string is longer than %d bytes", math.MaxInt16)
 
 // Reader reads the fields of a record. The first failure stays; reads after it give zero values.
 type Reader struct {
@@ -104,6 +108,9 @@ func (r *Reader) Text() *string {
 	n := r.Length(2)
 	if n < 0 {
 		return nil
+	}
+	if n > math.MaxInt16 {
+		r.Fail(errLong)
 	}
 	s := string(r.Take(n))
 	return &s
