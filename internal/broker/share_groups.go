@@ -186,7 +186,7 @@ func askedTopics(c *Call, rq *kmsg.DescribeShareGroupOffsetsRequestGroup, known 
 		for _, p := range t.Partitions {
 			rp := kmsg.NewDescribeShareGroupOffsetsResponseGroupTopicPartition()
 			rp.Partition, rp.StartOffset, rp.Lag = p, -1, -1
-			if !ok || p < 0 || int(p) >= len(topic.Partitions) {
+			if ok && (p < 0 || int(p) >= len(topic.Partitions)) { // a topic that is not there is one that the group does not read
 				rp.ErrorCode, rp.ErrorMessage = kerr.UnknownTopicOrPartition.Code, &kerr.UnknownTopicOrPartition.Description
 			}
 			rt.Partitions = append(rt.Partitions, rp)
@@ -205,7 +205,7 @@ func (h *Handlers) fillShareOffsets(c *Call, rg *kmsg.DescribeShareGroupOffsetsR
 		t := &rg.Topics[i]
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
-			if p.ErrorCode != 0 {
+			if p.ErrorCode != 0 || t.TopicID == (record.UUID{}) {
 				continue
 			}
 			waiting.Add(1)
@@ -272,7 +272,7 @@ func (h *Handlers) MakeInternalTopic(ctx context.Context, name string) {
 	}
 	rq := kmsg.NewPtrCreateTopicsRequest()
 	rq.Version, rq.TimeoutMillis, rq.Topics = rq.MaxVersion(), int32(autoCreateWait.Milliseconds()), []kmsg.CreateTopicsRequestTopic{t}
-	answer, err := h.Controller.Do(ctx, security.Principal{}, rq)
+	answer, err := h.Controller.Do(ctx, security.Self, rq)
 	resp, ok := answer.(*kmsg.CreateTopicsResponse)
 	if err != nil || !ok {
 		h.Logger.Warn("topics could not be created automatically", "topic", name, "err", err)

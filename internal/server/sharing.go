@@ -64,7 +64,7 @@ func (n *node) sharingStats() *telemetry.SharingStats {
 
 // createDeadLetterTopic has the controller make a topic. That somebody else made it meanwhile is no failure.
 func (n *node) createDeadLetterTopic(ctx context.Context, rq *kmsg.CreateTopicsRequest) error {
-	answer, err := n.controller().Do(ctx, security.Principal{}, rq)
+	answer, err := n.controller().Do(ctx, security.Self, rq)
 	if err != nil {
 		return err
 	}

@@ -263,7 +263,7 @@ func (t *Topics) send(ctx context.Context, leader int32, tp record.TopicPartitio
 // create makes a topic that takes dead letters.
 func (t *Topics) create(ctx context.Context, name string) error {
 	rq := kmsg.NewPtrCreateTopicsRequest()
-	rq.TimeoutMillis = int32(onePart.Milliseconds())
+	rq.Version, rq.TimeoutMillis = rq.MaxVersion(), int32(onePart.Milliseconds()) // it may be handed on in an envelope, which takes it as it is
 	topic := kmsg.NewCreateTopicsRequestTopic()
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, -1, -1
 	for _, c := range [][2]string{{"errors.deadletterqueue.group.enable", "true"}, {"message.timestamp.type", "CreateTime"}} {
