@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -262,7 +263,7 @@ func (n *Node) Step(now time.Time, frame []byte) (err error) {
 	if _, known := n.members.find(from); !known && len(n.routes) < maxMembers {
 		n.routes[m.GetFrom()] = from
 	}
-	if n.ignores(m) {
+	if n.ignores(m) || n.cannotRefuse(m) {
 		return nil
 	}
 	if m.GetType() == pb.MsgSnap {
@@ -274,6 +275,16 @@ func (n *Node) Step(now time.Time, frame []byte) (err error) {
 	n.heard(m)
 	n.advanceChange()
 	return nil
+}
+
+// cannotRefuse tells whether a message asks for a vote that is not given, of a voter that has been in no epoch: a refusal names the epoch of who refuses,
+// and the raft library panics when there is none. Who asks hears nothing, and asks again.
+func (n *Node) cannotRefuse(m *pb.Message) bool {
+	if m.GetType() != pb.MsgPreVote || n.hard.Epoch != 0 {
+		return false
+	}
+	last := n.lastIndex()
+	return cmp.Or(cmp.Compare(m.GetLogTerm(), n.epochOf(last)), cmp.Compare(m.GetIndex(), last)) < 0
 }
 
 func (n *Node) step(m *pb.Message) error {
