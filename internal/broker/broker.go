@@ -14,6 +14,7 @@ import (
 	"leat/internal/quorum"
 	"leat/internal/replication"
 	"leat/internal/security"
+	"leat/internal/security/acl"
 	"leat/internal/sharing"
 	"leat/internal/storage"
 	"leat/internal/telemetry"
@@ -73,6 +74,8 @@ type Rooms struct {
 	// ControllerEndpoints is where this node's controller is reached.
 	ControllerEndpoints func() []metadata.Endpoint
 	Logger              *slog.Logger
+	// Authorizer decides by the image's ACLs who may do what; nil: everybody may do everything.
+	Authorizer *acl.Authorizer
 	// LogLevels is what Logger writes, for the broker-logger resource; nil: it cannot be changed.
 	LogLevels *telemetry.Levels
 }
@@ -84,6 +87,7 @@ type Handlers struct {
 	producerIDs      *producerIDs
 	topicsForStreams *topicsForStreams
 	strange          seldom // messages of controllers
+	denials          denials
 }
 
 // Call is one request on its way through a handler. Image is held for the whole request.
@@ -94,11 +98,26 @@ type Call struct {
 
 	metrics  *telemetry.Broker
 	envelope *Call // in which this call came; nil: it came by itself
+	amend    func(kmsg.Response)
+}
+
+// amended has the answer changed before it is sent, after what was asked for before.
+func (c *Call) amended(change func(kmsg.Response)) {
+	before := c.amend
+	c.amend = func(resp kmsg.Response) {
+		if before != nil {
+			before(resp)
+		}
+		change(resp)
+	}
 }
 
 // Respond answers the call with a message whose version Respond sets.
 func (c *Call) Respond(resp kmsg.Response) {
 	resp.SetVersion(c.Header.Version)
+	if c.amend != nil {
+		c.amend(resp)
+	}
 	if c.metrics != nil {
 		c.metrics.Error(c.Header.Key, topLevelError(resp))
 	}

@@ -58,7 +58,7 @@ func (h *Handlers) consumerGroupDescribe(c *Call) {
 			g := &resp.Groups[i]
 			g.AuthorizedOperations = security.OperationsNotAsked
 			if rq.IncludeAuthorizedOperations && g.ErrorCode == 0 {
-				g.AuthorizedOperations = security.AllOperations(security.GroupResource)
+				g.AuthorizedOperations = h.operations(c, security.GroupResource, g.Group)
 			}
 		}
 		c.Respond(resp)

@@ -35,7 +35,7 @@ func (h *Handlers) describeCluster(c *Call) {
 	resp.EndpointType = brokerEndpoints
 	resp.ClusterAuthorizedOperations = security.OperationsNotAsked
 	if rq.IncludeClusterAuthorizedOperations {
-		resp.ClusterAuthorizedOperations = security.AllOperations(security.ClusterResource)
+		resp.ClusterAuthorizedOperations = h.clusterOperations(c)
 	}
 	asked := rq.EndpointType
 	if rq.Version == 0 {

@@ -24,6 +24,7 @@ func (h *Handlers) describeTopicPartitions(c *Call) {
 	}
 	page := topicPage{h: h, c: c, left: limit, resp: kmsg.NewPtrDescribeTopicPartitionsResponse()}
 	page.fill(rq)
+	page.resp.Topics = append(page.resp.Topics, page.refused...)
 	c.Respond(page.resp)
 }
 
@@ -55,6 +56,8 @@ type topicPage struct {
 	c    *Call
 	left int
 	resp *kmsg.DescribeTopicPartitionsResponse
+	// refused are the topics that may not be described: they come after the others.
+	refused []kmsg.DescribeTopicPartitionsResponseTopic
 }
 
 func (p *topicPage) fill(rq *kmsg.DescribeTopicPartitionsRequest) {
@@ -70,6 +73,9 @@ func (p *topicPage) fill(rq *kmsg.DescribeTopicPartitionsRequest) {
 	}
 	if len(rq.Topics) == 0 {
 		for t := range p.c.Image.Topics(from) {
+			if !p.h.mayQuietly(p.c, security.OpDescribe, security.TopicResource, t.Name) {
+				continue
+			}
 			if !p.add(t, start(t.Name)) {
 				return
 			}
@@ -77,6 +83,12 @@ func (p *topicPage) fill(rq *kmsg.DescribeTopicPartitionsRequest) {
 		return
 	}
 	for _, name := range sortedNames(rq, from) {
+		if !p.h.may(p.c, security.OpDescribe, security.TopicResource, name) {
+			topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
+			topic.Topic, topic.ErrorCode = &name, kerr.TopicAuthorizationFailed.Code
+			p.refused = append(p.refused, topic)
+			continue
+		}
 		t, ok := p.c.Image.Topic(name)
 		if !ok && p.left > 0 {
 			p.addMissing(name)
@@ -100,7 +112,7 @@ func (p *topicPage) add(t *metadata.Topic, first int32) bool {
 	}
 	topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	topic.Topic, topic.TopicID, topic.IsInternal = &t.Name, t.ID, isInternal(t.Name)
-	topic.AuthorizedOperations = security.AllOperations(security.TopicResource)
+	topic.AuthorizedOperations = p.h.operations(p.c, security.TopicResource, t.Name)
 	last := min(int(first)+p.left, len(t.Partitions))
 	for i := int(first); i < last; i++ {
 		topic.Partitions = append(topic.Partitions, p.partition(int32(i), t.Partitions[i]))
@@ -118,7 +130,7 @@ func (p *topicPage) addMissing(name string) {
 	topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	topic.Topic, topic.IsInternal = &name, isInternal(name)
 	topic.ErrorCode = kerr.UnknownTopicOrPartition.Code
-	topic.AuthorizedOperations = security.AllOperations(security.TopicResource)
+	topic.AuthorizedOperations = p.h.operations(p.c, security.TopicResource, name)
 	if metadata.CheckTopicName(name) != nil {
 		topic.ErrorCode = kerr.InvalidTopicException.Code
 	}

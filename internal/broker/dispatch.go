@@ -21,7 +21,7 @@ func init() { routes = collectRoutes() }
 
 func collectRoutes() map[int16]route {
 	all := make(map[int16]route)
-	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, consumerRoutes, streamsRoutes, shareRoutes, shareGroupRoutes, transactionRoutes, controllerRoutes, voterRoutes, frameRoutes} {
+	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, consumerRoutes, streamsRoutes, shareRoutes, shareGroupRoutes, transactionRoutes, aclRoutes, controllerRoutes, voterRoutes, frameRoutes} {
 		for _, r := range family {
 			if _, twice := all[r.key]; twice {
 				panic(fmt.Sprintf("two handlers for API key %d", r.key))
@@ -67,6 +67,9 @@ func (h *Handlers) Handle(rq *listener.Request) {
 		}
 		c.Body = body
 		rq.FreeBody() // a member of a group may wait for minutes, and what it holds of the budget would be missing to those it waits for
+	}
+	if !h.authorized(c) {
+		return
 	}
 	r := routes[rq.Header.Key]
 	if r.waits {

@@ -26,6 +26,9 @@ func (h *Handlers) openEnvelope(c *Call) {
 		c.Respond(resp)
 		return
 	}
+	if !h.authorized(inner) {
+		return
+	}
 	// A panic ends here in run, which hangs up the connection of the envelope.
 	routes[inner.Header.Key].handle(h, inner)
 }

@@ -43,6 +43,7 @@ type fetchPart struct {
 	ask    fetchAsk
 	topic  *metadata.Topic // nil if there is none
 	cached *sessionPart    // in an incremental fetch
+	denied bool            // it may not be read
 }
 
 const (
@@ -52,16 +53,16 @@ const (
 	fetchFromFollowers = 11
 )
 
-// exists reports whether there is such a partition.
+// exists reports whether there is such a partition, and the client may know.
 func (p *fetchPart) exists() bool {
-	return p.topic != nil && p.key.partition >= 0 && int(p.key.partition) < len(p.topic.Partitions)
+	return !p.denied && p.topic != nil && p.key.partition >= 0 && int(p.key.partition) < len(p.topic.Partitions)
 }
 
 var fetchCalls = sync.Pool{New: func() any { return new(fetchCall) }}
 
 // fetch reads what is asked for, and waits if that is less than the client wants.
 func (h *Handlers) fetch(c *Call) {
-	if h.replicaFetch(c) {
+	if !h.nodesFetch(c) || h.replicaFetch(c) {
 		return
 	}
 	f := fetchCalls.Get().(*fetchCall)
@@ -69,6 +70,9 @@ func (h *Handlers) fetch(c *Call) {
 	if code := f.open(); code != 0 {
 		f.refuse(code)
 		return
+	}
+	if h.Authorizer != nil {
+		f.authorize()
 	}
 	f.limits()
 	if enough := f.read(); enough || f.rq.MaxWaitMillis <= 0 || len(f.parts) == 0 {
@@ -129,6 +133,10 @@ func (f *fetchCall) noSuchPartition(p *fetchPart) wire.FetchPartition {
 	answer := wire.NewFetchPartition(p.key.partition)
 	answer.AbortedNull = true
 	answer.ErrorCode = kerr.UnknownTopicOrPartition.Code
+	if p.denied {
+		answer.ErrorCode = kerr.TopicAuthorizationFailed.Code
+		return answer
+	}
 	if p.topic == nil && f.c.Header.Version >= fetchByID {
 		answer.ErrorCode = kerr.UnknownTopicID.Code
 	}

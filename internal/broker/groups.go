@@ -92,7 +92,11 @@ func (h *Handlers) syncGroup(c *Call) {
 }
 
 func (h *Handlers) heartbeat(c *Call) {
-	h.submit(c, c.Body.(*kmsg.HeartbeatRequest).Group, c.Body, c.Respond)
+	call := callOf(c, c.Body.(*kmsg.HeartbeatRequest).Group, c.Body)
+	if c.envelope == nil {
+		call.Hold = c.OnNext
+	}
+	h.Groups.Submit(call, c.Respond)
 }
 
 func (h *Handlers) leaveGroup(c *Call) {
@@ -121,7 +125,7 @@ func (h *Handlers) describeGroups(c *Call) {
 			g := &resp.Groups[i]
 			g.AuthorizedOperations = security.OperationsNotAsked
 			if rq.IncludeAuthorizedOperations && g.ErrorCode == 0 {
-				g.AuthorizedOperations = security.AllOperations(security.GroupResource)
+				g.AuthorizedOperations = h.operations(c, security.GroupResource, g.Group)
 			}
 		}
 		c.Respond(resp)

@@ -89,10 +89,13 @@ func (h *Handlers) metadataResponse(c *Call, rq *kmsg.MetadataRequest, refused m
 	}
 	resp.AuthorizedOperations = security.OperationsNotAsked
 	if rq.IncludeClusterAuthorizedOperations {
-		resp.AuthorizedOperations = security.AllOperations(security.ClusterResource)
+		resp.AuthorizedOperations = h.clusterOperations(c)
 	}
 	if rq.Topics == nil || (rq.Version == 0 && len(rq.Topics) == 0) {
 		for t := range c.Image.Topics("") {
+			if !h.mayQuietly(c, security.OpDescribe, security.TopicResource, t.Name) {
+				continue
+			}
 			resp.Topics = append(resp.Topics, h.metadataTopic(c, rq, t))
 		}
 		return resp
@@ -152,7 +155,7 @@ func (h *Handlers) metadataTopic(c *Call, rq *kmsg.MetadataRequest, t *metadata.
 	mt.Topic, mt.TopicID, mt.IsInternal = &t.Name, t.ID, isInternal(t.Name)
 	mt.AuthorizedOperations = security.OperationsNotAsked
 	if rq.IncludeTopicAuthorizedOperations {
-		mt.AuthorizedOperations = security.AllOperations(security.TopicResource)
+		mt.AuthorizedOperations = h.operations(c, security.TopicResource, t.Name)
 	}
 	mt.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
 	for i, p := range t.Partitions {

@@ -13,6 +13,7 @@ import (
 	"leat/internal/coordinator"
 	"leat/internal/record"
 	"leat/internal/replication"
+	"leat/internal/security"
 	"leat/internal/storage"
 	"leat/internal/wire"
 )
@@ -33,6 +34,7 @@ type produceCall struct {
 	line    *produceLine
 	leaves  []leave // of partitions where a transaction begins
 	delays  []delay // of partitions where records are delayed, or may have been
+	denied  []bool  // partitions that may not be written; empty: none
 	left    bool    // the connection's reader has gone on
 }
 
@@ -53,7 +55,7 @@ func (h *Handlers) produce(c *Call) {
 		c.Hangup(err.Error())
 		return
 	}
-	if h.Timers != nil && ofNode(c.Header.ClientID) && h.toTimers(&rq) {
+	if h.Timers != nil && ofNode(c.Header.ClientID) && h.toTimers(&rq) && (h.Authorizer == nil || h.mayCluster(c, security.OpClusterAction)) {
 		h.timerCommands(c, rq)
 		return
 	}
@@ -66,6 +68,9 @@ func (h *Handlers) produce(c *Call) {
 
 // begin appends, unless transactions have to be verified before. It reports whether the next request of the connection may begin.
 func (p *produceCall) begin() bool {
+	if p.h.Authorizer != nil && !p.authorize() {
+		return true
+	}
 	delays := p.mustDelay()
 	if p.rq.TransactionalID != nil {
 		id, epoch, ok := p.producer()
@@ -130,6 +135,9 @@ func (p *produceCall) append(part wire.ProducePartition, index int) wire.Produce
 			return refused(kerr.UnknownTopicID)
 		}
 		tp.Topic = topic.Name
+	}
+	if p.mayNot(index) {
+		return refused(kerr.TopicAuthorizationFailed)
 	}
 	if !exists(p.c.Image, tp) {
 		return refused(kerr.UnknownTopicOrPartition)
@@ -322,7 +330,7 @@ func (p *produceCall) free() {
 	clear(p.nodes)
 	p.h, p.c, p.rq, p.slowed, p.line, p.left = nil, nil, wire.ProduceRequest{}, 0, nil, false
 	clear(p.delays)
-	p.delays = p.delays[:0]
+	p.delays, p.denied = p.delays[:0], p.denied[:0]
 	p.results, p.waits, p.nodes = p.results[:0], p.waits[:0], p.nodes[:0]
 	produceCalls.Put(p)
 }

@@ -38,7 +38,7 @@ func (p *produceCall) mustVerify() bool {
 	for part := range p.rq.Partitions {
 		index++
 		batch, rest, err := record.Split(part.Records)
-		if err != nil || len(rest) > 0 || !batch.Transactional() || batch.Control() || batch.ProducerID() < 0 {
+		if p.mayNot(index) || err != nil || len(rest) > 0 || !batch.Transactional() || batch.Control() || batch.ProducerID() < 0 {
 			continue // or it is refused
 		}
 		tp := record.TopicPartition{Topic: part.Topic, Partition: part.Partition}

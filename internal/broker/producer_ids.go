@@ -114,7 +114,7 @@ func (h *Handlers) allocateProducerIDs(ctx context.Context) (idBlock, error) {
 	}
 	rq := kmsg.NewPtrAllocateProducerIDsRequest()
 	rq.BrokerID, rq.BrokerEpoch = h.NodeID, self.Epoch
-	answer, err := h.Controller.Do(ctx, security.Anonymous, rq)
+	answer, err := h.Controller.Do(ctx, security.Self, rq)
 	if err != nil {
 		return idBlock{}, fmt.Errorf("allocate producer ids: %w", err)
 	}

@@ -120,7 +120,7 @@ func refuseHandedOn(body kmsg.Request, code int16, message string) kmsg.Response
 		resp.ErrorCode, resp.ErrorMessage = code, &message
 		return resp
 	}
-	return nil
+	return refuseACLs(body, code, message)
 }
 
 func refuseReassignments(rq *kmsg.AlterPartitionAssignmentsRequest, code int16, message string) kmsg.Response {

@@ -25,7 +25,7 @@ func (h *Handlers) shareRefusal(c *Call, group, member *string) *kerr.Error {
 	switch {
 	case h.Shares == nil || c.Image.Feature(metadata.FeatureShareVersion) < 1:
 		return kerr.UnsupportedVersion
-	case group == nil || *group == "" || member == nil || *member == "" || len(*member) > 36:
+	case group == nil || member == nil || *member == "" || len(*member) > 36:
 		return kerr.InvalidRequest
 	}
 	return nil
@@ -33,6 +33,7 @@ func (h *Handlers) shareRefusal(c *Call, group, member *string) *kerr.Error {
 
 // shareAcks are the acknowledgements of one request.
 type shareAcks struct {
+	h       *Handlers
 	c       *Call
 	renew   bool // the request says that it renews
 	good    []sharing.Acknowledgements
@@ -62,6 +63,8 @@ func (a *shareAcks) check(t sharing.Topic, list []acquire.Acknowledgement, renew
 	switch {
 	case !ok:
 		return kerr.UnknownTopicID
+	case !a.h.mayRead(a.c, topic):
+		return kerr.TopicAuthorizationFailed
 	case t.Partition < 0 || int(t.Partition) >= len(topic.Partitions):
 		return kerr.UnknownTopicOrPartition
 	}
@@ -109,7 +112,7 @@ func (h *Handlers) shareAcknowledge(c *Call) {
 	}
 	group, member := *rq.GroupID, *rq.MemberID
 	settings := h.Shares.Group(group)
-	acks := shareAcks{c: c, renew: rq.IsRenewAck}
+	acks := shareAcks{h: h, c: c, renew: rq.IsRenewAck}
 	for i := range rq.Topics {
 		for j := range rq.Topics[i].Partitions {
 			p := &rq.Topics[i].Partitions[j]

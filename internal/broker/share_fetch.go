@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/security"
 	"leat/internal/sharing"
 	"leat/internal/sharing/acquire"
 	"leat/internal/wire"
@@ -23,17 +24,22 @@ type shareFetchCall struct {
 	acknowledged  map[sharing.Topic]error
 	fresh         map[sharing.Topic]bool
 	settings      sharing.Group
+	denied        []sharing.Fetched // partitions that may not be read
 }
 
 // shareFetch takes up the acknowledgements that came with it, and then hands out records.
 func (h *Handlers) shareFetch(c *Call) {
 	rq := c.Body.(*kmsg.ShareFetchRequest)
-	f := &shareFetchCall{h: h, c: c, rq: rq, acks: shareAcks{c: c, renew: rq.IsRenewAck}}
+	f := &shareFetchCall{h: h, c: c, rq: rq, acks: shareAcks{h: h, c: c, renew: rq.IsRenewAck}}
 	if refusal := h.shareRefusal(c, rq.GroupID, rq.MemberID); refusal != nil {
 		f.refuse(refusal)
 		return
 	}
 	f.group, f.member = *rq.GroupID, *rq.MemberID
+	if !h.mayGroup(c, security.OpRead, f.group) {
+		f.refuse(kerr.GroupAuthorizationFailed)
+		return
+	}
 	f.settings = h.Shares.Group(f.group)
 	add := f.read()
 	if rq.IsRenewAck && (rq.MaxWaitMillis > 0 || rq.MinBytes > 0 || rq.MaxBytes > 0 || rq.MaxRecords > 0) {
@@ -100,14 +106,10 @@ func (f *shareFetchCall) forgotten() (forget []sharing.Topic) {
 	return forget
 }
 
-// refuse answers the request as a whole.
+// refuse answers the request as a whole, like Kafka by the code alone.
 func (f *shareFetchCall) refuse(e *kerr.Error) {
 	f.h.Metrics.Error(f.c.Header.Key, e.Code)
-	resp := &wire.ShareFetchResponse{ErrorCode: e.Code, ErrorMessage: e.Description}
-	if e.Code == kerr.InvalidShareSessionEpoch.Code {
-		resp.ErrorMessage = "" // as Kafka
-	}
-	f.c.Reply(wire.EncodeShareFetch(f.c.Header, resp))
+	f.c.Reply(wire.EncodeShareFetch(f.c.Header, &wire.ShareFetchResponse{ErrorCode: e.Code}))
 }
 
 // finish takes up the last acknowledgements of a session and ends it.
@@ -124,6 +126,7 @@ func (f *shareFetchCall) finish() {
 
 // fetch hands out records. The partition whose turn it is comes first.
 func (f *shareFetchCall) fetch(parts []sharing.Topic) {
+	parts, f.denied = f.h.readable(f.c, parts)
 	if n := len(parts); n > 1 {
 		turn := int(uint32(f.rq.ShareSessionEpoch)) % n
 		parts = slices.Concat(parts[turn:], parts[:turn])
@@ -133,7 +136,7 @@ func (f *shareFetchCall) fetch(parts []sharing.Topic) {
 		Group: f.group, Member: f.member, Parts: parts, MaxRecords: int(f.rq.MaxRecords), BatchSize: int(f.rq.BatchSize), Strict: f.rq.ShareAcquireMode == 1,
 		MaxBytes: maxBytes, MinBytes: min(int(f.rq.MinBytes), maxBytes), Deadline: time.Now().Add(time.Duration(f.rq.MaxWaitMillis) * time.Millisecond),
 	}
-	if len(f.acknowledged) > 0 || len(parts) == 0 && f.rq.MaxWaitMillis <= 0 {
+	if len(f.acknowledged) > 0 || len(parts) == 0 && (f.rq.MaxWaitMillis <= 0 || len(f.denied) > 0) {
 		rq.Deadline = time.Time{} // the client waits for what became of its acknowledgements
 	}
 	rq.Idle = len(parts) == 0
@@ -156,6 +159,7 @@ func (f *shareFetchCall) fetch(parts []sharing.Topic) {
 // respond answers with what there is to say.
 func (f *shareFetchCall) respond(got []sharing.Fetched) {
 	resp := &wire.ShareFetchResponse{LockTimeoutMillis: int32(f.settings.Lock.Milliseconds())}
+	got = append(got, f.denied...)
 	for _, t := range f.acks.order { // also of partitions that the session does not read any more
 		if !slices.ContainsFunc(got, func(g sharing.Fetched) bool { return g.Topic == t }) {
 			f.include(resp, sharing.Fetched{Topic: t})

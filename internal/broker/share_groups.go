@@ -84,7 +84,7 @@ func (h *Handlers) shareGroupDescribe(c *Call) {
 			}
 			g.AuthorizedOperations = security.OperationsNotAsked
 			if rq.IncludeAuthorizedOperations && g.ErrorCode == 0 {
-				g.AuthorizedOperations = security.AllOperations(security.GroupResource)
+				g.AuthorizedOperations = h.operations(c, security.GroupResource, g.GroupID)
 			}
 		}
 		c.Respond(resp)

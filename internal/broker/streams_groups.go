@@ -13,6 +13,7 @@ import (
 	"leat/internal/coordinator/group/streams"
 	"leat/internal/metadata"
 	"leat/internal/security"
+	"leat/internal/uplink"
 )
 
 var streamsRoutes = []route{
@@ -49,7 +50,7 @@ func (h *Handlers) streamsGroupHeartbeat(c *Call) {
 			c.Respond(answer) // the coordinator is not here
 			return
 		}
-		if len(a.Create) == 0 {
+		if len(a.Create) == 0 || !h.mayCreateForStreams(c, a.StreamsGroupHeartbeatResponse, a.Create) {
 			c.Respond(a.StreamsGroupHeartbeatResponse)
 			return
 		}
@@ -123,7 +124,7 @@ func (h *Handlers) createForStreams(c *Call, topics []kmsg.CreateTopicsRequestTo
 	defer cancel()
 	rq := kmsg.NewPtrCreateTopicsRequest()
 	rq.Version, rq.TimeoutMillis, rq.Topics = rq.MaxVersion(), int32(autoCreateWait.Milliseconds()), topics
-	answer, err := h.controllerFor(c).Do(ctx, c.Conn.Principal, rq)
+	answer, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.Conn.Principal, rq)
 	resp, ok := answer.(*kmsg.CreateTopicsResponse)
 	if err != nil || !ok {
 		for i := range topics {
@@ -173,7 +174,7 @@ func (h *Handlers) streamsGroupDescribe(c *Call) {
 			g := &resp.Groups[i]
 			g.AuthorizedOperations = security.OperationsNotAsked
 			if rq.IncludeAuthorizedOperations && g.ErrorCode == 0 {
-				g.AuthorizedOperations = security.AllOperations(security.GroupResource)
+				g.AuthorizedOperations = h.operations(c, security.GroupResource, g.Group)
 			}
 		}
 		c.Respond(resp)

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -10,6 +11,7 @@ import (
 
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/security"
 	"leat/internal/uplink"
 )
 
@@ -202,7 +204,11 @@ func (h *Handlers) autoCreate(ctx context.Context, c *Call, names []string) map[
 		rq.Topics = append(rq.Topics, h.autoCreated(name))
 	}
 	refused := make(map[string]int16)
-	answer, err := h.controllerFor(c).Do(ctx, c.Conn.Principal, rq)
+	asking := c.Conn.Principal
+	if !slices.ContainsFunc(names, func(name string) bool { return !isInternal(name) }) {
+		asking = security.Self // no client has to have a right to what the platform needs
+	}
+	answer, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), asking, rq)
 	resp, ok := answer.(*kmsg.CreateTopicsResponse)
 	if err != nil || !ok {
 		h.Logger.Warn("topics could not be created automatically", "topic", names[0], "err", err)

@@ -210,22 +210,32 @@ func (m *Machine) answer(now time.Time, request kmsg.Request) answer {
 		return m.updateFeatures(r)
 	case *kmsg.ElectLeadersRequest:
 		return m.electLeaders(now, r)
+	case *kmsg.CreateACLsRequest:
+		return m.createACLs(r)
+	case *kmsg.DeleteACLsRequest:
+		return m.deleteACLs(r)
 	default:
 		return answer{response: fmt.Errorf("controller: request %T is not one that it answers", request)}
 	}
 }
 
-// newUUID draws an id for a topic: random, and none of those that Kafka reserves.
+// newUUID draws an id for a topic: random, none of those that Kafka reserves, and not with a text that begins with a dash, which command lines take for
+// an option.
 func (m *Machine) newUUID() record.UUID {
 	for {
-		var id record.UUID
-		for i := range id {
-			id[i] = byte(m.cfg.Rand.Intn(256))
-		}
-		// Version 4 of RFC 9562, as Kafka's; and its text must not begin with a dash, which command lines take for an option.
-		id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+		id := m.randomUUID()
 		if _, taken := m.image().TopicByID(id); !taken && !metadata.ReservedUUID(id) && id.String()[0] != '-' {
 			return id
 		}
 	}
+}
+
+// randomUUID is of version 4 of RFC 9562, as Kafka's.
+func (m *Machine) randomUUID() record.UUID {
+	var id record.UUID
+	for i := range id {
+		id[i] = byte(m.cfg.Rand.Intn(256))
+	}
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return id
 }

@@ -54,9 +54,9 @@ func (d *Delta) replay(r Record) error {
 	case *ProducerIdsRecord:
 		d.im.nextProducerID = r.NextProducerID
 	case *AccessControlEntryRecord:
-		d.im.acls.Set(string(r.ID[:]), r)
+		d.addACL(r)
 	case *RemoveAccessControlEntryRecord:
-		d.im.acls.Delete(string(r.ID[:]))
+		d.removeACL(r.ID)
 	case *UserScramCredentialRecord:
 		d.im.scram.Set(scramKey(r.Name, r.Mechanism), r)
 	case *RemoveUserScramCredentialRecord:

@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/btree"
 
 	"leat/internal/record"
+	"leat/internal/security/acl"
 )
 
 // Image is the state of the cluster at one offset of the metadata log. It never changes.
@@ -30,13 +31,14 @@ type Image struct {
 	configs        btree.Map[string, map[string]string] // by configKey
 	quotas         btree.Map[string, *quota]            // by quotaKey
 	acls           btree.Map[string, *AccessControlEntryRecord]
+	rules          *acl.Index                                    // of acls
 	scram          btree.Map[string, *UserScramCredentialRecord] // by scramKey
 	tokens         btree.Map[string, *DelegationTokenRecord]
 	nextProducerID int64 // -1: none was ever handed out
 }
 
 // Empty is the image before the first record.
-var Empty = &Image{Offset: -1, Epoch: -1, Timestamp: -1, nextProducerID: -1}
+var Empty = &Image{Offset: -1, Epoch: -1, Timestamp: -1, nextProducerID: -1, rules: acl.None}
 
 // finalized is a feature and its level.
 type finalized struct {

@@ -24,6 +24,12 @@ func contents(im *Image) map[string]any {
 	im.configs.Scan(func(k string, v map[string]string) bool { fill("config", k, maps.Clone(v)); return true })
 	im.quotas.Scan(func(k string, v *quota) bool { fill("quota", k, v); return true })
 	im.acls.Scan(func(k string, v *AccessControlEntryRecord) bool { fill("acl", k, v); return true })
+	fill("rules", "", im.rules.Len())
+	for r := range im.ACLs() {
+		if rule := r.Rule(); rule.Type > 0 && rule.Type < 8 && !im.rules.Has(rule) && (rule.Pattern == 3 || rule.Pattern == 4) && (rule.Permission == 2 || rule.Permission == 3) {
+			panic(fmt.Sprintf("the index lacks %+v", rule))
+		}
+	}
 	im.scram.Scan(func(k string, v *UserScramCredentialRecord) bool { fill("scram", k, v); return true })
 	im.tokens.Scan(func(k string, v *DelegationTokenRecord) bool { fill("token", k, v); return true })
 	return out
@@ -31,7 +37,7 @@ func contents(im *Image) map[string]any {
 
 // TestContentsKnowsEveryField fails when a field was added to Image that the comparison above does not look at.
 func TestContentsKnowsEveryField(t *testing.T) {
-	const known = 15 // offset, epoch and timestamp are the position, the rest is compared
+	const known = 16 // offset, epoch and timestamp are the position, the rest is compared
 	if n := reflect.TypeFor[Image]().NumField(); n != known {
 		t.Fatalf("Image has %d fields, contents knows %d: add the new one there and to Snapshot", n, known)
 	}

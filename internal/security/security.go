@@ -22,5 +22,8 @@ type Principal struct {
 // Anonymous is the principal of connections that did not authenticate.
 var Anonymous = Principal{Type: "User", Name: "ANONYMOUS"}
 
+// Self is a node that asks the controller for its own purposes and not for a client: what it says goes as it is, and the principal of its connection counts.
+var Self = Principal{}
+
 // String returns Kafka's text form, "User:ANONYMOUS".
 func (p Principal) String() string { return p.Type + ":" + p.Name }

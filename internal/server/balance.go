@@ -28,7 +28,7 @@ func (n *node) openBalancer() {
 		Image:    n.images.image,
 		Settings: func() run.Settings { return balanceSettings(n.settings.now().values) },
 		Controller: func(ctx context.Context, rq kmsg.Request) (kmsg.Response, error) {
-			return n.quorum.Do(ctx, security.Anonymous, rq)
+			return n.quorum.Do(ctx, security.Self, rq)
 		},
 		LogDirs: n.logDirsOf,
 		Logger:  n.Logger,

@@ -21,6 +21,8 @@ type Broker struct {
 	apis    [maxAPI]atomic.Pointer[apiCounters]
 	refused atomic.Int64
 	panics  atomic.Int64
+
+	allowed, denied atomic.Int64
 }
 
 // NewBroker returns counters at zero; at most mostTopics topics get series of their own.
@@ -173,6 +175,15 @@ func (c *ListenerCounters) Opened() { c.opened.Add(1) }
 
 // Closed counts a connection that ended.
 func (c *ListenerCounters) Closed() { c.closed.Add(1) }
+
+// Authorization counts one decision about what a principal may do.
+func (b *Broker) Authorization(allowed bool) {
+	if allowed {
+		b.allowed.Add(1)
+	} else {
+		b.denied.Add(1)
+	}
+}
 
 // Refused counts a connection that was closed at once.
 func (b *Broker) Refused() { b.refused.Add(1) }

@@ -69,6 +69,13 @@ var (
 	panics          = &Metric{"leat_listener_handler_panics_total", Counter, nil, "Requests whose handler failed by a bug."}
 )
 
+// Decisions of the authorizer; Kafka's names, where it has rates.
+var (
+	authorizations = &Metric{"kafka_server_authorizer_metrics_authorization_request_total", Counter, nil, "Decisions about what principals may do; none without an authorizer."}
+	authAllowed    = &Metric{"kafka_server_authorizer_metrics_authorization_allowed_total", Counter, nil, "Decisions that allowed something."}
+	authDenied     = &Metric{"kafka_server_authorizer_metrics_authorization_denied_total", Counter, nil, "Decisions that denied something, those of filters included."}
+)
+
 // Per partition of this node.
 var partitionMetrics = []struct {
 	*Metric
@@ -119,6 +126,9 @@ var nodeGauges = []struct {
 	{&Metric{"kafka_server_brokertopicmetrics_replicationbytesin_total", Counter, nil, "Bytes of batches that this node copied from leaders."}, func(s *NodeStats) int { return s.BytesIn }},
 	{&Metric{"kafka_server_brokertopicmetrics_replicationbytesout_total", Counter, nil, "Bytes of batches that this node sent to followers."}, func(s *NodeStats) int { return s.BytesOut }},
 	{&Metric{"kafka_server_replicamanager_produceridcount", Gauge, nil, "Producers that the logs of this node remember."}, func(s *NodeStats) int { return s.Producers }},
+	{&Metric{"kafka_server_replicamanager_partitionswithlatetransactionscount", Gauge, nil,
+		"Partitions led by this node with a transaction that is open for 5 minutes longer than transaction.max.timeout.ms allows: it hangs."},
+		func(s *NodeStats) int { return s.LateTransactions }},
 	{&Metric{"kafka_log_logmanager_offlinelogdirectorycount", Gauge, nil, "Data directories that failed."}, func(s *NodeStats) int { return s.OfflineDirs }},
 	{&Metric{"kafka_controller_kafkacontroller_activecontrollercount", Gauge, nil, "1 on the active controller, else 0."}, func(s *NodeStats) int { return s.ActiveController }},
 	{&Metric{"kafka_controller_kafkacontroller_globaltopiccount", Gauge, nil, "Topics of the cluster."}, func(s *NodeStats) int { return s.Topics }},
@@ -139,10 +149,11 @@ func Metrics() []Metric {
 		all = append(all, *m.Metric)
 	}
 	all = append(all, *topicsWithout, *requests, *requestErrors, *totalTime, *localTime, *remoteTime, *sendTime,
-		*connectionCount, *connectionsMade, *connectionsGone, *refused, *panics)
+		*connectionCount, *connectionsMade, *connectionsGone, *refused, *panics, *authorizations, *authAllowed, *authDenied)
 	all = append(all, coordinatorRows()...)
 	all = append(all, groupRows()...)
 	all = append(all, sharingRows()...)
+	all = append(all, transactionRows()...)
 	for _, m := range partitionMetrics {
 		all = append(all, *m.Metric)
 	}

@@ -6,7 +6,7 @@ import "iter"
 type NodeStats struct {
 	BrokerState                                                               int
 	Partitions, Leaders, UnderReplicated, UnderMinISR, AtMinISR               int
-	OfflineReplicas, OfflineDirs, Producers                                   int
+	OfflineReplicas, OfflineDirs, Producers, LateTransactions                 int
 	BytesIn, BytesOut, Shrinks, Expands, FailedISRUpdates, MaxLag             int // of replication
 	MinFetchRate, FailedPartitions                                            int
 	ActiveController                                                          int
@@ -20,7 +20,7 @@ type Partition struct {
 	Partition                int32
 	Size, LogStart, LogEnd   int64
 	Segments, Producers      int
-	Leads                    bool
+	Leads, LateTransaction   bool
 	Replicas, InSync, MinISR int
 }
 
@@ -40,5 +40,6 @@ func (s *NodeStats) Count(partitions Partitions) {
 		s.UnderReplicated += int(flag(p.InSync < p.Replicas))
 		s.UnderMinISR += int(flag(p.InSync < p.MinISR))
 		s.AtMinISR += int(flag(p.InSync == p.MinISR))
+		s.LateTransactions += int(flag(p.LateTransaction))
 	}
 }

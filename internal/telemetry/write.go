@@ -23,6 +23,8 @@ type Source struct {
 	Groups func() *GroupStats
 	// Sharing tells about share groups on the side of their partitions, nil if nothing is known. It may be nil.
 	Sharing func() *SharingStats
+	// Transactions tells about transactions and delayed records, nil if nothing is known. It may be nil.
+	Transactions func() *TransactionStats
 	// APIName and ErrorName name API keys and error codes.
 	APIName   func(key int16) string
 	ErrorName func(code int16) string
@@ -51,6 +53,7 @@ func (s *Source) WriteTo(out io.Writer, now time.Time) error {
 	s.writeCoordinators(w, now)
 	s.writeGroups(w)
 	s.writeSharing(w, now)
+	s.writeTransactions(w, now)
 	if s.Partitions != nil {
 		s.writePartitions(w)
 	}
@@ -172,6 +175,13 @@ func (b *Broker) writeListeners(w *writer) {
 	w.value(refused.Name, b.refused.Load())
 	w.family(panics)
 	w.value(panics.Name, b.panics.Load())
+	allowed, denied := b.allowed.Load(), b.denied.Load()
+	w.family(authorizations)
+	w.value(authorizations.Name, allowed+denied)
+	w.family(authAllowed)
+	w.value(authAllowed.Name, allowed)
+	w.family(authDenied)
+	w.value(authDenied.Name, denied)
 }
 
 func (s *Source) writeRequests(w *writer, now time.Time) {

@@ -136,7 +136,10 @@ func repeatable(key int16) bool {
 func (l *Line) Do(ctx context.Context, principal security.Principal, request kmsg.Request) (kmsg.Response, error) {
 	t, message := &l.own, request
 	if !ownRequest(request.Key()) {
-		t, message = &l.forward, envelope(ctx, principal, request)
+		t = &l.forward
+		if principal != security.Self {
+			message = envelope(ctx, principal, request)
+		}
 	}
 	for {
 		at, err := l.controllers.active(ctx)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,6 +160,11 @@ func TestPropertyIndexDecidesAsTheRulesSay(t *testing.T) {
 				if got, want := a.AllowedSome(at.x, r), naiveSome(a, at.rules, r); got != want {
 					t.Fatalf("%+v on some resource: %t, want %t by %+v", r, got, want, at.rules)
 				}
+			}
+			if asked := drawRule(t); x.Has(asked) != slices.Contains(rules, asked) {
+				t.Fatalf("has %+v: %t of %+v", asked, x.Has(asked), rules)
+			} else if len(rules) > 0 && !x.Has(rules[0]) {
+				t.Fatalf("has not %+v", rules[0])
 			}
 			before, rulesBefore = x, rules
 		}

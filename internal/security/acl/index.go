@@ -124,6 +124,29 @@ func (r *Rule) known() bool {
 	return r.Type > 0 && r.Type < types && (r.Pattern == Literal || r.Pattern == Prefixed) && (r.Permission == Allow || r.Permission == Deny)
 }
 
+// Has reports whether the index has just this rule.
+func (x *Index) Has(r Rule) bool {
+	kindName, name, _ := strings.Cut(r.Principal, ":")
+	i := slices.IndexFunc(x.kinds, func(k kind) bool { return k.name == kindName })
+	if !r.known() || i < 0 {
+		return false
+	}
+	g := x.kinds[i].names.get(name)
+	if g == nil {
+		return false
+	}
+	s := g.all[r.Type]
+	if r.Pattern != Literal || r.Name != Wildcard {
+		c := g.byName[r.Type].get(r.Name)
+		if s = c.literal; r.Pattern == Prefixed {
+			s = c.prefixed
+		}
+	}
+	return s != nil && slices.ContainsFunc(s.rules, func(e entry) bool {
+		return e.host == r.Host && e.operation == r.Operation && e.allows == (r.Permission == Allow)
+	})
+}
+
 // With is the index with one rule more.
 func (x *Index) With(r Rule) *Index {
 	if !r.known() {
