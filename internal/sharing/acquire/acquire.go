@@ -33,13 +33,18 @@ func (p *Partition) Want(now time.Time) (int64, bool) {
 		return p.keys.scanned, len(p.keys.of) < waitingFactor*p.settings.MaxLocks
 	}
 	offset, found := p.end, p.end-p.start < int64(p.settings.MaxLocks)
-	p.runs.each(func(r *run) bool {
+	look := p.end
+	p.runs.tree.Ascend(p.look, func(_ int64, r *run) bool {
+		if r.state == Available && r.pending == 0 {
+			look = min(look, r.first)
+		}
 		if r.free(now) {
 			offset, found = r.first, true
 			return false
 		}
 		return true
 	})
+	p.look = look
 	return offset, found
 }
 

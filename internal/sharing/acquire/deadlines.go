@@ -56,8 +56,38 @@ func (p *Partition) Expire(now time.Time) bool {
 	return freed
 }
 
+// minTrim is the number of deadlines that are not worth a look.
+const minTrim = 256
+
+// trim drops deadlines that ask for nothing any more, as those of records that were acknowledged long before: a lock may last an hour in which a billion records
+// pass. It looks at all, and then not again before there are twice as many.
+func (p *Partition) trim() {
+	asked := p.deadlines[:0]
+	for _, d := range p.deadlines {
+		if p.asks(d) {
+			asked = append(asked, d)
+		}
+	}
+	p.deadlines = asked
+	heap.Init(&p.deadlines)
+	p.trimAt = max(minTrim, 2*len(asked))
+}
+
+// asks reports whether Expire would do something about a deadline at its time, if nothing else happens until then.
+func (p *Partition) asks(d deadline) bool {
+	asks := false
+	p.runs.overlapping(max(d.first, p.start), d.last, func(r *run) bool {
+		asks = r.pending != 0 || r.state == Acquired && !r.deadline.After(d.at) || r.state == Available && !r.notBefore.IsZero() && !r.notBefore.After(d.at)
+		return !asks
+	})
+	return asks
+}
+
 // watch has Expire look at a run at a time.
 func (p *Partition) watch(r *run, at time.Time) {
+	if len(p.deadlines) >= p.trimAt {
+		p.trim()
+	}
 	heap.Push(&p.deadlines, deadline{at: at, first: r.first, last: r.last})
 }
 

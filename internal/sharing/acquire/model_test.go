@@ -336,8 +336,12 @@ func (m *model) check() error {
 		if r.state == Acquired {
 			held += r.len()
 		}
+		if err == nil {
+			err = m.watched(r)
+		}
 		return err == nil
 	})
+	m.p.trimAt = len(m.p.deadlines) // the next one has those that ask for nothing dropped
 	switch {
 	case err != nil:
 		return err
@@ -349,6 +353,29 @@ func (m *model) check() error {
 	for o := int64(0); o < m.p.Start(); o++ {
 		if m.exists[o] && !m.done[o] {
 			return fmt.Errorf("offset %d: below the start offset %d and not done", o, m.p.Start())
+		}
+	}
+	return nil
+}
+
+// watched checks that Expire will be called for a run in time, and that Want will find it.
+func (m *model) watched(r *run) error {
+	at := time.Time{}
+	switch {
+	case r.pending != 0:
+	case r.state == Acquired:
+		at = r.deadline
+	case r.state == Available:
+		if at = r.notBefore; r.first < m.p.look && m.p.keys == nil {
+			return fmt.Errorf("run %d to %d is available, and nobody looks below %d", r.first, r.last, m.p.look)
+		}
+	}
+	if !at.After(m.now) {
+		return nil
+	}
+	for o := r.first; o <= r.last; o++ {
+		if !slices.ContainsFunc(m.p.deadlines, func(d deadline) bool { return d.first <= o && o <= d.last && d.at.Equal(at) }) {
+			return fmt.Errorf("offset %d in state %d has a time, and no deadline", o, r.state)
 		}
 	}
 	return nil

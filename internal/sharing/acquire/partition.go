@@ -41,7 +41,9 @@ type Partition struct {
 	start, end int64
 	runs       runs
 	locks      int64 // offsets in acquired runs
+	look       int64 // no run that begins below it is available
 	deadlines  deadlines
+	trimAt     int // how many deadlines there have to be until those that ask for nothing are looked for
 	keys       *keys // nil: not ordered by key
 
 	changed      []extent // written differently than durable
@@ -59,7 +61,7 @@ type extent struct{ first, last int64 }
 // The start offset must be known.
 func New(d Durable, s Settings, logStart, logEnd int64) *Partition {
 	start := min(max(d.StartOffset, logStart), logEnd)
-	p := &Partition{settings: s, stateEpoch: d.StateEpoch, start: start, end: start, ticket: 1, written: d.StartOffset}
+	p := &Partition{settings: s, stateEpoch: d.StateEpoch, start: start, end: start, look: start, trimAt: minTrim, ticket: 1, written: d.StartOffset}
 	if s.ByKey {
 		p.keys = newKeys(start)
 	}
@@ -198,6 +200,9 @@ func (p *Partition) set(r *run, state int8) {
 		p.locks += r.len()
 		r.notBefore = time.Time{}
 	}
+	if state == Available {
+		p.look = min(p.look, r.first)
+	}
 	r.state, r.pending = state, 0
 	if p.keys != nil && (r.done() || state == Archiving) {
 		p.forget(r, r.last)
@@ -227,6 +232,7 @@ func (p *Partition) archive(first, last int64) {
 
 // extend takes up offsets from the end on as available.
 func (p *Partition) extend(last int64) *run {
+	p.look = min(p.look, p.end)
 	r := p.runs.add(&run{first: p.end, last: last})
 	p.end = last + 1
 	return r

@@ -60,18 +60,20 @@ func (rs *runs) at(offset int64) *run {
 // within collects the runs that overlap with the offsets.
 func (rs *runs) within(first, last int64) []*run {
 	var found []*run
-	from := first
-	if r := rs.at(first); r != nil {
-		from = r.first
-	}
-	rs.tree.Ascend(from, func(_ int64, r *run) bool {
-		if r.first > last {
-			return false
-		}
+	rs.overlapping(first, last, func(r *run) bool {
 		found = append(found, r)
 		return true
 	})
 	return found
+}
+
+// overlapping calls fn for the runs that overlap with the offsets, in order until it returns false. fn must not change the set.
+func (rs *runs) overlapping(first, last int64, fn func(*run) bool) {
+	from := first
+	if r := rs.at(first); r != nil {
+		from = r.first
+	}
+	rs.tree.Ascend(from, func(_ int64, r *run) bool { return r.first <= last && fn(r) })
 }
 
 // each calls fn for every run in order until it returns false. fn must not change the set.
