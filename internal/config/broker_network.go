@@ -4,11 +4,11 @@ package config
 var brokerNetworkKeys = []Key{
 	{Name: "advertised.listeners", Type: List, NoDefault: true, Valid: filledList, Importance: "HIGH", Built: true,
 		Doc: "Addresses that clients and other nodes are told to use; by default those of listeners."},
-	{Name: "connection.failed.authentication.delay.ms", Type: Int, Default: "100", Valid: atLeast(0), Importance: "LOW",
+	{Name: "connection.failed.authentication.delay.ms", Type: Int, Default: "100", Valid: atLeast(0), Importance: "LOW", Built: true,
 		Doc: "How long the answer to a failed authentication is held back."},
 	{Name: "connections.max.idle.ms", Type: Long, Default: "600000", Importance: "MEDIUM", Built: true,
 		Doc: "A connection without a request for this long is closed."},
-	{Name: "connections.max.reauth.ms", Type: Long, Default: "0", Importance: "MEDIUM",
+	{Name: "connections.max.reauth.ms", Type: Long, Default: "0", Importance: "MEDIUM", Built: true,
 		Doc: "After this long a SASL client must authenticate again; 0 never asks."},
 	{Name: "early.start.listeners", Type: List, NoDefault: true, Importance: "HIGH",
 		Doc: "Listeners that accept connections before the authorizer is ready."},

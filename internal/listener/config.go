@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -19,6 +20,10 @@ type Limits struct {
 	MaxIdle                time.Duration  // connections.max.idle.ms; <= 0: no bound
 	MaxInFlight            int            // requests of one connection under way at once; <= 0: 100
 	SendBuffer, RecvBuffer int            // socket.*.buffer.bytes; -1 or 0: the system's
+
+	// Of listeners with TLS or SASL.
+	AuthenticationTimeout time.Duration // leat.authentication.timeout.ms; <= 0: no bound
+	PendingMax            int           // leat.authentication.pending.max; <= 0: no bound
 }
 
 const (
@@ -62,6 +67,11 @@ type Config struct {
 	Handler  Handler
 	Logger   *slog.Logger
 	Observe  Observe
+
+	TLS  func() *tls.Config // for connections that begin now; nil: the listener is without TLS
+	SASL func() *SASL       // likewise; nil: without SASL
+	// CertificatePrincipal says who shows a certificate, or none. It may be nil.
+	CertificatePrincipal func(*tls.ConnectionState) (security.Principal, error)
 }
 
 // Observe is called when something happened that is worth counting. Every function may be nil; they are called from many goroutines and must
@@ -72,6 +82,11 @@ type Observe struct {
 	Refused func(addr netip.Addr) // over the limit of its address
 	Request func(Done)
 	Panic   func()
+
+	// Of listeners with TLS or SASL; again: it was known before.
+	Authenticated        func(c *Conn, again bool)
+	AuthenticationFailed func(c *Conn, again bool)
+	Expired              func(*Conn) // its session
 }
 
 // Done is what is known of a request that is answered. Its durations count from Received.

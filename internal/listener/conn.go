@@ -21,6 +21,7 @@ type conn struct {
 	in       intake
 	requests int64         // read so far; the reader's own
 	muted    time.Duration // for how long nothing is read; the reader's own
+	patient  *Request      // the last request, if it gives way to the next; the reader's own
 	active   time.Time
 	armed    time.Time // when the read deadline that is set falls due; zero: none is set
 
@@ -38,12 +39,21 @@ type conn struct {
 	written  time.Time // when the last reply was
 
 	out sender // owned by whoever set writing
+
+	auth *authentication // nil: nobody asks
 }
 
 // serve is the reader. It returns when the connection is closed and nobody writes any more.
 func (c *conn) serve() {
-	err := c.readAll()
+	err := c.secure()
+	if err == nil {
+		err = c.readAll()
+	}
+	c.giveWay()
 	c.in.drop()
+	if c.auth != nil {
+		c.auth.leave()
+	}
 	switch {
 	case err == nil:
 	case clientLeft(err), errors.Is(err, errIdle):
@@ -58,6 +68,12 @@ func (c *conn) serve() {
 func (c *conn) readAll() error {
 	for c.awaitRoom() {
 		limits := c.server.cfg.Limits()
+		if c.auth != nil {
+			if c.auth.err != nil {
+				return c.auth.err
+			}
+			c.auth.limit(&limits)
+		}
 		size, err := c.readLength(&limits)
 		if err != nil {
 			return err
@@ -70,7 +86,11 @@ func (c *conn) readAll() error {
 			r.FreeBody()
 			return nil
 		}
+		c.giveWay()
 		c.handle(r)
+		if r.onNext != nil {
+			c.patient = r
+		}
 		c.rest()
 	}
 	return nil
@@ -133,5 +153,5 @@ func (c *conn) call(r *Request) {
 		r.buffer = nil // what was running may still hold the body: it is not used again
 		r.Hangup(reason)
 	}()
-	c.server.cfg.Handler(r)
+	c.dispatch(r)
 }

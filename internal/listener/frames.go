@@ -56,6 +56,10 @@ func (c *conn) readRequest(size int, limits *Limits) (*Request, error) {
 		return nil, err
 	}
 	r.Received = c.active
+	if c.auth.bare() {
+		r.Body = frame
+		return r, nil
+	}
 	header, body, err := wire.ParseHeader(frame)
 	if err != nil {
 		r.FreeBody()

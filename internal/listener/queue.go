@@ -166,6 +166,9 @@ func (c *conn) observe(r *Request) {
 func (c *conn) flush(own bool) {
 	for c.next() {
 		done, err := c.out.try(own)
+		if own && !done && err == nil && c.out.direct {
+			done, err = true, c.out.finish(c.writeTimeout())
+		}
 		if err != nil {
 			c.fail(err)
 		} else if !done {
@@ -207,7 +210,7 @@ func (c *conn) shut(reason string) {
 	c.closed = true
 	c.reason = reason
 	c.cancel()
-	c.nc.Close()
+	c.closeNow()
 	c.changed.Broadcast()
 }
 

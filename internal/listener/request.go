@@ -17,8 +17,10 @@ type Conn struct {
 	Control   bool   // a controller listener
 	Protocol  security.Protocol
 	Principal security.Principal
-	Remote    netip.AddrPort
-	Local     netip.AddrPort
+	// TokenAuthenticated: a delegation token proved who it is.
+	TokenAuthenticated bool
+	Remote             netip.AddrPort
+	Local              netip.AddrPort
 	// SoftwareName and SoftwareVersion come from ApiVersions v3+ (SetSoftware).
 	SoftwareName, SoftwareVersion string
 	// State is what the handler keeps of the connection. Only the handler touches it, before it returns.
@@ -40,6 +42,7 @@ type Request struct {
 	// which few come at once; where thousands wait for the same record, their writing is spread over the processors.
 	Prompt bool
 
+	onNext   func() // see OnNext
 	conn     *conn
 	next     *Request // in order of arrival; guarded by conn.mu
 	state    state    // guarded by conn.mu

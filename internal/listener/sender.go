@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,10 @@ const (
 type sender struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil: no descriptor, or bytes must not bypass nc
+
+	// direct: with TLS the reader writes its replies itself, though it may have to wait: it would read nothing meanwhile that the client has not sent
+	// in spite of not taking its replies.
+	direct bool
 
 	batch []*Request // being written; owner: whoever has conn.writing
 	frame int        // position: frame in batch, part in frame, byte in part
@@ -45,6 +50,7 @@ type sender struct {
 
 func (s *sender) init(nc net.Conn) {
 	s.nc = nc
+	_, s.direct = nc.(*tls.Conn)
 	if tcp, ok := nc.(*net.TCPConn); ok && hasSendfile {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			s.raw = raw
@@ -163,6 +169,9 @@ func (s *sender) gather() {
 func (s *sender) writePieces() (int, error) {
 	s.gather()
 	defer func() { clear(s.pieces) }()
+	if s.direct && len(s.pieces) > 1 {
+		return s.writeTogether()
+	}
 	if s.raw == nil {
 		// nc.Write and not net.Buffers: an in-memory connection has no writev, and the batch is rarely more than one piece.
 		return s.nc.Write(s.pieces[0])
@@ -172,6 +181,21 @@ func (s *sender) writePieces() (int, error) {
 		return s.result, err
 	}
 	return s.result, s.err
+}
+
+// writeTogether copies pieces into one, because every write to a connection with TLS makes a record of its own.
+func (s *sender) writeTogether() (int, error) {
+	total := 0
+	for _, p := range s.pieces {
+		total += len(p)
+	}
+	buf := wire.NewBuffer(min(copyPiece, total))
+	defer buf.Free()
+	n := 0
+	for _, p := range s.pieces {
+		n += copy(buf.B[n:], p)
+	}
+	return s.nc.Write(buf.B[:n])
 }
 
 // writeFile writes a piece of a file range, by sendfile if both ends have descriptors.

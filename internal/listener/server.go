@@ -144,6 +144,9 @@ func (s *Server) admit(nc net.Conn) {
 		setBuffers(tcp, &limits)
 	}
 	c := s.newConn(nc, remote)
+	if c.auth != nil {
+		c.beginAuthentication(&limits)
+	}
 	s.mu.Lock()
 	if s.closed {
 		c.nc.Close()
@@ -177,6 +180,14 @@ func (s *Server) newConn(nc net.Conn, remote netip.AddrPort) *conn {
 		Principal: security.Anonymous, Remote: remote, Local: local,
 	}
 	s.nextID++
+	if s.cfg.TLS != nil || s.cfg.SASL != nil {
+		c.auth = &authentication{}
+		if s.cfg.SASL != nil {
+			c.auth.sasl = s.cfg.SASL()
+		}
+		nc = s.wrap(c, nc)
+		c.nc = nc
+	}
 	c.gone, c.cancel = context.WithCancel(context.Background())
 	c.changed = sync.NewCond(&c.mu)
 	c.in.init(nc)

@@ -14,6 +14,7 @@ type Shared struct {
 	slot        chan struct{} // closed and renewed when a connection ends; nil: nobody waits
 	used, limit int64         // request bytes held, and the bound that acquire was last called with
 	queue       []*claim      // readers that wait for request bytes, in order
+	pending     pending
 }
 
 // claim is a reader's wish for n bytes.

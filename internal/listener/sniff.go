@@ -15,21 +15,31 @@ const httpAnswer = "This port speaks the Kafka protocol, not HTTP. Health, metri
 func (c *conn) sniff(prefix [prefix]byte) error {
 	switch first := string(prefix[:]); {
 	case first[0] == 0x16 && first[1] == 0x03 && first[2] <= 0x04:
-		return fmt.Errorf("the first bytes are a TLS handshake, but this listener is plain: set security.protocol=PLAINTEXT in the client, or use a listener with TLS")
-	case first == "GET ", first == "HEAD", first == "POST", first == "PUT ", first == "DELE", first == "OPTI", first == "PRI ":
-		c.answerHTTP()
+		return fmt.Errorf("the first bytes are a TLS handshake, but this listener is plain: set security.protocol=%s in the client, or use a listener with TLS",
+			protocolName(c.info.Protocol))
+	case isHTTP(first):
+		answerHTTP(c.nc)
 		return errors.New("the first bytes are an HTTP request, but this is a Kafka listener: HTTP is on the address of leat.http.listener")
 	}
 	return nil
 }
 
+// isHTTP reports whether four bytes begin a request of HTTP.
+func isHTTP(first string) bool {
+	switch first {
+	case "GET ", "HEAD", "POST", "PUT ", "DELE", "OPTI", "PATC", "PRI ":
+		return true
+	}
+	return false
+}
+
 // answerHTTP tells an HTTP client in words, and reads what it still sends, because closing with unread bytes would reset the connection
 // before the answer is read.
-func (c *conn) answerHTTP() {
-	_ = c.nc.SetDeadline(time.Now().Add(time.Second))
-	if tcp, ok := c.nc.(*net.TCPConn); ok {
-		fmt.Fprintf(c.nc, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(httpAnswer), httpAnswer)
-		_ = tcp.CloseWrite()
-		_, _ = io.CopyN(io.Discard, c.nc, 64<<10)
+func answerHTTP(nc net.Conn) {
+	_ = nc.SetDeadline(time.Now().Add(answerTimeout))
+	if half, ok := nc.(interface{ CloseWrite() error }); ok { // a socket, or TLS over one
+		fmt.Fprintf(nc, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(httpAnswer), httpAnswer)
+		_ = half.CloseWrite()
+		_, _ = io.CopyN(io.Discard, nc, 64<<10)
 	}
 }

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -46,6 +47,24 @@ func (c *conn) ended() bool {
 	defer c.mu.Unlock()
 	return c.err != nil
 }
+
+// retired reports whether the connection is not to be used any more because its session will be over, and ends it once nobody waits on it.
+func (c *conn) retired() bool {
+	if !old(c.nc) {
+		return false
+	}
+	c.mu.Lock()
+	waiting := len(c.calls) > 0
+	c.mu.Unlock()
+	if waiting {
+		return false
+	}
+	c.end(errOld)
+	return true
+}
+
+// errOld is why a connection ends that will be replaced.
+var errOld = errors.New("its session ends soon")
 
 // end closes the connection and tells all who wait why.
 func (c *conn) end(reason error) {

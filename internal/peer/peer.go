@@ -157,7 +157,7 @@ func (p *Peer) live() (*conn, error) {
 	if p.closed {
 		return nil, p.failed("", "connect", false, ErrClosed)
 	}
-	if p.conn != nil && !p.conn.ended() {
+	if p.conn != nil && !p.conn.ended() && !p.conn.retired() {
 		return p.conn, nil
 	}
 	return nil, nil

@@ -141,3 +141,10 @@ func UnsupportedVersion(h RequestHeader) *Frame {
 	resp.ApiKeys = append(resp.ApiKeys, key)
 	return EncodeResponse(h, resp)
 }
+
+// BareFrame makes a frame of bytes alone, without any header, as the SASL exchange of clients of Kafka 0.10 has it.
+func BareFrame(body []byte) *Frame {
+	buf := NewBuffer(4 + len(body))
+	b := appendInt32(buf.B[:0], int32(len(body)))
+	return sealBytes(buf, append(b, body...))
+}

@@ -1,0 +1,11 @@
+package config
+
+// leatSecurityKeys are about connections whose clients are not known yet, and about certificates.
+var leatSecurityKeys = []Key{
+	{Name: "leat.authentication.pending.max", Type: Int, Default: "5000", Valid: atLeast(0), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
+		Doc: "How many connections of this node may be in a TLS handshake or SASL exchange; for one more the oldest of them is closed. 0: however many."},
+	{Name: "leat.authentication.timeout.ms", Type: Int, Default: "30000", Valid: atLeast(0), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
+		Doc: "How long a client may take for TLS handshake and SASL exchange together before its connection is closed; 0: as long as it likes."},
+	{Name: "leat.ssl.reload.interval.ms", Type: Int, Default: "10000", Valid: atLeast(0), Importance: "LOW", Built: true,
+		Doc: "How often the files of key and trust stores are looked at for changes; 0: only after a change of their keys, and on SIGHUP."},
+}

@@ -1,0 +1,122 @@
+package listener
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"leat/internal/security"
+)
+
+// secure makes a connection of a listener with TLS ready for requests, and settles whose it is if that is by certificate.
+func (c *conn) secure() error {
+	t, ok := c.nc.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	if err := t.HandshakeContext(c.gone); err != nil {
+		if why := c.explainHandshake(err); why != nil {
+			c.failedAuthentication(false)
+			return why
+		}
+		return io.EOF
+	}
+	if c.auth.sasl != nil {
+		return nil
+	}
+	state := t.ConnectionState()
+	if name := c.server.cfg.CertificatePrincipal; name != nil {
+		who, err := name(&state)
+		if err != nil {
+			c.failedAuthentication(false)
+			return err
+		}
+		c.info.Principal = who
+	}
+	c.authenticated(false)
+	return nil
+}
+
+// explainHandshake says in words why a handshake failed, naming what both sides expected; nil if there is nothing to tell, as when a probe opens a
+// connection and closes it.
+func (c *conn) explainHandshake(err error) error {
+	var other tls.RecordHeaderError
+	if errors.As(err, &other) {
+		return c.notTLS(other)
+	}
+	name := c.server.cfg.Name
+	switch text := err.Error(); {
+	case c.gone.Err() != nil, errors.Is(err, net.ErrClosed):
+		return nil
+	case errors.Is(err, io.EOF) || clientLeft(err):
+		if !c.auth.greeted.Load() {
+			return nil
+		}
+		return fmt.Errorf("the client went away during the TLS handshake: it may not trust the certificate of listener %s, or not find its host name in it", name)
+	case strings.Contains(text, "remote error"):
+		return fmt.Errorf("TLS handshake: the client refuses this listener: %w: it must trust who signed the certificate of listener %s, "+
+			"and find the name it connected to in it", err, name)
+	case strings.Contains(text, "didn't provide a certificate"):
+		return fmt.Errorf("TLS handshake: the client shows no certificate, but listener %s requires one (ssl.client.auth=required): give the client a key store", name)
+	default:
+		return fmt.Errorf("TLS handshake: %w", err)
+	}
+}
+
+// notTLS is for a client that begins with something else than a TLS handshake.
+func (c *conn) notTLS(e tls.RecordHeaderError) error {
+	head := e.RecordHeader
+	switch protocol := protocolName(c.info.Protocol); {
+	case isHTTP(string(head[:4])):
+		if e.Conn != nil {
+			answerHTTP(e.Conn)
+		}
+		return fmt.Errorf("the first bytes are an HTTP request, but this is a Kafka listener with TLS (%s): HTTP is on the address of leat.http.listener", protocol)
+	case head[0] == 0:
+		return fmt.Errorf("the first bytes are a Kafka request in the clear, but this listener speaks TLS: set security.protocol=%s in the client", protocol)
+	default:
+		return fmt.Errorf("the first bytes %x are no TLS handshake, but this listener speaks TLS (%s): use another client or listener", head, protocol)
+	}
+}
+
+func protocolName(p security.Protocol) string {
+	switch p {
+	case security.SSL:
+		return "SSL"
+	case security.SASLPlaintext:
+		return "SASL_PLAINTEXT"
+	case security.SASLSSL:
+		return "SASL_SSL"
+	}
+	return "PLAINTEXT"
+}
+
+// wrap puts TLS over an accepted connection. The configuration is that of this moment: certificates may change while the listener is open.
+func (s *Server) wrap(c *conn, nc net.Conn) net.Conn {
+	if s.cfg.TLS == nil {
+		return nc
+	}
+	config := s.cfg.TLS().Clone()
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		c.auth.greeted.Store(true)
+		return nil, nil
+	}
+	return tls.Server(nc, config)
+}
+
+// closeNow closes the connection. With TLS that tells the other end first, which may take up to five seconds when it reads nothing; nobody may wait
+// for that with c.mu held.
+func (c *conn) closeNow() {
+	if _, ok := c.nc.(*tls.Conn); !ok {
+		c.nc.Close()
+		return
+	}
+	c.server.wg.Go(func() { c.nc.Close() })
+}
+
+// answerTimeout bounds the answer to a client that speaks HTTP.
+const answerTimeout = time.Second

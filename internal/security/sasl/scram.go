@@ -1,0 +1,112 @@
+package sasl
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+
+	"github.com/xdg-go/scram"
+)
+
+// Credential is what is kept of a password for SCRAM (RFC 5802).
+type Credential struct {
+	Salt, StoredKey, ServerKey []byte
+	Iterations                 int
+}
+
+// scramServer wraps the conversation of a library, whose messages say too much for clients.
+type scramServer struct {
+	mechanism    string
+	conversation *scram.ServerConversation
+}
+
+func generator(mechanism string) (scram.HashGeneratorFcn, bool) {
+	switch mechanism {
+	case ScramSHA256:
+		return sha256.New, true
+	case ScramSHA512:
+		return sha512.New, true
+	}
+	return nil, false
+}
+
+var errNoCredential = errors.New("no credential")
+
+// NewScram begins an exchange; lookup finds what is kept of a user's password.
+func NewScram(mechanism string, lookup func(name string) (Credential, bool)) (Server, error) {
+	hash, ok := generator(mechanism)
+	if !ok {
+		return nil, fmt.Errorf("%s is no mechanism of SCRAM", mechanism)
+	}
+	server, err := hash.NewServer(func(name string) (scram.StoredCredentials, error) {
+		c, ok := lookup(name)
+		if !ok {
+			return scram.StoredCredentials{}, errNoCredential
+		}
+		return scram.StoredCredentials{
+			KeyFactors: scram.KeyFactors{Salt: string(c.Salt), Iters: c.Iterations}, StoredKey: c.StoredKey, ServerKey: c.ServerKey,
+		}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &scramServer{mechanism: mechanism, conversation: server.NewConversation()}, nil
+}
+
+func (s *scramServer) Step(_ context.Context, response []byte) ([]byte, *Identity, error) {
+	answer, err := s.conversation.Step(string(response))
+	name := s.conversation.Username()
+	switch {
+	case errors.Is(err, errNoCredential):
+		return nil, nil, refuse("user %q has no credential for %s", name, s.mechanism)
+	case err != nil:
+		return nil, nil, refuse("user %q: %v", name, err)
+	}
+	if id := s.conversation.AuthzID(); id != "" && id != name {
+		return nil, nil, tell("Authentication failed: Client requested an authorization id that is different from username")
+	}
+	if !s.conversation.Done() {
+		return []byte(answer), nil, nil
+	}
+	if !s.conversation.Valid() {
+		return nil, nil, refuse("user %q: the proof is wrong", name)
+	}
+	return []byte(answer), &Identity{Name: name}, nil
+}
+
+// scramClient is the other side.
+type scramClient struct {
+	mechanism    string
+	conversation *scram.ClientConversation
+}
+
+// NewScramClient logs in with a name and a password.
+func NewScramClient(mechanism, name, password string) (Client, error) {
+	hash, ok := generator(mechanism)
+	if !ok {
+		return nil, fmt.Errorf("%s is no mechanism of SCRAM", mechanism)
+	}
+	client, err := hash.NewClientUnprepped(name, password, "") // as Java's
+	if err != nil {
+		return nil, err
+	}
+	return &scramClient{mechanism: mechanism, conversation: client.WithMinIterations(minIterations).NewConversation()}, nil
+}
+
+// minIterations is the least that a server may ask for: fewer would make it easy to find the password.
+const minIterations = 4096
+
+func (c *scramClient) Mechanism() string { return c.mechanism }
+
+func (c *scramClient) Step(_ context.Context, challenge []byte) ([]byte, bool, error) {
+	answer, err := c.conversation.Step(string(challenge))
+	if err != nil {
+		return nil, false, err
+	}
+	if c.conversation.Done() && !c.conversation.Valid() {
+		return nil, false, errors.New("the server did not prove that it knows the password")
+	}
+	return []byte(answer), c.conversation.Done(), nil
+}

@@ -1,0 +1,77 @@
+package tlsstore
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// pemPair reads a private key from one text and certificates from another, which may be the same.
+func pemPair(keyText, chainText []byte, password string) (tls.Certificate, error) {
+	key, err := pemKey(keyText, password)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	chain, err := pemCertificates(chainText)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return keyPair(key, chain)
+}
+
+// pemKey reads the first private key of a text.
+func pemKey(text []byte, password string) (any, error) {
+	for rest := text; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, errors.New("there is no private key in PEM form")
+		}
+		switch {
+		case block.Type == "ENCRYPTED PRIVATE KEY":
+			if password == "" {
+				return nil, errors.New("the private key is encrypted: give its password in ssl.key.password")
+			}
+			der, err := decryptPKCS8(block.Bytes, password)
+			if err != nil {
+				return nil, fmt.Errorf("encrypted private key: %w", err)
+			}
+			return x509.ParsePKCS8PrivateKey(der)
+		case !strings.HasSuffix(block.Type, "PRIVATE KEY"):
+			continue
+		case block.Headers["DEK-Info"] != "":
+			return nil, errors.New("the private key is encrypted in OpenSSL's old way: convert it with openssl pkcs8 -topk8")
+		case block.Type == "RSA PRIVATE KEY":
+			return x509.ParsePKCS1PrivateKey(block.Bytes)
+		case block.Type == "EC PRIVATE KEY":
+			return x509.ParseECPrivateKey(block.Bytes)
+		default:
+			return x509.ParsePKCS8PrivateKey(block.Bytes)
+		}
+	}
+}
+
+// pemCertificates reads all certificates of a text; at least one must be there.
+func pemCertificates(text []byte) ([]*x509.Certificate, error) {
+	var all []*x509.Certificate
+	for rest := text; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" && block.Type != "X509 CERTIFICATE" && block.Type != "TRUSTED CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %d: %w", len(all)+1, err)
+		}
+		all = append(all, c)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("there is no certificate in PEM form")
+	}
+	return all, nil
+}
