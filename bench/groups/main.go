@@ -29,6 +29,8 @@ type options struct {
 	rounds     int
 	warm       int
 	pause      time.Duration
+	spread     time.Duration
+	seed       int
 	json       string
 	docs       string
 	from       []string
@@ -96,7 +98,9 @@ func parse() (options, error) {
 	flag.StringVar(&counts, "counts", "1,10,100,500", "how many members")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
 	flag.IntVar(&o.warm, "warm", 1, "how often ten members join and leave before anything is measured")
-	flag.DurationVar(&o.pause, "pause", 1500*time.Millisecond, "from a settled group to the leave")
+	flag.DurationVar(&o.pause, "pause", 4*time.Second, "from a settled group to the leave, at least")
+	flag.DurationVar(&o.spread, "spread", 3*time.Second, "how much later the leave may come")
+	flag.IntVar(&o.seed, "seed", 1, "of the times of leaves")
 	flag.StringVar(&o.json, "o", "", "file to write the raw results to")
 	flag.StringVar(&o.docs, "docs", "", "page whose table is replaced")
 	flag.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with commas between them")
@@ -159,7 +163,7 @@ func measure(ctx context.Context, o options, all *table.Table) error {
 		for _, p := range o.parts {
 			for i := range o.kinds {
 				kind := o.kinds[(i+round)%len(o.kinds)] // each comes first in some round
-				s := &session{options: o, kind: kind, part: p, add: func(id string, value float64) { all.Add(kind, id, value) }}
+				s := &session{options: o, kind: kind, part: p, round: round + o.seed, add: func(id string, value float64) { all.Add(kind, id, value) }}
 				if err := s.run(ctx); err != nil {
 					return fmt.Errorf("%s, %s: %w", kind, p.name(), err)
 				}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,6 +24,7 @@ type session struct {
 	options
 	kind   string
 	part   part
+	round  int
 	node   *target.Node
 	client *kgo.Client
 	groups int
@@ -99,14 +101,15 @@ func (s *session) measure(ctx context.Context, count int, add func(id string, va
 		return err
 	}
 	id := s.part.protocol + "/" + strconv.FormatInt(s.part.delay.Milliseconds(), 10) + "/" + strconv.Itoa(count)
+	rand := rand.New(rand.NewPCG(uint64(s.round), uint64(count)))
 	err = s.timed(ctx, b, count, id+"/join", add, func() {
 		for _, m := range members {
 			go m.run(protocols[s.part.protocol])
 		}
 	})
 	if err == nil && count > 1 {
-		// The leave falls into the middle between two heartbeats of the members, whose times have drifted apart in real life.
-		time.Sleep(s.pause)
+		// The leave comes at any time between two heartbeats, the same for both implementations.
+		time.Sleep(s.pause + time.Duration(rand.Int64N(int64(s.spread))))
 		err = s.timed(ctx, b, count-1, id+"/leave", add, func() { close(members[0].leave) })
 	}
 	for i, m := range members {

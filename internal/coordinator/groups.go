@@ -104,6 +104,9 @@ type Call struct {
 	ClientID   string
 	ClientHost string // Kafka's form: "/127.0.0.1"
 	Leave      *Leave // for TxnOffsetCommit; nil: the log need not be asked for it
+	// Hold, if not nil, lets the answer to a heartbeat wait until there is something to tell. Submit calls it, before it returns, with
+	// what makes the answer leave soon.
+	Hold func(release func())
 }
 
 // Leave is what a transaction needs to begin in a partition of __consumer_offsets: a verification, or nil in its place if the transaction was found
@@ -137,9 +140,18 @@ func (g *Groups) Submit(call Call, done func(kmsg.Response)) {
 	if bounded(call.Request) {
 		finish = withTimeout(g.settings().CommitTimeout, finish)
 	}
+	var ticket machine.Ticket // the runner's own: it builds events one after the other
 	runner.Submit(func(t machine.Ticket) group.Event {
-		return group.Event{Ticket: t, Request: call.Request, ClientID: call.ClientID, ClientHost: call.ClientHost, Leave: call.Leave}
+		ticket = t
+		return group.Event{
+			Ticket: t, Request: call.Request, ClientID: call.ClientID, ClientHost: call.ClientHost, Leave: call.Leave, Hold: call.Hold != nil,
+		}
 	}, finish)
+	if call.Hold != nil {
+		call.Hold(func() {
+			runner.Submit(func(machine.Ticket) group.Event { return group.Event{Release: ticket} }, nil)
+		})
+	}
 }
 
 // bounded reports whether a request waits for a commit only, so that offsets.commit.timeout.ms applies.

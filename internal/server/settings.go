@@ -203,6 +203,7 @@ func groupSettings(v *config.Values) group.Settings {
 	s.MinSessionTimeout = v.Millis("group.min.session.timeout.ms")
 	s.MaxSessionTimeout = v.Millis("group.max.session.timeout.ms")
 	s.InitialRebalanceDelay = v.Millis("group.initial.rebalance.delay.ms")
+	s.HeartbeatHold = v.Millis("leat.group.heartbeat.hold.ms")
 	s.MaxSize = v.Int("group.max.size")
 	s.OffsetMetadataMaxBytes = v.Int("offset.metadata.max.bytes")
 	s.OffsetsRetention = minutes(v.Int64("offsets.retention.minutes"))

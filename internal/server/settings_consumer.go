@@ -16,6 +16,7 @@ func setConsumer(all *group.Settings, v *config.Values) {
 	s.HeartbeatInterval = v.Millis("group.consumer.heartbeat.interval.ms")
 	s.MinHeartbeatInterval = v.Millis("group.consumer.min.heartbeat.interval.ms")
 	s.MaxHeartbeatInterval = v.Millis("group.consumer.max.heartbeat.interval.ms")
+	s.LeastHeartbeatInterval = v.Millis("leat.group.consumer.heartbeat.least.ms")
 	s.AssignmentInterval = v.Millis("group.consumer.assignment.interval.ms")
 	s.MinAssignmentInterval = v.Millis("group.consumer.min.assignment.interval.ms")
 	s.MaxAssignmentInterval = v.Millis("group.consumer.max.assignment.interval.ms")

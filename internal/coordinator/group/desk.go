@@ -174,6 +174,7 @@ func (d *desk) DropClassic(group string) {
 		return
 	}
 	for _, p := range g.members {
+		d.answerBeat(p, 0)
 		p.session.stop()
 	}
 	for _, t := range g.pending {

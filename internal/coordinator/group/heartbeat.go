@@ -5,8 +5,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// heartbeat prolongs a member's session and tells it whether to join again.
-func (m *Machine) heartbeat(rq *kmsg.HeartbeatRequest) *kmsg.HeartbeatResponse {
+// heartbeat prolongs a member's session and tells it whether to join again: nil, if it is told later.
+func (m *Machine) heartbeat(e *Event, rq *kmsg.HeartbeatRequest) *kmsg.HeartbeatResponse {
 	resp := kmsg.NewPtrHeartbeatResponse()
 	if rq.Group == "" {
 		resp.ErrorCode = kerr.InvalidGroupID.Code
@@ -29,5 +29,8 @@ func (m *Machine) heartbeat(rq *kmsg.HeartbeatRequest) *kmsg.HeartbeatResponse {
 		resp.ErrorCode = codeRebalancing
 	}
 	m.startSession(g, p, p.sessionTimeout)
+	if m.hold(g, p, e) {
+		return nil
+	}
 	return resp
 }

@@ -2,7 +2,9 @@ package group
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -112,8 +114,9 @@ func (w *walker) take(effects []machine.Effect) {
 func (w *walker) check() {
 	w.t.Helper()
 	m := w.machine()
+	var held int
 	for id, g := range m.live {
-		var joining, syncing int
+		var joining, syncing, beating int
 		supported := make(map[string]int)
 		for _, p := range g.members {
 			if p.joining != 0 {
@@ -121,6 +124,12 @@ func (w *walker) check() {
 			}
 			if p.syncing != 0 {
 				syncing++
+			}
+			if p.beating != 0 {
+				beating++
+				if g.state != Stable || m.held[p.beating] == nil || m.held[p.beating].member != p.id {
+					w.t.Fatalf("%s: the heartbeat of %s waits in state %s", id, p.id, g.state)
+				}
 			}
 			for i := range p.protocols {
 				supported[p.protocols[i].Name]++
@@ -135,6 +144,7 @@ func (w *walker) check() {
 				w.t.Fatalf("%s: member %s has no session and waits for nothing", id, p.id)
 			}
 		}
+		held += beating
 		switch {
 		case joining != g.awaitingJoin || len(g.byID) != len(g.members):
 			w.t.Fatalf("%s: %d join, counted %d", id, joining, g.awaitingJoin)
@@ -150,6 +160,9 @@ func (w *walker) check() {
 			w.t.Fatalf("%s: stable with members that are not stored", id)
 		}
 	}
+	if held != len(m.held) {
+		w.t.Fatalf("%d heartbeats wait, %d are held", held, len(m.held))
+	}
 }
 
 // TestRandomMembersKeepTheInvariants lets random requests come at random times, now and then with a restart, and checks after every step that
@@ -159,7 +172,7 @@ func TestRandomMembersKeepTheInvariants(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			set := DefaultSettings
-			set.MaxSize = 4
+			set.MaxSize, set.HeartbeatHold = 4, 3*time.Second
 			w := &walker{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: time.UnixMilli(1_000_000_000_000), waiting: map[machine.Ticket]string{}, ids: map[string][]string{}}
 			w.driver = newDriver(t, func() Settings { return set })
 			w.driver.Step(w.now, func(machine.Ticket) Event { return Event{Loaded: true} })
@@ -171,6 +184,11 @@ func TestRandomMembersKeepTheInvariants(t *testing.T) {
 					w.take(w.driver.Step(w.now, func(machine.Ticket) Event { return Event{Loaded: true} }))
 				case n < 3:
 					w.driver.Mark(w.now, machine.Producer{ID: w.rand.Int64N(3)}, machine.Marker(1+w.rand.IntN(2)))
+				case n < 6:
+					for _, ticket := range slices.Sorted(maps.Keys(w.waiting)) { // any of those that wait, held or not
+						w.take(w.driver.Step(w.now, func(machine.Ticket) Event { return Event{Release: ticket} }))
+						break
+					}
 				case n < 25:
 					w.now = w.now.Add(time.Duration(w.rand.IntN(8000)) * time.Millisecond)
 					w.take(w.driver.Tick(w.now))
@@ -181,7 +199,7 @@ func TestRandomMembersKeepTheInvariants(t *testing.T) {
 						if join, ok := rq.(*kmsg.JoinGroupRequest); ok {
 							w.waiting[ticket] = join.Group
 						}
-						return Event{Ticket: ticket, Request: rq, ClientID: "c"}
+						return Event{Ticket: ticket, Request: rq, ClientID: "c", Hold: w.rand.IntN(4) > 0}
 					}))
 				}
 				w.check()

@@ -139,6 +139,7 @@ func (m *Machine) joinNew(e *Event, rq *kmsg.JoinGroupRequest, g *liveGroup) {
 	if g.pending == nil {
 		g.pending = make(map[string]*timer)
 	}
+	g.arrivals++
 	g.pending[id] = m.clock.start(timer{kind: pendingTimer, group: g.id, member: id, deadline: m.in(rq.SessionTimeoutMillis)})
 	m.reply(e.Ticket, joinError(id, kerr.MemberIDRequired.Code))
 }
@@ -214,6 +215,7 @@ func (m *Machine) addMember(e *Event, rq *kmsg.JoinGroupRequest, g *liveGroup, i
 	if g.state == PreparingRebalance && g.previous == Empty {
 		g.newMemberAdded = true
 	}
+	g.arrivals++
 	if len(g.members) == 0 {
 		g.protocolType = rq.ProtocolType
 	}

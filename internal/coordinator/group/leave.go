@@ -61,6 +61,7 @@ func (m *Machine) leaveOne(g *liveGroup, who *kmsg.LeaveGroupRequestMember) (str
 	}
 	m.endJoin(g, p, joinError("", codeUnknownMember))
 	m.answerSync(p, syncError(codeUnknownMember))
+	m.answerBeat(p, codeUnknownMember)
 	g.remove(id)
 	m.note(Notice{Message: "member left group", Group: g.id, Member: id, Generation: g.generation, Reason: text(who.Reason)})
 	return id, 0

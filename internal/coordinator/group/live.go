@@ -55,6 +55,9 @@ type liveGroup struct {
 	delay          int32 // ms, of the wait under way
 	remaining      int32 // ms, that it may still be prolonged by
 
+	arrivals     int // ids given out and members come, ever
+	arrivalsSeen int // when the group last looked whether more come
+
 	joinTimer *timer
 	syncTimer *timer
 }
@@ -72,6 +75,7 @@ type member struct {
 	isNew            bool           // in its first join: it does not heartbeat yet
 	joining          machine.Ticket // 0: does not wait
 	syncing          machine.Ticket // 0: does not wait
+	beating          machine.Ticket // 0: no heartbeat waits for its answer; only in a stable group
 	session          *timer
 }
 

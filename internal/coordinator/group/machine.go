@@ -22,6 +22,10 @@ type Event struct {
 	ClientID   string
 	ClientHost string // Kafka's form: "/127.0.0.1"
 	Leave      any    // of TxnOffsetCommit, for the log
+	Hold       bool   // the answer to a heartbeat may wait until there is something to tell, or until it is released
+
+	// Release is the ticket of a heartbeat whose answer must wait no longer.
+	Release machine.Ticket
 
 	Loaded  bool             // the first event after a load: sessions of the stored members begin
 	Control *machine.Control // a marker to be written
@@ -51,6 +55,7 @@ type Machine struct {
 	cfg   Config
 	hard  state
 	live  map[string]*liveGroup
+	held  map[machine.Ticket]*timer // heartbeats whose answers wait: the member's beating is the same ticket
 	clock timers
 	// cleanup is when expired offsets are looked for next, and cleanupFrom the group to go on with.
 	cleanup     time.Time
@@ -72,7 +77,7 @@ var _ machine.Machine[Event, Record] = (*Machine)(nil)
 
 // New returns a machine without groups.
 func New(cfg Config) *Machine {
-	m := &Machine{cfg: cfg, hard: newState(), live: make(map[string]*liveGroup), image: metadata.Empty}
+	m := &Machine{cfg: cfg, hard: newState(), live: make(map[string]*liveGroup), held: make(map[machine.Ticket]*timer), image: metadata.Empty}
 	for _, k := range newKinds() {
 		m.kinds = append(m.kinds, &desk{Machine: m, kind: k, alarms: make(map[string]map[string]*timer)})
 	}
@@ -98,6 +103,8 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 		m.out.Effects = append(m.out.Effects, machine.Reply{To: e.Ticket})
 	case e.Survey:
 		m.out.Effects = append(m.out.Effects, machine.Reply{To: e.Ticket, Response: m.survey()})
+	case e.Release != 0:
+		m.release(e.Release)
 	case e.Request == nil:
 		if len(e.DeletedTopics) > 0 {
 			m.forgotten, m.forgetAt = append(m.forgotten, e.DeletedTopics...), now
@@ -112,7 +119,9 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 func (m *Machine) request(e *Event) {
 	switch rq := e.Request.(type) {
 	case *kmsg.HeartbeatRequest:
-		m.reply(e.Ticket, m.heartbeat(rq))
+		if resp := m.heartbeat(e, rq); resp != nil {
+			m.reply(e.Ticket, resp)
+		}
 	case *kmsg.OffsetCommitRequest:
 		m.reply(e.Ticket, m.commitOffsets(rq))
 	case *kmsg.OffsetFetchRequest:
@@ -260,6 +269,7 @@ func (m *Machine) dropLive(id string) {
 	for _, p := range g.members {
 		m.answerJoin(p, joinError(p.id, codeNotAvailable))
 		m.answerSync(p, syncError(codeNotAvailable))
+		m.answerBeat(p, codeNotAvailable)
 		p.session.stop()
 	}
 	for _, t := range g.pending {

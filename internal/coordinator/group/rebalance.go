@@ -22,6 +22,9 @@ func (m *Machine) prepareRebalance(g *liveGroup, reason string) {
 			m.endSync(g, p, syncError(codeRebalancing))
 		}
 	}
+	for _, p := range g.members {
+		m.answerBeat(p, codeRebalancing)
+	}
 	g.unsynced = nil
 	g.syncTimer.stop()
 	first := g.state == Empty
@@ -48,6 +51,9 @@ func (m *Machine) startJoinTimer(g *liveGroup, kind timerKind, millis int32) {
 
 // endInitialDelay ends the first join phase of a group, or prolongs it if members came meanwhile.
 func (m *Machine) endInitialDelay(g *liveGroup) {
+	if m.othersCome(g) {
+		return
+	}
 	if !g.newMemberAdded || g.remaining == 0 {
 		m.completeJoin(g)
 		return
@@ -57,6 +63,23 @@ func (m *Machine) endInitialDelay(g *liveGroup) {
 	g.remaining = max(g.remaining-g.delay, 0)
 	g.delay = next
 	m.startJoinTimer(g, initialTimer, next)
+}
+
+// Without an initial delay a group of many that start at once would be a group of the first few, and the others would wait for these to hear of
+// them. Those that were given an id a moment ago are about to come: they are waited for as long as more of them appear.
+const (
+	arrivalWait = 20   // ms, from one look to the next
+	arrivalMost = 1000 // ms, all in all
+)
+
+// othersCome prolongs the first join phase of a group without an initial delay while others are about to join, and reports whether it did.
+func (m *Machine) othersCome(g *liveGroup) bool {
+	if m.set.InitialRebalanceDelay > 0 || len(g.pending) == 0 || g.arrivals == g.arrivalsSeen || m.now.UnixMilli() >= g.stateTimestamp+arrivalMost {
+		return false
+	}
+	g.arrivalsSeen = g.arrivals
+	m.startJoinTimer(g, initialTimer, arrivalWait)
+	return true
 }
 
 // completeIfAllJoined ends the join phase if nobody is missing. The first one of a group ends by time only.
@@ -178,6 +201,10 @@ func (m *Machine) fire(t *timer) {
 		if g.joinTimer == t {
 			m.endInitialDelay(g)
 		}
+	case holdTimer:
+		if p := g.member(t.member); p != nil && m.held[p.beating] == t {
+			m.answerBeat(p, 0)
+		}
 	case syncTimer:
 		if g.syncTimer == t {
 			m.endSyncWait(g, t.generation)
@@ -204,6 +231,7 @@ func (m *Machine) endSession(g *liveGroup, p *member) {
 	}
 	m.note(Notice{Message: "removed member whose session ended", Group: g.id, Member: p.id, Generation: g.generation})
 	m.endJoin(g, p, joinError("", codeUnknownMember))
+	m.answerBeat(p, codeUnknownMember)
 	g.remove(p.id)
 	switch {
 	case g.state == Stable || g.state == CompletingRebalance:

@@ -39,6 +39,7 @@ func (m *Machine) rename(g *liveGroup, oldID, newID string) *member {
 	fenced.Protocol = nil
 	m.endJoin(g, p, fenced)
 	m.answerSync(p, syncError(codeFenced))
+	m.answerBeat(p, codeFenced)
 	p.session.stop()
 	delete(g.byID, oldID)
 	p.id, p.isNew = newID, false

@@ -130,6 +130,7 @@ func (m *Machine) endSyncWait(g *liveGroup, generation int32) {
 	}
 	slices.Sort(late)
 	for _, id := range late {
+		m.answerBeat(g.member(id), codeUnknownMember)
 		g.remove(id)
 	}
 	m.prepareRebalance(g, "members did not ask for their assignment in time: "+strings.Join(late, ", "))

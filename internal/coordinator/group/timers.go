@@ -14,6 +14,7 @@ const (
 	joinTimer                     // the join phase ends
 	initialTimer                  // the wait for more members of a new group ends
 	syncTimer                     // members that have not asked for their assignment are removed
+	holdTimer                     // the answer to a heartbeat has waited long enough
 	kindTimer                     // of a group of a newer kind
 )
 

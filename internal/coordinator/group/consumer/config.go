@@ -35,6 +35,19 @@ func configOf(d kind.Desk, id string) config {
 	return c
 }
 
+// beatEach is how often a member may be heard on average while a partition of the offsets topic has many: 500 a second all together.
+const beatEach = 2 * time.Millisecond
+
+// interval is what a member is told to wait until its next heartbeat, which is when it hears of what became its own or is to be given up. The
+// configured interval is for the largest groups; where there are fewer members they are heard more often, and groups settle sooner.
+func (k *Kind) interval(d kind.Desk, id string) time.Duration {
+	most, least := configOf(d, id).heartbeatInterval, d.Settings().Consumer.LeastHeartbeatInterval
+	if least <= 0 {
+		return most
+	}
+	return min(most, max(least, time.Duration(k.hard.members)*beatEach))
+}
+
 // assignor is the assignor that most members ask for; of those with as many the one that the node names first.
 func assignor(d kind.Desk, counts map[string]int) string {
 	all := d.Settings().Consumer.Assignors

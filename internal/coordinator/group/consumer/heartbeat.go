@@ -51,7 +51,7 @@ func (k *Kind) heartbeat(d kind.Desk, e kind.Event, rq *kmsg.ConsumerGroupHeartb
 		k.writeCurrent(d, dr.id, next)
 	}
 	k.startSession(d, dr.id, next)
-	return answer(d, dr.id, rq, next, moved && !spoke.assigned.samePlaces(next.assigned)), nil
+	return k.answer(d, dr.id, rq, next, moved && !spoke.assigned.samePlaces(next.assigned)), nil
 }
 
 // groupFor finds the group, or makes room for it.
@@ -187,10 +187,10 @@ func (dr *draft) subscribe(updated *member) (topicsChanged bool, regex regexChan
 }
 
 // answer tells a member its epoch, and what it is assigned if that is news or if it said all of itself.
-func answer(d kind.Desk, id string, rq *kmsg.ConsumerGroupHeartbeatRequest, next *member, news bool) *kmsg.ConsumerGroupHeartbeatResponse {
+func (k *Kind) answer(d kind.Desk, id string, rq *kmsg.ConsumerGroupHeartbeatRequest, next *member, news bool) *kmsg.ConsumerGroupHeartbeatResponse {
 	resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()
 	resp.MemberID, resp.MemberEpoch = &next.id, next.epoch
-	resp.HeartbeatIntervalMillis = int32(configOf(d, id).heartbeatInterval.Milliseconds())
+	resp.HeartbeatIntervalMillis = int32(k.interval(d, id).Milliseconds())
 	full := rq.RebalanceTimeoutMillis != -1 && (rq.SubscribedTopicNames != nil || rq.SubscribedTopicRegex != nil) && rq.Topics != nil
 	if rq.MemberEpoch != 0 && !full && !news {
 		return resp

@@ -41,7 +41,10 @@ func newGroup() *group {
 }
 
 // state is the hard state of all groups.
-type state struct{ groups map[string]*group }
+type state struct {
+	groups  map[string]*group
+	members int // of all groups; follows from them
+}
 
 // group finds a group, made if need be.
 func (s *state) group(id string) *group {
@@ -80,7 +83,10 @@ func (k *Kind) Apply(e machine.Entry[kind.Record]) bool {
 
 func (s *state) applyEpoch(r *EpochRecord) {
 	if r.Gone {
-		delete(s.groups, r.Group)
+		if g := s.groups[r.Group]; g != nil {
+			s.members -= len(g.members)
+			delete(s.groups, r.Group)
+		}
 		return
 	}
 	g := s.group(r.Group)
@@ -119,7 +125,7 @@ func (s *state) applyMember(r *MemberRecord) {
 	g := s.groups[r.Group]
 	if r.Member == nil {
 		if g != nil {
-			g.replace(g.members[r.ID], nil)
+			s.replace(g, g.members[r.ID], nil)
 		}
 		return
 	}
@@ -128,7 +134,7 @@ func (s *state) applyMember(r *MemberRecord) {
 	if old != nil {
 		next.epoch, next.previousEpoch, next.state, next.assigned, next.pending = old.epoch, old.previousEpoch, old.state, old.assigned, old.pending
 	}
-	g.replace(old, &next)
+	s.replace(g, old, &next)
 }
 
 // applyCurrent takes over what a member has. Compaction may have left it behind without its member, which is then made.
@@ -147,7 +153,14 @@ func (s *state) applyCurrent(r *CurrentRecord) {
 	if r.Gone {
 		next.epoch, next.previousEpoch, next.state = leaving, leaving, stable
 	}
-	g.replace(old, &next)
+	s.replace(g, old, &next)
+}
+
+// replace is a group's replace, and counts.
+func (s *state) replace(g *group, old, next *member) {
+	s.members -= len(g.members)
+	g.replace(old, next)
+	s.members += len(g.members)
 }
 
 // replace puts a member in the place of another one, either of which may be nil, and keeps up what follows from the members.

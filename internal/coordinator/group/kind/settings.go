@@ -7,6 +7,7 @@ type Settings struct {
 	MinSessionTimeout      time.Duration // group.min.session.timeout.ms
 	MaxSessionTimeout      time.Duration // group.max.session.timeout.ms
 	InitialRebalanceDelay  time.Duration // group.initial.rebalance.delay.ms
+	HeartbeatHold          time.Duration // leat.group.heartbeat.hold.ms
 	MaxSize                int           // group.max.size
 	OffsetMetadataMaxBytes int           // offset.metadata.max.bytes
 	OffsetsRetention       time.Duration // offsets.retention.minutes

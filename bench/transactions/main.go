@@ -1,0 +1,211 @@
+// Command transactions measures small transactions, leat's beside Apache Kafka's, on the same machine in one run: producers that each begin, write a
+// record to each of two partitions, and commit, over and over, by both commit protocols: version 2 (KIP-890), in which partitions are added by
+// writing to them, and the one before, in which the client adds them.
+//
+// Both brokers are single nodes with the same settings. The producers are the same for both, a connection each, and pause as Kafka's own client does when the
+// coordinator is not done with the transaction before.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"leat/bench/load"
+	"leat/bench/table"
+	"leat/interop/target"
+)
+
+// options are the flags of a run.
+type options struct {
+	binary     string
+	dir        string
+	operations string
+	profiles   string
+	kinds      []string
+	counts     []int
+	versions   []int
+	rounds     int
+	window     time.Duration
+	warm       time.Duration
+	json       string
+	docs       string
+	from       []string
+}
+
+const (
+	partitions = 12
+	topic      = "transactions"
+)
+
+// rows are the figures in the order of the table.
+func rows() []table.Row {
+	var all []table.Row
+	for _, version := range []int{2, 1} {
+		for _, producers := range []int{1, 16, 64} {
+			id := fmt.Sprintf("v%d/%d/", version, producers)
+			label := fmt.Sprintf("version %d, %d producers: ", version, producers)
+			if producers == 1 {
+				label = fmt.Sprintf("version %d, 1 producer: ", version)
+			}
+			all = append(all, table.Row{ID: id + "cpu", Label: label + "CPU of the broker, s per 1,000 transactions", Ratio: 0.5},
+				table.Row{ID: id + "rate", Label: label + "transactions/s"},
+				table.Row{ID: id + "p50", Label: label + "EndTxn p50, ms"}, table.Row{ID: id + "p99", Label: label + "EndTxn p99, ms"},
+				table.Row{ID: id + "retries", Label: label + "retries per transaction"})
+		}
+	}
+	return all
+}
+
+func main() {
+	o, err := parse()
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		defer stop()
+		err = run(ctx, o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "transactions:", err)
+		os.Exit(1)
+	}
+}
+
+func parse() (options, error) {
+	var o options
+	var kinds, counts, versions, from string
+	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
+	flag.StringVar(&o.dir, "dir", "", "directory for all data, removed at the end; a new temporary one if empty")
+	flag.StringVar(&o.operations, "operations", "", "address for leat's operations listener; none if empty")
+	flag.StringVar(&o.profiles, "profiles", "", "directory for processor profiles of leat, which needs -operations; the loads become slower by it")
+	flag.StringVar(&kinds, "kinds", "leat,kafka", "what to measure")
+	flag.StringVar(&counts, "counts", "1,16,64", "how many producers")
+	flag.StringVar(&versions, "versions", "2,1", "commit protocols")
+	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
+	flag.DurationVar(&o.window, "window", 4*time.Second, "how long each load is measured")
+	flag.DurationVar(&o.warm, "warm", 4*time.Second, "how long 16 producers run with each protocol before anything is measured")
+	flag.StringVar(&o.json, "o", "", "file to write the raw results to")
+	flag.StringVar(&o.docs, "docs", "", "page whose table is replaced")
+	flag.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with commas between them")
+	flag.Parse()
+	o.kinds = strings.Split(kinds, ",")
+	if from != "" {
+		o.from = strings.Split(from, ",")
+	}
+	var err error
+	if o.counts, err = numbers("-counts", counts, 1, 16, 64); err != nil {
+		return o, err
+	}
+	o.versions, err = numbers("-versions", versions, 1, 2)
+	return o, err
+}
+
+func numbers(name, list string, known ...int) ([]int, error) {
+	var all []int
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || !slices.Contains(known, n) {
+			return nil, fmt.Errorf("%s: %q is none of %v", name, text, known)
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
+func run(ctx context.Context, o options) error {
+	all := table.New(rows())
+	if err := all.Read(o.from); err != nil {
+		return err
+	}
+	if len(o.from) == 0 {
+		dir, err := os.MkdirTemp(o.dir, "leat-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		o.dir = dir
+		for round := range o.rounds {
+			for i := range o.kinds {
+				kind := o.kinds[(i+round)%len(o.kinds)] // each comes first in some round
+				if err := measure(ctx, o, kind, all); err != nil {
+					return fmt.Errorf("%s: %w", kind, err)
+				}
+			}
+		}
+	}
+	fmt.Print(all)
+	if o.json != "" {
+		if err := all.Write(o.json); err != nil {
+			return err
+		}
+	}
+	if o.docs != "" {
+		return all.Fill(o.docs)
+	}
+	return nil
+}
+
+// measure starts a broker on an empty directory, warms it up and measures all loads.
+func measure(ctx context.Context, o options, kind string, all *table.Table) error {
+	dir := filepath.Join(o.dir, kind)
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	node, err := target.New(target.Config{Kind: target.Kind(kind), Binary: o.binary, Dir: dir, Operations: o.operations})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		node.Kill()
+		_ = os.RemoveAll(dir) // the next one looks whether it is there
+	}()
+	if _, err := node.Start(ctx); err != nil {
+		return err
+	}
+	if err := load.Create(node.Bootstrap(), topic, partitions, nil); err != nil {
+		return err
+	}
+	for _, version := range o.versions {
+		if _, err := offer(ctx, node, version, 16, o.warm); err != nil {
+			return fmt.Errorf("warm-up: %w\n%s", err, node.LogTail(20))
+		}
+	}
+	for _, version := range o.versions {
+		for _, producers := range o.counts {
+			id := fmt.Sprintf("v%d/%d/", version, producers)
+			saved := profile(ctx, o, node, kind, fmt.Sprintf("v%d-%d", version, producers))
+			got, err := offer(ctx, node, version, producers, o.window)
+			if err == nil {
+				err = saved()
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w\n%s", id, err, node.LogTail(20))
+			}
+			n := float64(len(got.ends))
+			all.Add(kind, id+"cpu", got.cpu/n*1000)
+			all.Add(kind, id+"rate", n/got.seconds)
+			all.Add(kind, id+"p50", load.Quantile(got.ends, 0.5))
+			all.Add(kind, id+"p99", load.Quantile(got.ends, 0.99))
+			all.Add(kind, id+"retries", float64(got.retries)/n)
+		}
+	}
+	return node.Stop()
+}
+
+// profile saves what leat's processors do during a load, if that is wanted. What it returns waits for it.
+func profile(ctx context.Context, o options, node *target.Node, kind, name string) func() error {
+	if o.profiles == "" || kind != table.Leat {
+		return func() error { return nil }
+	}
+	done := make(chan error, 1)
+	go func() {
+		done <- load.SaveProfile(ctx, node.Operations(), fmt.Sprintf("profile?seconds=%d", max(int(o.window.Seconds()), 1)), filepath.Join(o.profiles, name+".pprof"))
+	}()
+	return func() error { return <-done }
+}
