@@ -22,7 +22,7 @@ import (
 	"leat/internal/record"
 )
 
-var long = flag.Bool("long", false, "run the model check with 10,000 seeds")
+var seeds = flag.Uint64("seeds", 50, "seeds of the model check")
 
 // topics are two of two partitions each; the first has three in the second image.
 func imageOf(more bool, names ...string) *metadata.Image {
@@ -348,18 +348,20 @@ func (w *walker) settled(id string) {
 // TestRandomShareGroups lets members, administrators and the share coordinator do anything at any time, with restarts and topics that
 // come and go. After every step the log gives the hard state; nobody is answered twice; and in the end every partition is read.
 func TestRandomShareGroups(t *testing.T) {
-	seeds := uint64(50)
-	if *long {
-		seeds = 10_000
-	}
-	for seed := range seeds {
-		w := newWalker(t, seed)
-		for range 80 {
-			w.walk()
-		}
-		w.settle()
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
+	const lanes = 4
+	for lane := range uint64(lanes) {
+		t.Run(fmt.Sprint("seeds from ", lane), func(t *testing.T) {
+			t.Parallel()
+			for seed := lane; seed < *seeds; seed += lanes {
+				w := newWalker(t, seed)
+				for range 80 {
+					w.walk()
+				}
+				w.settle()
+				if t.Failed() {
+					t.Fatalf("seed %d", seed)
+				}
+			}
+		})
 	}
 }
