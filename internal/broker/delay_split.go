@@ -25,6 +25,8 @@ const (
 type splitted struct {
 	entries []timers.Entry
 	rest    []byte // a batch of the records that are not delayed, nil if none or all are
+	// maxPending is how many bytes may wait for the partition.
+	maxPending int64
 }
 
 // splitBatch takes the records out that are to be delayed; bad says what is wrong with one.
@@ -43,8 +45,8 @@ func (p *produceCall) splitBatch(batch record.Batch, cfg storage.LogConfig, topi
 			return true
 		}
 		if longest < 0 {
-			overrides := p.c.Image.Config(metadata.TopicResource, topic)
-			longest = p.h.Config().ForTopic(overrides).Int64("leat.delay.max.ms")
+			v := p.h.Config().ForTopic(p.c.Image.Config(metadata.TopicResource, topic))
+			longest, s.maxPending = v.Int64("leat.delay.max.ms"), v.Int64("leat.delay.max.pending.bytes")
 		}
 		switch {
 		case p.rq.TransactionalID != nil:

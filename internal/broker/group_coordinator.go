@@ -134,6 +134,7 @@ func (h *Handlers) internalTopic(name string) (kmsg.CreateTopicsRequestTopic, bo
 		t.ReplicationFactor = h.internalReplication("leat.delay.topic.replication.factor")
 		configure("compression.type", "producer")
 		configure("max.message.bytes", strconv.Itoa(coordinator.MaxTimersBatch))
+		configure("segment.bytes", strconv.Itoa(timerSegment)) // what is gone leaves with the next compaction, which leaves the newest segment alone
 		configure("unclean.leader.election.enable", "false")
 		configure("min.insync.replicas", strconv.Itoa(min(v.Int("leat.delay.topic.min.isr"), int(t.ReplicationFactor))))
 	default:
@@ -141,6 +142,9 @@ func (h *Handlers) internalTopic(name string) (kmsg.CreateTopicsRequestTopic, bo
 	}
 	return t, true
 }
+
+// timerSegment is the length of a segment of the timer log.
+const timerSegment = 100 << 20
 
 // internalReplication is the configured replication factor. While nobody configured one, the default gives way to a cluster that has
 // fewer brokers, so that a small cluster works as it is.

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -56,7 +57,7 @@ func (p *produceCall) mustDelay() bool {
 			}
 			topic = known.Name
 		}
-		if !p.h.Timers.Delays(topic) || p.checkRecords(part.Records) != nil || p.rq.Acks < -1 || p.rq.Acks > 1 {
+		if p.mayNot(index) || !p.h.Timers.Delays(topic) || p.checkRecords(part.Records) != nil || p.rq.Acks < -1 || p.rq.Acks > 1 {
 			continue
 		}
 		d, ok := p.planDelay(record.TopicPartition{Topic: topic, Partition: part.Partition}, part.Records)
@@ -100,7 +101,7 @@ func (p *produceCall) planDelay(tp record.TopicPartition, b []byte) (delay, bool
 		return d, false
 	}
 	d.taken, d.rest = len(split.entries), split.rest
-	d.command = &timers.Command{Target: timers.Target{TopicID: topic.ID, Partition: tp.Partition}, Entries: split.entries,
+	d.command = &timers.Command{Target: timers.Target{TopicID: topic.ID, Partition: tp.Partition}, Entries: split.entries, MaxPending: split.maxPending,
 		Producer: timers.Producer{ID: batch.ProducerID(), Epoch: batch.ProducerEpoch(), Range: timers.Range{First: batch.BaseSequence(), Last: batch.LastSequence()}}}
 	if batch.ProducerID() >= 0 {
 		d.command.Producer.LogEpoch, d.command.Producer.LogLast = partition.Log().LastSequence(batch.ProducerID())
@@ -152,6 +153,10 @@ func (d *delay) settle(e storage.Elsewhere, code, version int16) {
 	case code != 0:
 		r := refusedTransaction(code, version)
 		r.ErrorMessage = ""
+		if code == kerr.ThrottlingQuotaExceeded.Code {
+			r.ErrorMessage = fmt.Sprintf("leat.delay.max.pending.bytes=%d: with these records more bytes would wait for %s: send them again when some were delivered, "+
+				"or raise the limit", d.command.MaxPending, d.tp)
+		}
 		d.result = &r
 	case len(d.command.Entries) == 0:
 		d.elsewhere = &e

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/subtle"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -42,7 +43,7 @@ func (h *Handlers) timerCommands(c *Call, rq wire.ProduceRequest) {
 	for part := range rq.Partitions {
 		r := &results[index]
 		index++
-		command, refusal := timerCommand(c, &part)
+		command, refusal := h.timerCommand(c, &part)
 		if refusal != nil {
 			*r = refused(refusal)
 			ended()
@@ -56,8 +57,8 @@ func (h *Handlers) timerCommands(c *Call, rq wire.ProduceRequest) {
 	ended()
 }
 
-// timerCommand reads the one command of a partition's batch.
-func timerCommand(c *Call, part *wire.ProducePartition) (*timers.Command, *kerr.Error) {
+// timerCommand reads the one command of a partition's batch. Who sent it is a node of the cluster: it knows this one's incarnation.
+func (h *Handlers) timerCommand(c *Call, part *wire.ProducePartition) (*timers.Command, *kerr.Error) {
 	name := part.Topic
 	if topic, ok := c.Image.TopicByID(part.TopicID); ok && name == "" {
 		name = topic.Name
@@ -80,13 +81,17 @@ func timerCommand(c *Call, part *wire.ProducePartition) (*timers.Command, *kerr.
 	if err != nil || command == nil {
 		return nil, kerr.InvalidRecord
 	}
+	own, ok := c.Image.Broker(h.NodeID)
+	if !ok || own.Incarnation == (record.UUID{}) || subtle.ConstantTimeCompare(own.Incarnation[:], command.To[:]) == 0 {
+		return nil, kerr.ClusterAuthorizationFailed
+	}
 	return command, nil
 }
 
 // maxCommand bounds a command.
 const maxCommand = 2 * coordinator.MaxTimersBatch
 
-// ofNode reports whether a client id is one that nodes use among each other. As with Kafka's __admin_client, it keeps off mistakes, not attackers.
+// ofNode reports whether a client id is one that nodes use among each other. It keeps ordinary requests off this way; what comes on it has to prove more.
 func ofNode(clientID string) bool {
 	const prefix = "leat-"
 	return len(clientID) > len(prefix) && clientID[:len(prefix)] == prefix

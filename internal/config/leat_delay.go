@@ -6,6 +6,8 @@ var leatDelayTopicKeys = []Key{
 		Doc: "Whether records with a header leat-deliver-at (ms since 1970) or leat-deliver-after (ms) become visible at that time only."},
 	{Name: "leat.delay.max.ms", Type: Long, Default: "604800000", Valid: atLeast(0), Mode: PerTopic, Built: true,
 		Doc: "Longest delay of a record; one that asks for more is refused."},
+	{Name: "leat.delay.max.pending.bytes", Type: Long, Default: "1073741824", Valid: atLeast(-1), Mode: PerTopic, Built: true,
+		Doc: "Bytes of delayed records that may wait for one partition; 0 or -1: any. A producer of more is told to wait and tries again."},
 }
 
 // leatDelayKeys are those of the topic in which delayed records wait.

@@ -20,9 +20,9 @@ import (
 // leader is, until it is there.
 //
 // What is to be written lies in one list per destination for all transactions together, so that a request to a node holds what has gathered
-// while the last one was under way. What could not be written is tried again after a pause, by one timer for all. A decision counts for the
-// leader epoch under which it was made: when this node ceases to lead that partition, all of it is dropped, and the next leader's machine
-// asks for it again.
+// while the last one was under way. What could not be written is tried again after a pause, by one timer for all; what has no leader to go to
+// waits for an image that has one, however much it is. A decision counts for the leader epoch under which it was made: when this node ceases
+// to lead that partition, all of it is dropped, and the next leader's machine asks for it again.
 type markers struct {
 	self    int32
 	image   func() *metadata.Image
@@ -36,6 +36,8 @@ type markers struct {
 	pending map[transactionKey]*ending
 	again   []*marker // to be tried when the timer fires
 	timer   *time.Timer
+	waits   markerWaits
+	telling int // times that a machine is to be told once more, since its log refused what followed
 	closed  bool
 }
 
@@ -80,11 +82,15 @@ func newMarkers(self int32, connect func(int32) Line, logger *slog.Logger) *mark
 func (m *markers) leading(partition, leaderEpoch int32, leading bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	ended := false
 	for key, e := range m.pending {
 		if key.partition == partition {
-			e.gone = true
+			e.gone, ended = true, true
 			delete(m.pending, key)
 		}
+	}
+	if ended {
+		m.waits.forget(func(k *marker) bool { return k.ending.gone })
 	}
 	delete(m.led, partition)
 	if leading {
@@ -131,15 +137,16 @@ func (m *markers) route(im *metadata.Image, k *marker) {
 			m.settled(k)
 			return
 		}
-		m.later(k)
+		m.wait(k)
 		return
 	}
 	if !k.unknown.IsZero() {
 		k.unknown = time.Time{}
 		m.missing(k.ending, -1)
 	}
-	leader := topic.Partitions[k.tp.Partition].Leader
-	if leader < 0 || !m.box.put(leader, k) {
+	if leader := topic.Partitions[k.tp.Partition].Leader; leader < 0 {
+		m.wait(k)
+	} else if !m.box.put(leader, k) {
 		m.later(k)
 	}
 }
@@ -258,9 +265,13 @@ func (m *markers) tell(e *ending, done []record.TopicPartition) {
 	w := txn.MarkersWritten{TransactionalID: e.order.TransactionalID, Token: e.order.Token, Partitions: done}
 	m.written(e.led, w, func(err error) {
 		if errors.Is(err, machine.ErrRefused) {
+			m.mu.Lock()
+			m.telling++
+			m.mu.Unlock()
 			time.AfterFunc(markerRetry, func() {
 				m.mu.Lock()
 				gone := e.gone || m.closed
+				m.telling--
 				m.mu.Unlock()
 				if !gone {
 					m.tell(e, done)
@@ -328,6 +339,7 @@ func (m *markers) close() {
 	if m.timer != nil {
 		m.timer.Stop()
 	}
+	m.waits.stop()
 	m.mu.Unlock()
 	m.box.close()
 }

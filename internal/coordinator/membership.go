@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -45,7 +46,17 @@ func (betweenBrokers) MinVersion() int16 { return 4 }
 // Membership asks the coordinator of the transaction, which this node may be. done is called once, with a code for each partition, perhaps before the
 // method returns, and on a goroutine that must not wait.
 func (t *Transactions) Membership(m Membership, done func(codes []int16)) {
-	ask := membershipAsk{m, done}
+	begin := time.Now()
+	ask := membershipAsk{m, func(codes []int16) {
+		failed := 0
+		for _, code := range codes {
+			if code != 0 {
+				failed++
+			}
+		}
+		t.asked.Verified(time.Since(begin), failed)
+		done(codes)
+	}}
 	switch node := t.nodeOf(m.TransactionalID); {
 	case node < 0:
 		ask.fail(kerr.CoordinatorNotAvailable.Code)

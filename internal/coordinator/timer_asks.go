@@ -115,7 +115,8 @@ func (s *Timers) Handle(partition int32, c *timers.Command, done func(timers.Out
 func (s *Timers) answered(a *timerAsk, o timers.Outcome) {
 	err := kerr.ErrorForCode(o.Code)
 	switch {
-	case errors.Is(err, kerr.NotCoordinator), errors.Is(err, kerr.CoordinatorNotAvailable), errors.Is(err, kerr.CoordinatorLoadInProgress):
+	case errors.Is(err, kerr.NotCoordinator), errors.Is(err, kerr.CoordinatorNotAvailable), errors.Is(err, kerr.CoordinatorLoadInProgress),
+		errors.Is(err, kerr.ClusterAuthorizationFailed): // the node began anew, and this one is about to hear of it
 		s.again(a, err)
 	default:
 		a.done(o)
@@ -137,12 +138,17 @@ func (s *Timers) again(a *timerAsk, err error) {
 }
 
 // send asks another node, by produce requests to the timer topic: one for each command.
-func (s *Timers) send(ctx context.Context, _ int32, line Line, asks []*timerAsk) {
+func (s *Timers) send(ctx context.Context, nodeID int32, line Line, asks []*timerAsk) {
+	var to record.UUID
+	if node, ok := s.Image().Broker(nodeID); ok {
+		to = node.Incarnation
+	}
 	var all sync.WaitGroup
 	for _, a := range asks {
 		all.Go(func() {
 			o, err := timers.Outcome{}, errStopped
 			if line != nil {
+				a.command.To = to
 				o, err = s.exchange(ctx, line, a)
 			}
 			if err != nil {

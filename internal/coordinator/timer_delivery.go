@@ -207,11 +207,13 @@ var errLater = errors.New("what came of the delivery is not known")
 // report tells the machine what came of a delivery. A machine that is gone need not know: the next one sends it again.
 func (s *Timers) report(d *delivery, err error) {
 	result := resultOf(err)
-	if result != timers.Taken {
+	if result == timers.Taken {
+		s.counts.Delivered(len(d.flight.Records), time.Since(time.UnixMilli(d.flight.Records[0].Due)))
+	} else {
 		d.led.Logger.Debug("delayed records not delivered", "target", d.flight.Target.String(), "count", len(d.flight.Records), "err", err)
 	}
 	s.SubmitTo(d.led.Partition, func(machine.Ticket) timers.Event {
-		return timers.Event{Delivered: &timers.Delivered{Target: d.flight.Target, Epoch: d.flight.Epoch, Sequence: d.flight.Sequence, Result: result}}
+		return timers.Event{Delivered: d.flight.Delivered(result)}
 	}, nil)
 }
 

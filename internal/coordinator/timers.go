@@ -11,6 +11,7 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/replication"
+	"leat/internal/telemetry"
 )
 
 // TimersTopic holds delayed records until they are due.
@@ -47,6 +48,8 @@ type Timers struct {
 	asks       outbox[*timerAsk]
 	deliveries outbox[*delivery]
 	reads      chan struct{} // as many tokens as deliveries are read from the log at once
+	counts     telemetry.Delays
+	pending    pendingTimers
 
 	mu     sync.Mutex
 	work   sync.WaitGroup // guarded by mu as long as it is added to
@@ -71,8 +74,8 @@ func NewTimers(cfg TimersConfig) *Timers {
 	s.deliveries.connect, s.deliveries.max, s.deliveries.send = cfg.Connect, deliveriesAtOnce, s.ship
 	s.Coordinator = New(cfg.Config, Kind[timers.Event, timers.Record]{
 		Name: "timer coordinator", Topic: TimersTopic,
-		New: func(record.TopicPartition, int32) machine.Machine[timers.Event, timers.Record] {
-			return timers.New(timers.Config{Settings: cfg.Timers})
+		New: func(tp record.TopicPartition, leaderEpoch int32) machine.Machine[timers.Event, timers.Record] {
+			return timers.New(timers.Config{Settings: cfg.Timers, Pending: s.pending.of(tp.Partition, leaderEpoch)})
 		},
 		Decode:   timers.Decode,
 		Loaded:   func() timers.Event { return timers.Event{Loaded: true} },
@@ -100,6 +103,20 @@ func (s *Timers) Delays(topic string) bool {
 	return on != nil && (*on)[topic]
 }
 
+// Leading is for replication.Config.Leading. What waits in a partition counts for the node that leads it.
+func (s *Timers) Leading(tp record.TopicPartition, leaderEpoch int32, leading bool) {
+	if tp.Topic == TimersTopic {
+		s.pending.leading(tp.Partition, leaderEpoch, leading)
+	}
+	s.Coordinator.Leading(tp, leaderEpoch, leading)
+}
+
+// Counts are those of delayed records that left.
+func (s *Timers) Counts() *telemetry.Delays { return &s.counts }
+
+// Pending is what waits in the partitions that this node leads.
+func (s *Timers) Pending() timers.Pending { return s.pending.sum() }
+
 // perform carries out what a machine decided.
 func (s *Timers) perform(p Led, e machine.Effect) {
 	switch e := e.(type) {
@@ -115,6 +132,7 @@ func (s *Timers) perform(p Led, e machine.Effect) {
 			s.SubmitTo(p.Partition, func(machine.Ticket) timers.Event { return timers.Event{Identified: true, ProducerID: id} }, nil)
 		})
 	case timers.Dropped:
+		s.counts.Dropped(e.Count)
 		p.Logger.Warn("delayed records given up", "target", e.Target.String(), "count", e.Count, "err", e.Reason)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/replication"
+	"leat/internal/telemetry"
 )
 
 // TransactionsTopic holds the records of transactional ids.
@@ -43,6 +44,7 @@ type Transactions struct {
 	cfg     TransactionsConfig
 	markers *markers
 	asks    outbox[membershipAsk]
+	asked   telemetry.Verifications
 	work    sync.WaitGroup // those who get producer ids
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -104,6 +106,20 @@ func (t *Transactions) Leading(tp record.TopicPartition, leaderEpoch int32, lead
 		t.markers.leading(tp.Partition, leaderEpoch, leading)
 	}
 	t.Coordinator.Leading(tp, leaderEpoch, leading)
+}
+
+// Publish brings the coordinator to an image, and sends the markers that waited for it.
+func (t *Transactions) Publish(image *metadata.Image, delta *metadata.Delta) {
+	t.Coordinator.Publish(image, delta)
+	t.markers.published(image, delta)
+}
+
+// Verifications counts the questions about membership.
+func (t *Transactions) Verifications() *telemetry.Verifications { return &t.asked }
+
+// MarkerQueues are how many markers wait for a leader, and how many transactions for a log that takes their last record.
+func (t *Transactions) MarkerQueues() (unknownDestination, logAppendRetry int) {
+	return t.markers.queues()
 }
 
 // Submit hands a call to the machine of the transactional id's partition. done is called exactly once with a response of the request's

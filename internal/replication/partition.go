@@ -169,9 +169,10 @@ func (p *Partition) AppendVerified(batches []byte, requireISR bool, sampling *st
 	return p.appendNow(batches, -1, requireISR, storage.AppendOptions{Origin: storage.FromClient, Sampling: sampling, MustVerify: true, Verification: v})
 }
 
-// AppendAround is AppendSampled for a batch of which some, or earlier, sequences were taken elsewhere: see storage.Elsewhere.
+// AppendAround is AppendSampled for a batch of which some, or earlier, sequences were taken elsewhere: see storage.Elsewhere. It never begins a
+// transaction.
 func (p *Partition) AppendAround(batches []byte, requireISR bool, sampling *storage.Sampling, w *storage.Elsewhere) (storage.AppendInfo, error) {
-	return p.appendNow(batches, -1, requireISR, storage.AppendOptions{Origin: storage.FromClient, Sampling: sampling, Elsewhere: w})
+	return p.appendNow(batches, -1, requireISR, storage.AppendOptions{Origin: storage.FromClient, Sampling: sampling, MustVerify: true, Elsewhere: w})
 }
 
 func (p *Partition) appendNow(batches []byte, leaderEpoch int32, requireISR bool, opts storage.AppendOptions) (storage.AppendInfo, error) {

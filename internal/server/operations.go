@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -60,7 +61,7 @@ func (n *node) openOperations() error {
 		Notes: []telemetry.Check{{Name: "other nodes", Problem: n.unreachedNodes}},
 		Metrics: &telemetry.Source{
 			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
-			Coordinators: n.coordinatorStats, Groups: n.groupStats, Sharing: n.sharingStats,
+			Coordinators: n.coordinatorStats, Groups: n.groupStats, Sharing: n.sharingStats, Transactions: n.transactionStats,
 			APIName: apiName, ErrorName: errorName,
 		},
 		Balance: n.balanceStatus, Logger: n.Logger,
@@ -156,6 +157,7 @@ func (n *node) partitionStats(yield func(*telemetry.Partition) bool) {
 	if n.ops.state.Load() != stateRunning || n.replicas == nil {
 		return
 	}
+	late := time.Now().Add(-n.settings.now().txn.MaxTimeout - lateTransaction)
 	var p telemetry.Partition
 	for part := range n.replicas.Partitions() {
 		log := part.Log()
@@ -166,7 +168,8 @@ func (n *node) partitionStats(yield func(*telemetry.Partition) bool) {
 		segments, producers := log.Parts()
 		p = telemetry.Partition{
 			Topic: tp.Topic, Partition: tp.Partition, Size: log.Size(), LogStart: offsets.LogStart, LogEnd: offsets.LogEnd,
-			Segments: segments, Producers: producers, Leads: status.Leads, Replicas: status.Replicas, InSync: status.InSync, MinISR: status.MinISR,
+			Segments: segments, Producers: producers, Leads: status.Leads, LateTransaction: status.Leads && log.TransactionOpenSince(late),
+			Replicas: status.Replicas, InSync: status.InSync, MinISR: status.MinISR,
 		}
 		if !yield(&p) {
 			return

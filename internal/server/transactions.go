@@ -11,6 +11,7 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/peer"
 	"leat/internal/replication"
+	"leat/internal/telemetry"
 )
 
 // openTransactions makes the transaction coordinator, which leads nothing yet.
@@ -39,6 +40,21 @@ func (n *node) openTransactions(shell coordinator.Config) {
 		Timeout: func() time.Duration { return n.settings.now().values.Millis("request.timeout.ms") },
 	})
 	n.coordinate("transaction coordinator", n.transactions)
+}
+
+// lateTransaction is how long a transaction may be open beyond the longest timeout until it counts as one that hangs, as in Kafka.
+const lateTransaction = 5 * time.Minute
+
+// transactionStats says how transactions and delayed records are on this node.
+func (n *node) transactionStats() *telemetry.TransactionStats {
+	if n.ops.state.Load() != stateRunning || n.transactions == nil || n.timers == nil {
+		return nil
+	}
+	s := telemetry.TransactionStats{Verifications: n.transactions.Verifications(), Delays: n.timers.Counts()}
+	s.UnknownDestination, s.LogAppendRetry = n.transactions.MarkerQueues()
+	pending := n.timers.Pending()
+	s.Delayed, s.DelayedBytes = pending.Timers, pending.Bytes
+	return &s
 }
 
 // errStarting is why there are no producer ids before the node is complete.

@@ -9,9 +9,10 @@ type Elsewhere struct {
 	Last  int32
 }
 
-// before reports whether a batch follows what was taken elsewhere, and does not repeat what this log has.
+// before reports whether a batch follows what was taken elsewhere, and does not repeat what this log has. Records of transactions are taken
+// nowhere else, so that a gap in them is one.
 func (w *Elsewhere) before(e *producerEntry, b record.Batch) bool {
-	if w == nil || b.ProducerEpoch() != w.Epoch || b.BaseSequence() != record.AddSequence(w.Last, 1) {
+	if w == nil || b.Transactional() || b.ProducerEpoch() != w.Epoch || b.BaseSequence() != record.AddSequence(w.Last, 1) {
 		return false
 	}
 	if e.epoch != b.ProducerEpoch() || e.count == 0 {

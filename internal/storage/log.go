@@ -213,6 +213,17 @@ func (l *Log) Producers() []ProducerState {
 	return l.producers.states()
 }
 
+// TransactionOpenSince reports whether the producer of the oldest open transaction wrote nothing since a time.
+func (l *Log) TransactionOpenSince(at time.Time) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if len(l.producers.ongoing) == 0 {
+		return false
+	}
+	e := l.producers.byID.find(l.producers.ongoing[0].producerID)
+	return e != nil && e.lastTimestamp < at.UnixMilli()
+}
+
 // active is the segment that is written to. Call it with mu or writeMu held.
 func (l *Log) active() *segment { return l.segments[len(l.segments)-1] }
 

@@ -4,14 +4,19 @@ import (
 	"errors"
 
 	"leat/internal/coordinator/field"
+	"leat/internal/record"
 )
 
 // Command is what the leader of a target asks: to take the delayed records of one batch (Entries), or, without entries, how far the account
 // of a producer is.
 type Command struct {
+	// To is the incarnation of the node that is asked. Only nodes of the cluster know it: no API of clients tells it.
+	To       record.UUID
 	Target   Target
 	Producer Producer
-	Entries  []Entry
+	// MaxPending bounds the bytes that may wait for the target, those of the command included; 0 or less: nothing does.
+	MaxPending int64
+	Entries    []Entry
 }
 
 // Producer is who sent a batch, and with which sequences.
@@ -46,12 +51,13 @@ const (
 
 // Encode writes a command for another node.
 func (c *Command) Encode() []byte {
-	size := 64
+	size := 80
 	for i := range c.Entries {
 		size += entryBytes + len(c.Entries[i].ID) + len(c.Entries[i].Payload)
 	}
 	w := field.Writer{B: make([]byte, 0, size)}
 	w.Int8(commandVersion)
+	w.UUID(c.To)
 	w.UUID(c.Target.TopicID)
 	w.Int32(c.Target.Partition)
 	w.Int64(c.Producer.ID)
@@ -60,6 +66,7 @@ func (c *Command) Encode() []byte {
 	w.Int32(c.Producer.Range.Last)
 	w.Int16(c.Producer.LogEpoch)
 	w.Int32(c.Producer.LogLast)
+	w.Int64(c.MaxPending)
 	w.Int32(int32(len(c.Entries)))
 	for i := range c.Entries {
 		w.Int64(c.Entries[i].Due)
@@ -77,12 +84,13 @@ func DecodeCommand(b []byte) (*Command, error) {
 	if r.Int8() != commandVersion {
 		r.Fail(errVersion)
 	}
-	c := &Command{}
+	c := &Command{To: r.UUID()}
 	c.Target = Target{r.UUID(), r.Int32()}
 	c.Producer = Producer{ID: r.Int64(), Epoch: r.Int16(), Range: Range{r.Int32(), r.Int32()}, LogEpoch: r.Int16(), LogLast: r.Int32()}
 	if p := &c.Producer; c.Target.Partition < 0 || p.ID >= 0 && (p.Epoch < 0 || p.Range.First < 0 || p.Range.Last < 0) {
 		r.Fail(errNegative)
 	}
+	c.MaxPending = r.Int64()
 	for range bounded(&r, entryBytes) {
 		e := Entry{Due: r.Int64(), ID: string(readBytes(&r)), Payload: readBytes(&r)}
 		if e.Due < 0 {

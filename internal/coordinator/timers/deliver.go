@@ -34,10 +34,11 @@ func (m *Machine) deliver(of Target, epoch int16, sequence int32, flight []Ref) 
 	m.emit(Deliver{Target: of, ProducerID: m.hard.producerID, Epoch: epoch, Sequence: sequence, Records: flight})
 }
 
-// delivered takes what came of a flight.
+// delivered takes what came of a flight. A flight that was refused is followed by another one with the same sequence, so that late word of the first
+// is told from word of the second by its timers.
 func (m *Machine) delivered(d *Delivered) {
 	t := m.hard.targets[d.Target]
-	if t == nil || len(t.flight) == 0 || t.epoch != d.Epoch || t.sequence != d.Sequence {
+	if t == nil || len(t.flight) == 0 || t.epoch != d.Epoch || t.sequence != d.Sequence || t.flight[0].N != d.First || len(t.flight) != d.Count {
 		return // of a flight that is over
 	}
 	if d.Result != Missing {

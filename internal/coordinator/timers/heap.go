@@ -30,14 +30,19 @@ func (h *refHeap) Pop() any {
 
 // waiting is the timers of a target that are in no flight. Those that are gone stay until they come to the top or are many.
 type waiting struct {
-	heap refHeap
-	gone map[int64]struct{} // numbers of timers in heap (or, after compaction, of none) that do not wait any more
+	heap  refHeap
+	gone  map[int64]struct{} // numbers of timers in heap (or, after compaction, of none) that do not wait any more
+	bytes int64              // of all in heap
 }
+
+// len is how many wait; after compaction it may be a few too low.
+func (w *waiting) len() int { return max(0, len(w.heap)-len(w.gone)) }
 
 // add takes a timer in.
 func (w *waiting) add(r Ref) {
 	delete(w.gone, r.N)
 	heap.Push(&w.heap, r)
+	w.bytes += int64(r.Size)
 }
 
 // remove takes a timer out.
@@ -60,6 +65,7 @@ func (w *waiting) remove(n int64) {
 
 func (w *waiting) pop() Ref {
 	r := heap.Pop(&w.heap).(Ref)
+	w.bytes -= int64(r.Size)
 	w.settle()
 	return r
 }
@@ -71,19 +77,21 @@ func (w *waiting) settle() {
 			return
 		}
 		delete(w.gone, w.heap[0].N)
-		heap.Pop(&w.heap)
+		w.bytes -= int64(heap.Pop(&w.heap).(Ref).Size)
 	}
 	if len(w.heap) == 0 {
-		w.heap, w.gone = nil, nil
+		w.heap, w.gone, w.bytes = nil, nil, 0
 	}
 }
 
 // sweep forgets those that are gone.
 func (w *waiting) sweep() {
 	kept := w.heap[:0]
+	w.bytes = 0
 	for _, r := range w.heap {
 		if _, gone := w.gone[r.N]; !gone {
 			kept = append(kept, r)
+			w.bytes += int64(r.Size)
 		}
 	}
 	w.heap, w.gone = kept, nil
@@ -109,7 +117,7 @@ func (w *waiting) pick(now int64, maxRecords int, maxBytes int64) []Ref {
 		due = append(due, w.pop())
 	}
 	for _, r := range due {
-		heap.Push(&w.heap, r)
+		w.add(r)
 	}
 	return due
 }

@@ -21,7 +21,14 @@ type Delivered struct {
 	Target   Target
 	Epoch    int16
 	Sequence int32
+	First    int64 // number of the flight's first timer
+	Count    int   // its timers
 	Result   DeliveryResult
+}
+
+// Delivered is the word of what came of it.
+func (d *Deliver) Delivered(r DeliveryResult) *Delivered {
+	return &Delivered{Target: d.Target, Epoch: d.Epoch, Sequence: d.Sequence, First: d.Records[0].N, Count: len(d.Records), Result: r}
 }
 
 // DeliveryResult is what came of a flight.
@@ -69,7 +76,10 @@ var DefaultSettings = Settings{MaxFlightRecords: 1000, MaxFlightBytes: 256 << 10
 	LostGrace: 30 * time.Second}
 
 // Config is what New needs.
-type Config struct{ Settings func() Settings } // cheap
+type Config struct {
+	Settings func() Settings // cheap
+	Pending  func(Pending)   // hears of every change; cheap. nil: nobody wants to know
+}
 
 // soft is what a target has that no log knows.
 type soft struct {
@@ -105,7 +115,12 @@ func New(cfg Config) *Machine {
 }
 
 // Apply changes the hard state.
-func (m *Machine) Apply(e machine.Entry[Record]) { m.hard.apply(e) }
+func (m *Machine) Apply(e machine.Entry[Record]) {
+	m.hard.apply(e)
+	if m.cfg.Pending != nil {
+		m.cfg.Pending(m.hard.pending)
+	}
+}
 
 func (m *Machine) begin(now time.Time) {
 	m.now, m.set, m.out = now, m.cfg.Settings(), machine.Result[Record]{}

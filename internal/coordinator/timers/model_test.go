@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"leat/internal/coordinator/timers"
 	"leat/internal/machine"
 	"leat/internal/record"
@@ -22,7 +24,9 @@ type world struct {
 	log      []machine.Entry[timers.Record]
 	payloads map[int64]*timers.Timer
 	targets  map[timers.Target]*shelf
-	sent     []timers.Deliver // on their way, also those of machines that are gone
+	sent     []parcel // on their way, also those of machines that are gone
+	next     int64    // offset of the log
+	pending  timers.Pending
 	ticket   machine.Ticket
 	nextID   int64
 	notices  []timers.Dropped
@@ -30,15 +34,26 @@ type world struct {
 	answers  map[machine.Ticket]timers.Outcome
 }
 
-// shelf is the log of a target: what became visible, and the last sequence of the producer.
+// parcel is a flight whose records were read from the log.
+type parcel struct {
+	timers.Deliver
+	texts []string
+}
+
+// shelf is the log of a target: what became visible, in batches with the sequences of the producer.
 type shelf struct {
 	visible []seen
-	epoch   int16
-	next    int32
-	first   []int32 // sequences of the last batches
-	known   bool
+	batches []shelved
 	gone    bool
-	largest int // records that a batch may have, 0: any
+	largest int                    // records that a batch may have, 0: any
+	refuses func(text string) bool // a record that no batch may have
+}
+
+// shelved is a batch on a shelf.
+type shelved struct {
+	epoch    int16
+	sequence int32
+	count    int
 }
 
 type seen struct {
@@ -63,7 +78,8 @@ func (w *world) target(i int) timers.Target {
 
 // load is a node that takes over: everything but the log is lost.
 func (w *world) load() {
-	w.m = timers.New(timers.Config{Settings: func() timers.Settings { return w.set }})
+	w.pending = timers.Pending{}
+	w.m = timers.New(timers.Config{Settings: func() timers.Settings { return w.set }, Pending: func(p timers.Pending) { w.pending = p }})
 	for _, e := range w.log {
 		w.m.Apply(recoded(w.t, e))
 	}
@@ -86,7 +102,8 @@ func recoded(t *testing.T, e machine.Entry[timers.Record]) machine.Entry[timers.
 
 func (w *world) take(res machine.Result[timers.Record]) {
 	for _, r := range res.Records {
-		e := machine.Entry[timers.Record]{Offset: int64(len(w.log)), Record: r}
+		e := machine.Entry[timers.Record]{Offset: w.next, Record: r}
+		w.next++
 		if timer, ok := r.(*timers.Timer); ok {
 			w.payloads[e.Offset] = timer
 		}
@@ -98,7 +115,7 @@ func (w *world) take(res machine.Result[timers.Record]) {
 		case machine.Reply:
 			w.answers[e.To] = e.Response.(timers.Outcome)
 		case timers.Deliver:
-			w.sent = append(w.sent, e)
+			w.sent = append(w.sent, w.read(e))
 		case timers.NeedProducerID:
 			w.nextID++
 			w.take(w.m.Handle(w.now, timers.Event{Identified: true, ProducerID: w.nextID}))
@@ -106,6 +123,67 @@ func (w *world) take(res machine.Result[timers.Record]) {
 			w.notices = append(w.notices, e)
 		}
 	}
+}
+
+// read takes the records of a flight from the log.
+func (w *world) read(d timers.Deliver) parcel {
+	w.t.Helper()
+	p := parcel{Deliver: d}
+	for _, r := range d.Records {
+		timer := w.payloads[r.Offset]
+		if timer == nil || timer.N != r.N {
+			w.t.Fatalf("offset %d holds no timer %d", r.Offset, r.N)
+		}
+		rec, err := timers.Payload(timer.Payload)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		p.texts = append(p.texts, string(rec.Value))
+	}
+	return p
+}
+
+// compact keeps the newest record of every key, and of those that are tombstones some or none.
+func (w *world) compact() {
+	newest := make(map[string]int64)
+	for _, e := range w.log {
+		k, _ := e.Record.Encode()
+		newest[string(k)] = e.Offset
+	}
+	tombstones := w.rng.IntN(2) == 0
+	w.log = slices.DeleteFunc(w.log, func(e machine.Entry[timers.Record]) bool {
+		k, v := e.Record.Encode()
+		if newest[string(k)] != e.Offset || v == nil && !tombstones {
+			delete(w.payloads, e.Offset)
+			return true
+		}
+		return false
+	})
+}
+
+// cut takes the last batches away from a target, as the election of a replica that was not in sync does. What was on its way there fails. It
+// returns the records that are gone.
+func (w *world) cut(of timers.Target, batches int) (lost []string) {
+	s := w.targets[of]
+	for ; batches > 0 && len(s.batches) > 0; batches-- {
+		last := len(s.batches) - 1
+		for _, v := range s.visible[len(s.visible)-s.batches[last].count:] {
+			lost = append(lost, v.payload)
+		}
+		s.visible, s.batches = s.visible[:len(s.visible)-s.batches[last].count], s.batches[:last]
+	}
+	for i := 0; i < len(w.sent); i++ {
+		if d := w.sent[i]; d.Target == of {
+			w.sent = slices.Delete(w.sent, i, i+1)
+			i--
+			w.tell(d.Deliver, timers.Later)
+		}
+	}
+	return lost
+}
+
+func (w *world) tell(d timers.Deliver, result timers.DeliveryResult) {
+	w.take(w.m.Handle(w.now, timers.Event{Delivered: d.Delivered(result)}))
 }
 
 func (w *world) ask(c *timers.Command) timers.Outcome {
@@ -147,42 +225,33 @@ func (w *world) arrive(i int, told bool) {
 	d := w.sent[i]
 	w.sent = slices.Delete(w.sent, i, i+1)
 	result := w.targets[d.Target].append(w, d)
-	if told {
-		w.take(w.m.Handle(w.now, timers.Event{Delivered: &timers.Delivered{Target: d.Target, Epoch: d.Epoch, Sequence: d.Sequence, Result: result}}))
-	} else {
-		w.take(w.m.Handle(w.now, timers.Event{Delivered: &timers.Delivered{Target: d.Target, Epoch: d.Epoch, Sequence: d.Sequence, Result: timers.Later}}))
+	if !told {
+		result = timers.Later
 	}
+	w.tell(d.Deliver, result)
 }
 
-func (s *shelf) append(w *world, d timers.Deliver) timers.DeliveryResult {
-	switch {
-	case s.gone:
+func (s *shelf) append(w *world, d parcel) timers.DeliveryResult {
+	if s.gone {
 		return timers.Missing
-	case s.largest > 0 && len(d.Records) > s.largest:
+	}
+	if s.largest > 0 && len(d.Records) > s.largest || s.refuses != nil && slices.ContainsFunc(d.texts, s.refuses) {
 		return timers.TooLarge
-	case s.known && d.Epoch == s.epoch && slices.Contains(s.first, d.Sequence):
-		return timers.Taken
-	case s.known && d.Epoch < s.epoch:
-		return timers.Later // fenced: a batch of long ago
-	case s.known && d.Epoch > s.epoch && d.Sequence != 0, s.known && d.Epoch == s.epoch && d.Sequence != s.next:
-		return timers.Lost
 	}
-	if d.Epoch != s.epoch {
-		s.first = nil
+	if n := len(s.batches); n > 0 {
+		last := s.batches[n-1]
+		switch {
+		case slices.Contains(s.batches[max(0, n-5):], shelved{d.Epoch, d.Sequence, len(d.Records)}):
+			return timers.Taken
+		case d.Epoch < last.epoch:
+			return timers.Lost // fenced
+		case d.Epoch > last.epoch && d.Sequence != 0, d.Epoch == last.epoch && d.Sequence != record.AddSequence(last.sequence, int32(last.count)):
+			return timers.Lost
+		}
 	}
-	s.known, s.epoch, s.next = true, d.Epoch, record.AddSequence(d.Sequence, int32(len(d.Records)))
-	s.first = append(s.first, d.Sequence)
-	s.first = s.first[max(0, len(s.first)-5):]
-	for _, r := range d.Records {
-		timer := w.payloads[r.Offset]
-		if timer == nil || timer.N != r.N {
-			w.t.Fatalf("offset %d holds no timer %d", r.Offset, r.N)
-		}
-		rec, err := timers.Payload(timer.Payload)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		s.visible = append(s.visible, seen{string(rec.Value), w.now.UnixMilli(), r.Due})
+	s.batches = append(s.batches, shelved{d.Epoch, d.Sequence, len(d.Records)})
+	for i, r := range d.Records {
+		s.visible = append(s.visible, seen{d.texts[i], w.now.UnixMilli(), r.Due})
 	}
 	return timers.Taken
 }
@@ -236,6 +305,9 @@ func TestEachRecordIsSeenOnceOverRandomWalks(t *testing.T) {
 					w.arrive(w.rng.IntN(len(w.sent)), w.rng.IntN(3) > 0)
 				}
 			case 8:
+				if w.rng.IntN(2) == 0 {
+					w.compact()
+				}
 				w.load()
 			case 9:
 				if res := w.m.Tick(w.now); len(res.Records) > 0 { // refused: too few replicas
@@ -248,16 +320,142 @@ func TestEachRecordIsSeenOnceOverRandomWalks(t *testing.T) {
 	}
 }
 
-func (w *world) check(seed uint64, wanted, cancelled map[string]bool) {
-	w.t.Helper()
+// A walk with targets that refuse records, lose batches and are deleted. What a target did not refuse, lose or take with it is seen once, and
+// nothing is left behind.
+func TestTargetsThatRefuseLoseOrGoHoldNothingUp(t *testing.T) {
+	var dropped, cut, missing int
+	for seed := range uint64(400) {
+		w := newWorld(t, seed)
+		w.set.MaxFlightRecords = 1 + w.rng.IntN(8)
+		wanted, perhaps := map[string]bool{}, map[string]bool{}
+		for i := range 3 {
+			s := w.targets[w.target(i)]
+			s.largest, s.refuses = 1+w.rng.IntN(4), func(text string) bool { return text[0] == '-' }
+		}
+		for step := range 200 {
+			of := w.target(w.rng.IntN(3))
+			switch w.rng.IntN(10) {
+			case 0, 1, 2, 3:
+				text := fmt.Sprint(step)
+				if w.rng.IntN(12) == 0 {
+					text = "-" + text
+				} else {
+					wanted[text] = true
+				}
+				w.ask(w.one(of, text, "", time.Duration(w.rng.IntN(5000))*time.Millisecond))
+				if w.targets[of].gone {
+					perhaps[text] = true
+				}
+			case 4, 5:
+				w.advance(time.Duration(w.rng.IntN(2000)) * time.Millisecond)
+			case 6, 7:
+				if len(w.sent) > 0 {
+					w.arrive(w.rng.IntN(len(w.sent)), w.rng.IntN(3) > 0)
+				}
+			case 8:
+				w.compact()
+				w.load()
+			case 9:
+				for _, text := range w.cut(of, w.rng.IntN(3)) {
+					perhaps[text] = true
+					cut++
+				}
+			}
+			if step == 150 && seed%4 == 0 {
+				missing += w.remove(of, perhaps)
+			}
+		}
+		w.drain()
+		for text := range perhaps {
+			delete(wanted, text)
+		}
+		w.check(seed, wanted, nil)
+		for text, n := range w.seen() {
+			if n > 1 || text[0] == '-' {
+				t.Fatalf("seed %d: %s is seen %d times", seed, text, n)
+			}
+		}
+		for _, d := range w.notices {
+			dropped += d.Count
+		}
+		if w.pending != (timers.Pending{}) {
+			t.Fatalf("seed %d: left are %+v", seed, w.pending)
+		}
+	}
+	t.Logf("%d records dropped, %d lost by their targets, %d waited for a topic that went", dropped, cut, missing)
+	if dropped < 400 || cut < 400 || missing < 100 {
+		t.Error("the walk does not go where it should")
+	}
+}
+
+// remove deletes the topic of a target; what waits for it may go with it.
+func (w *world) remove(of timers.Target, perhaps map[string]bool) int {
+	n := len(perhaps)
+	w.targets[of].gone = true
+	for _, timer := range w.payloads {
+		if rec, err := timers.Payload(timer.Payload); err == nil && timer.Target == of {
+			perhaps[string(rec.Value)] = true
+		}
+	}
+	return len(perhaps) - n
+}
+
+// No more bytes wait than a command allows; what is repeated, and what cancels, is taken all the same.
+func TestBytesThatWaitAreBounded(t *testing.T) {
+	w := newWorld(t, 1)
+	of := w.target(0)
+	take := func(first int32, limit int64, e timers.Entry) int16 {
+		return w.ask(&timers.Command{Target: of, MaxPending: limit, Entries: []timers.Entry{e},
+			Producer: timers.Producer{ID: 5, Range: timers.Range{First: first, Last: first}, LogEpoch: -1, LogLast: -1}}).Code
+	}
+	size := int64(len(payload("12345")))
+	e := timers.Entry{Due: w.now.Add(time.Hour).UnixMilli(), ID: "a", Payload: payload("12345")}
+	if code := take(0, 2*size, e); code != 0 {
+		t.Fatal(code)
+	}
+	e.ID = "b"
+	if code := take(1, 2*size-1, e); code != kerr.ThrottlingQuotaExceeded.Code {
+		t.Errorf("over the limit: %d", code)
+	}
+	if code := take(1, 2*size, e); code != 0 || w.pending != (timers.Pending{Timers: 2, Bytes: 2 * size}) {
+		t.Errorf("up to the limit: %d, %+v", code, w.pending)
+	}
+	if code := take(1, 2*size, e); code != 0 || w.pending.Timers != 2 {
+		t.Errorf("repeated: %d, %+v", code, w.pending)
+	}
+	if code := take(2, 2*size, timers.Entry{ID: "b"}); code != 0 || w.pending.Timers != 1 {
+		t.Errorf("cancelled: %d, %+v", code, w.pending)
+	}
+	e.ID = ""
+	if code := take(3, 2*size, e); code != 0 || w.pending.Timers != 2 {
+		t.Errorf("in the place of what was cancelled: %d, %+v", code, w.pending)
+	}
+	w.drain()
+	if w.pending != (timers.Pending{}) {
+		t.Errorf("at last: %+v", w.pending)
+	}
+}
+
+// seen is how often records are visible.
+func (w *world) seen() map[string]int {
 	counts := map[string]int{}
 	for _, s := range w.targets {
 		for _, v := range s.visible {
 			counts[v.payload]++
+		}
+	}
+	return counts
+}
+
+func (w *world) check(seed uint64, wanted, cancelled map[string]bool) {
+	w.t.Helper()
+	counts := w.seen()
+	for _, s := range w.targets {
+		for _, v := range s.visible {
 			if v.at < v.due {
 				w.t.Errorf("seed %d: %s is seen at %d, due at %d", seed, v.payload, v.at, v.due)
 			}
-			if !wanted[v.payload] && !cancelled[v.payload] {
+			if cancelled != nil && !wanted[v.payload] && !cancelled[v.payload] {
 				w.t.Errorf("seed %d: nobody sent %s", seed, v.payload)
 			}
 		}

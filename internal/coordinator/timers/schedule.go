@@ -26,6 +26,11 @@ func (m *Machine) command(c *Command) Outcome {
 			return o
 		}
 	}
+	if !t.hasRoom(c) {
+		o := a.outcome()
+		o.Code = kerr.ThrottlingQuotaExceeded.Code
+		return o
+	}
 	m.take(c, t)
 	if c.Producer.ID < 0 {
 		return Outcome{Last: record.NoSequence, Epoch: record.NoProducerEpoch}
@@ -33,6 +38,25 @@ func (m *Machine) command(c *Command) Outcome {
 	next := a.with(&c.Producer, m.now.UnixMilli())
 	m.write(&Account{Target: c.Target, ProducerID: c.Producer.ID, Epoch: next.epoch, At: next.at, Recent: next.recent})
 	return next.outcome()
+}
+
+// hasRoom reports whether the records of a command may wait, too. What only cancels always may.
+func (t *target) hasRoom(c *Command) bool {
+	if c.MaxPending <= 0 {
+		return true
+	}
+	var more int64
+	for i := range c.Entries {
+		more += int64(len(c.Entries[i].Payload))
+	}
+	if more == 0 || t.pending().Bytes+more <= c.MaxPending {
+		return true
+	}
+	if t == nil || len(t.waiting.gone) == 0 {
+		return false
+	}
+	t.waiting.sweep() // what was cancelled counts no more
+	return t.pending().Bytes+more <= c.MaxPending
 }
 
 // take writes the timers of a command. Later entries see what earlier ones did.

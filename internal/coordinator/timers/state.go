@@ -11,6 +11,21 @@ type state struct {
 	targets    map[Target]*target
 	next       int64 // number of the next timer
 	producerID int64 // -1: not known yet
+	pending    Pending
+}
+
+// Pending is the timers of a partition that were not delivered yet.
+type Pending struct {
+	Timers int
+	Bytes  int64 // of their records; cancelled ones may count for a while
+}
+
+// pending is what waits for a target, or is in its flight.
+func (t *target) pending() Pending {
+	if t == nil {
+		return Pending{}
+	}
+	return Pending{t.waiting.len() + len(t.flight), t.waiting.bytes + t.flying}
 }
 
 // target is what is known of one partition of another topic.
@@ -21,6 +36,8 @@ type target struct {
 	epoch    int16
 	sequence int32
 	flight   []Ref
+	flying   int64   // bytes of the flight
+	counted  Pending // its part in state.pending
 	accounts map[int64]*account
 	soft     soft
 }
@@ -46,6 +63,39 @@ func (s *state) target(of Target) *target {
 
 // apply changes the hard state.
 func (s *state) apply(e machine.Entry[Record]) {
+	of := targetOf(e.Record)
+	before := s.targets[of]
+	s.change(e)
+	after := s.targets[of]
+	s.pending = s.pending.plus(after.pending(), 1)
+	if before != nil {
+		s.pending = s.pending.plus(before.counted, -1)
+	}
+	if after != nil {
+		after.counted = after.pending()
+	}
+}
+
+func (p Pending) plus(o Pending, sign int) Pending {
+	return Pending{p.Timers + sign*o.Timers, p.Bytes + int64(sign)*o.Bytes}
+}
+
+// targetOf is whom a record is about.
+func targetOf(r Record) Target {
+	switch r := r.(type) {
+	case *Timer:
+		return r.Target
+	case *Gone:
+		return r.Target
+	case *State:
+		return r.Target
+	case *Account:
+		return r.Target
+	}
+	return Target{}
+}
+
+func (s *state) change(e machine.Entry[Record]) {
 	switch r := e.Record.(type) {
 	case *Timer:
 		s.next = max(s.next, r.N+1)
@@ -78,10 +128,12 @@ func (s *state) apply(e machine.Entry[Record]) {
 func (t *target) remove(n int64) {
 	t.forgetID(n)
 	if len(t.flight) > 0 && t.flight[0].N == n { // delivered: they go in this order
+		t.flying -= int64(t.flight[0].Size)
 		t.flight = t.flight[1:]
 		return
 	}
 	if i := slices.IndexFunc(t.flight, func(r Ref) bool { return r.N == n }); i >= 0 {
+		t.flying -= int64(t.flight[i].Size)
 		t.flight = append(slices.Clone(t.flight[:i]), t.flight[i+1:]...)
 		return
 	}
@@ -130,5 +182,8 @@ func (s *state) fly(r *State) {
 			t.waiting.remove(f.N)
 		}
 	}
-	t.flight = r.Flight
+	t.flight, t.flying = r.Flight, 0
+	for i := range t.flight {
+		t.flying += int64(t.flight[i].Size)
+	}
 }
