@@ -8,6 +8,7 @@
 #   interop/run.sh disk                  kafka-dump-log on leat's files; leat on a directory of Kafka's
 #   interop/run.sh kill [rounds]         kill -9 while producers write, 100 rounds unless told
 #   interop/run.sh bank [rounds]         money moves between partitions by transactions while nodes are killed, 20 rounds unless told
+#   interop/run.sh delay [rounds]        delayed records while nodes are killed, 8 rounds unless told
 #   interop/run.sh faults [rounds] [seed]  three nodes in namespaces, hurt in every way, 50 rounds unless told
 #   interop/run.sh cluster-tools         Kafka's tools for clusters against three nodes of leat; -target kafka: of Kafka
 #   interop/run.sh mixed                 leat and Kafka in one cluster, controlled by either
@@ -21,7 +22,7 @@
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|differential [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -54,6 +55,13 @@ bank)
 	dir=$(mktemp -d)
 	trap 'rm -rf "$dir"' EXIT
 	"$bin/bank" -binary "$leat" -dir "$dir" "$@"
+	;;
+delay)
+	case ${1:-} in [0-9]*) rounds=$1 && shift && set -- -rounds "$rounds" "$@" ;; esac
+	go build -o "$bin/delay" ./interop/delay
+	dir=$(mktemp -d)
+	trap 'rm -rf "$dir"' EXIT
+	"$bin/delay" -binary "$leat" -dir "$dir" "$@"
 	;;
 faults)
 	case ${1:-} in [0-9]*) rounds=$1 && shift && {
@@ -107,7 +115,7 @@ differential)
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, delay, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, differential" >&2
 	exit 2
 	;;
 esac
