@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -133,25 +134,22 @@ func ranges(members []kmsg.JoinGroupResponseMember, topic string, partitions int
 	return all
 }
 
-// beat sends heartbeats until a rebalance begins, or the member has left.
+// beat sends heartbeats until a rebalance begins, or the member has left. The time until the next one counts from the sending of the last.
 func (m *member) beat() (left bool, err error) {
-	for {
-		if m.rest(time.Now(), classicHeartbeat) {
-			rq := kmsg.NewPtrLeaveGroupRequest()
-			rq.Version = 5
-			rq.Group = m.group
-			one := kmsg.NewLeaveGroupRequestMember()
-			one.MemberID = m.id
-			rq.Members = append(rq.Members, one)
-			_, err := m.conn.Do(rq)
-			return true, err
+	for sent := time.Now(); ; {
+		if m.rest(sent, classicHeartbeat) {
+			if err := m.conn.Send(m.leaveFrame()); err != nil {
+				return false, err
+			}
+			return true, m.skip()
 		}
+		sent = time.Now()
 		rq := kmsg.NewPtrHeartbeatRequest()
 		rq.Version = 4
 		rq.Group, rq.Generation, rq.MemberID = m.group, m.epoch, m.id
-		got, err := m.conn.Do(rq)
-		if err != nil {
-			return false, err
+		got, left, err := m.askOrLeave(rq)
+		if err != nil || left {
+			return left, err
 		}
 		switch err := kerr.ErrorForCode(got.(*kmsg.HeartbeatResponse).ErrorCode); err {
 		case nil:
@@ -161,4 +159,45 @@ func (m *member) beat() (left bool, err error) {
 			return false, fmt.Errorf("heartbeat: %w", err)
 		}
 	}
+}
+
+// askOrLeave waits for an answer, and leaves the group meanwhile if that is wanted: on the same connection, as Kafka's client does.
+func (m *member) askOrLeave(rq kmsg.Request) (got kmsg.Response, left bool, err error) {
+	answered, sent := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(sent)
+		select {
+		case <-m.leave:
+			sent <- m.conn.Send(m.leaveFrame())
+		case <-answered:
+		}
+	}()
+	got, err = m.conn.Do(rq)
+	close(answered)
+	failed, left := <-sent
+	if err = errors.Join(err, failed); err == nil && left {
+		err = m.skip()
+	}
+	return got, left, err
+}
+
+var formatter = kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench"))
+
+func (m *member) leaveFrame() []byte {
+	rq := kmsg.NewPtrLeaveGroupRequest()
+	rq.Version = 5
+	rq.Group = m.group
+	one := kmsg.NewLeaveGroupRequestMember()
+	one.MemberID = m.id
+	rq.Members = append(rq.Members, one)
+	return formatter.AppendRequest(nil, rq, 1)
+}
+
+// skip takes the answer to the leave.
+func (m *member) skip() error {
+	if _, err := m.conn.Next(); err != nil {
+		return err
+	}
+	_, err := m.conn.Rest()
+	return err
 }

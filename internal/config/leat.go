@@ -23,7 +23,7 @@ var leatKeys = []Key{
 	{Name: "leat.group.consumer.heartbeat.least.ms", Type: Int, Default: "1000", Valid: atLeast(0), Importance: "MEDIUM", Built: true,
 		Doc: "Interval of heartbeats that members of consumer groups are told while there are few of them: it grows with their number, to group.consumer.heartbeat.interval.ms, so that a partition of __consumer_offsets gets at most 500 a second. 0: all are told the latter."},
 	{Name: "leat.group.heartbeat.hold.ms", Type: Int, Default: "3000", Valid: atLeast(0), Importance: "MEDIUM", Built: true,
-		Doc: "How long the answer to a heartbeat of a classic group waits for news, at most, so that members hear of a rebalance at once; never more than a fifth of the session timeout, nor longer than the client has nothing else to say. 0: it does not wait."},
+		Doc: "How long the answer to a heartbeat of a classic group waits for news, at most, so that members hear of a rebalance at once; never more than a fifth of the session timeout, nor longer than the client has nothing else to say. 0: it does not wait, and new groups without an initial delay do not look whether others come."},
 	{Name: "leat.group.lag.interval.ms", Type: Long, Default: "15000", Valid: atLeast(1000), Importance: "LOW", Built: true,
 		Doc: "How often the lag of all groups is determined, at most: with very many groups it is done less often, so that it takes half a percent of a processor."},
 	{Name: "leat.http.listener", Type: String, Default: "127.0.0.1:9644", Valid: httpListener, Importance: "MEDIUM", Built: true,

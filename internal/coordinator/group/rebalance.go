@@ -35,7 +35,11 @@ func (m *Machine) prepareRebalance(g *liveGroup, reason string) {
 		g.newMemberAdded = false
 		g.delay = int32(m.set.InitialRebalanceDelay.Milliseconds())
 		g.remaining = max(g.rebalanceTimeout()-g.delay, 0)
-		m.startJoinTimer(g, initialTimer, g.delay)
+		wait := g.delay
+		if m.looksForOthers() {
+			wait, g.arrivalsSeen = arrivalFirst, g.arrivals
+		}
+		m.startJoinTimer(g, initialTimer, wait)
 	case g.allJoined():
 		m.completeJoin(g)
 	default:
@@ -66,20 +70,26 @@ func (m *Machine) endInitialDelay(g *liveGroup) {
 }
 
 // Without an initial delay a group of many that start at once would be a group of the first few, and the others would wait for these to hear of
-// them. Those that were given an id a moment ago are about to come: they are waited for as long as more of them appear.
+// them at their next heartbeats. So the first generation looks after a moment whether others have come, and goes on for as long as more do.
 const (
-	arrivalWait = 20   // ms, from one look to the next
-	arrivalMost = 1000 // ms, all in all
+	arrivalFirst = 4    // ms, until the first look
+	arrivalWait  = 20   // ms, from one look to the next
+	arrivalMost  = 1000 // ms, all in all
 )
 
-// othersCome prolongs the first join phase of a group without an initial delay while others are about to join, and reports whether it did.
+// othersCome prolongs the first join phase of a group without an initial delay while others come, and reports whether it did.
 func (m *Machine) othersCome(g *liveGroup) bool {
-	if m.set.InitialRebalanceDelay > 0 || len(g.pending) == 0 || g.arrivals == g.arrivalsSeen || m.now.UnixMilli() >= g.stateTimestamp+arrivalMost {
+	if !m.looksForOthers() || g.arrivals == g.arrivalsSeen || m.now.UnixMilli() >= g.stateTimestamp+arrivalMost {
 		return false
 	}
 	g.arrivalsSeen = g.arrivals
 	m.startJoinTimer(g, initialTimer, arrivalWait)
 	return true
+}
+
+// looksForOthers is about groups without an initial delay. Who wants no heartbeats held wants Kafka's times here, too.
+func (m *Machine) looksForOthers() bool {
+	return m.set.InitialRebalanceDelay <= 0 && m.set.HeartbeatHold > 0
 }
 
 // completeIfAllJoined ends the join phase if nobody is missing. The first one of a group ends by time only.
