@@ -18,7 +18,7 @@ func (f *clusterFlags) addAges(ctx context.Context, all []groupPartition, isolat
 	from := make(map[string]map[int32]kgo.Offset)
 	for i := range all {
 		p := &all[i]
-		if p.Lag == nil {
+		if p.Lag == nil || p.from() < 0 {
 			continue
 		}
 		if *p.Lag == 0 {
@@ -28,7 +28,7 @@ func (f *clusterFlags) addAges(ctx context.Context, all []groupPartition, isolat
 		if from[p.Topic] == nil {
 			from[p.Topic] = make(map[int32]kgo.Offset)
 		}
-		from[p.Topic][p.Partition] = kgo.NewOffset().At(p.Committed)
+		from[p.Topic][p.Partition] = kgo.NewOffset().At(p.from())
 		wanted[record.TopicPartition{Topic: p.Topic, Partition: p.Partition}] = p
 	}
 	if len(wanted) == 0 {

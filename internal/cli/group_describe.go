@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,17 +23,19 @@ type describedGroup struct {
 	listedGroup
 	Isolation  string           `json:"isolation_level"`
 	Partitions []groupPartition `json:"partitions"`
+	Members    []groupMember    `json:"members"`
 }
 
 // groupPartition is how far a group is behind one partition.
 type groupPartition struct {
 	Topic     string   `json:"topic"`
 	Partition int32    `json:"partition"`
-	Committed int64    `json:"committed_offset"` // -1: none
-	End       int64    `json:"end_offset"`       // -1: not known
+	Committed int64    `json:"committed_offset"`       // -1: none
+	Start     *int64   `json:"start_offset,omitempty"` // of share groups, which commit none: below it everything is done; -1: not known yet
+	End       int64    `json:"end_offset"`             // -1: not known
 	Lag       *int64   `json:"lag"`
 	Seconds   *float64 `json:"lag_seconds"`
-	Member    string   `json:"member,omitempty"`
+	Member    string   `json:"member,omitempty"` // not of share groups, where several may read
 	ClientID  string   `json:"client_id,omitempty"`
 	Host      string   `json:"host,omitempty"`
 }
@@ -47,7 +50,8 @@ func (p *program) groupDescribeCommand() *cobra.Command {
 
 Seconds are the age of the first record that the group has not committed; it is read for that, so the right to read the topic is needed. Consumers that
 read committed records only wait for the ends of transactions: --isolation-level=read_committed shows how far they are behind what they can read.
-Share groups commit no offsets: see kafka-share-groups.`,
+Share groups commit no offsets: shown is the offset below which all records are done, and as lag how many records past it are not. Of share and streams groups
+it also shows each member with the partitions or tasks that it has.`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	cmd.Flags().StringVar(&isolation, "isolation-level", "read_uncommitted", "what counts as the end of a partition: read_uncommitted or read_committed")
@@ -85,7 +89,7 @@ func describeGroups(ctx context.Context, cl *kgo.Client, flags *clusterFlags, na
 			return nil, fmt.Errorf("group %s: there is none: leat group list shows which there are", name)
 		}
 		g := describedGroup{listedGroup: listed[i], Isolation: isolation}
-		if g.Partitions, err = groupPartitions(ctx, kadm.NewClient(cl), &g); err != nil {
+		if g.Partitions, err = groupPartitions(ctx, cl, &g); err != nil {
 			return nil, fmt.Errorf("group %s: %w", name, err)
 		}
 		if err := flags.addAges(ctx, g.Partitions, isolation); err != nil {
@@ -97,24 +101,28 @@ func describeGroups(ctx context.Context, cl *kgo.Client, flags *clusterFlags, na
 }
 
 // groupPartitions lists the partitions in which a group has committed offsets, or which its members read.
-func groupPartitions(ctx context.Context, admin *kadm.Client, g *describedGroup) ([]groupPartition, error) {
-	offsets, err := admin.FetchOffsets(ctx, g.Group)
-	if err != nil {
-		return nil, fmt.Errorf("fetch offsets: %w", err)
+func groupPartitions(ctx context.Context, cl *kgo.Client, g *describedGroup) ([]groupPartition, error) {
+	admin := kadm.NewClient(cl)
+	var err error
+	if g.Members, err = membersOf(ctx, cl, &g.listedGroup); err != nil {
+		return nil, err
 	}
-	readers, err := groupReaders(ctx, admin, g)
+	readers := readersOf(g.Members)
+	known := startsOf
+	if g.Type != "share" {
+		known = committedBy
+	}
+	all, err := known(ctx, admin, g.Group)
 	if err != nil {
 		return nil, err
 	}
-	all := []groupPartition{}
-	offsets.Each(func(o kadm.OffsetResponse) {
-		if o.Err == nil {
-			all = append(all, groupPartition{Topic: o.Topic, Partition: o.Partition, Committed: o.At, End: -1})
-		}
-	})
 	for tp := range readers {
-		if o, ok := offsets.Lookup(tp.Topic, tp.Partition); !ok || o.Err != nil {
-			all = append(all, groupPartition{Topic: tp.Topic, Partition: tp.Partition, Committed: -1, End: -1})
+		if !slices.ContainsFunc(all, func(p groupPartition) bool { return p.Topic == tp.Topic && p.Partition == tp.Partition }) {
+			p := groupPartition{Topic: tp.Topic, Partition: tp.Partition, Committed: -1, End: -1}
+			if g.Type == "share" {
+				p.Start = new(int64(-1))
+			}
+			all = append(all, p)
 		}
 	}
 	slices.SortFunc(all, func(a, b groupPartition) int {
@@ -123,8 +131,48 @@ func groupPartitions(ctx context.Context, admin *kadm.Client, g *describedGroup)
 	return all, addEnds(ctx, admin, g.Isolation, all, readers)
 }
 
+// committedBy lists the partitions in which a group has committed offsets.
+func committedBy(ctx context.Context, admin *kadm.Client, group string) ([]groupPartition, error) {
+	offsets, err := admin.FetchOffsets(ctx, group)
+	if err != nil {
+		return nil, fmt.Errorf("fetch offsets: %w", err)
+	}
+	all := []groupPartition{}
+	offsets.Each(func(o kadm.OffsetResponse) {
+		if o.Err == nil {
+			all = append(all, groupPartition{Topic: o.Topic, Partition: o.Partition, Committed: o.At, End: -1})
+		}
+	})
+	return all, nil
+}
+
+// startsOf lists the partitions of which a share group has state, with the lag as its brokers know it.
+func startsOf(ctx context.Context, admin *kadm.Client, group string) ([]groupPartition, error) {
+	offsets, err := admin.DescribeShareGroupOffsets(ctx, group)
+	if err == nil {
+		err = offsets.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("describe offsets: %w", err)
+	}
+	all := []groupPartition{}
+	for _, topic := range offsets[group].Offsets {
+		for _, o := range topic {
+			if o.Err != nil {
+				continue
+			}
+			p := groupPartition{Topic: o.Topic, Partition: o.Partition, Committed: -1, Start: new(o.StartOffset), End: -1}
+			if o.Lag >= 0 {
+				p.Lag = new(o.Lag)
+			}
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
+
 // addEnds adds the ends of partitions, the lag, and who reads.
-func addEnds(ctx context.Context, admin *kadm.Client, isolation string, all []groupPartition, readers map[record.TopicPartition]groupReader) error {
+func addEnds(ctx context.Context, admin *kadm.Client, isolation string, all []groupPartition, readers map[record.TopicPartition][]*groupMember) error {
 	var topics []string
 	for i := range all {
 		if len(topics) == 0 || topics[len(topics)-1] != all[i].Topic {
@@ -144,8 +192,8 @@ func addEnds(ctx context.Context, admin *kadm.Client, isolation string, all []gr
 	}
 	for i := range all {
 		p := &all[i]
-		if r, ok := readers[record.TopicPartition{Topic: p.Topic, Partition: p.Partition}]; ok {
-			p.Member, p.ClientID, p.Host = r.member, r.clientID, r.host
+		if r := readers[record.TopicPartition{Topic: p.Topic, Partition: p.Partition}]; len(r) > 0 && p.Start == nil {
+			p.Member, p.ClientID, p.Host = r[0].Member, r[0].ClientID, r[0].Host
 		}
 		end, ok := ends.Lookup(p.Topic, p.Partition)
 		if !ok || end.Err != nil {
@@ -158,43 +206,6 @@ func addEnds(ctx context.Context, admin *kadm.Client, isolation string, all []gr
 	return nil
 }
 
-// groupReader is a member that reads a partition.
-type groupReader struct{ member, clientID, host string }
-
-// groupReaders asks which member reads which partition.
-func groupReaders(ctx context.Context, admin *kadm.Client, g *describedGroup) (map[record.TopicPartition]groupReader, error) {
-	readers := make(map[record.TopicPartition]groupReader)
-	switch g.Type {
-	case "classic", "":
-		described, err := admin.DescribeGroups(ctx, g.Group)
-		if err != nil {
-			return nil, fmt.Errorf("describe: %w", err)
-		}
-		for _, m := range described[g.Group].Members {
-			assigned, ok := m.Assigned.AsConsumer()
-			if !ok {
-				continue
-			}
-			for _, t := range assigned.Topics {
-				for _, partition := range t.Partitions {
-					readers[record.TopicPartition{Topic: t.Topic, Partition: partition}] = groupReader{m.MemberID, m.ClientID, m.ClientHost}
-				}
-			}
-		}
-	case "consumer":
-		described, err := admin.DescribeConsumerGroups(ctx, g.Group)
-		if err != nil {
-			return nil, fmt.Errorf("describe: %w", err)
-		}
-		for _, m := range described[g.Group].Members {
-			m.Assignment.Each(func(topic string, partition int32) {
-				readers[record.TopicPartition{Topic: topic, Partition: partition}] = groupReader{m.MemberID, m.ClientID, m.ClientHost}
-			})
-		}
-	}
-	return readers, nil
-}
-
 // printGroups prints groups as tables.
 func (p *program) printGroups(groups []describedGroup) error {
 	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
@@ -203,23 +214,51 @@ func (p *program) printGroups(groups []describedGroup) error {
 			fmt.Fprintln(w)
 		}
 		fmt.Fprintf(w, "group %s: %s, %s, coordinator %d\n", g.Group, orDash(g.Type), orDash(g.State), g.Coordinator)
-		fmt.Fprintln(w, "TOPIC\tPARTITION\tCOMMITTED\tEND\tLAG\tBEHIND\tMEMBER\tHOST")
-		for _, part := range g.Partitions {
-			lag, behind := "-", "-"
-			if part.Lag != nil {
-				lag = strconv.FormatInt(*part.Lag, 10)
+		printPartitions(w, &g)
+		if g.Type == "share" || g.Type == "streams" {
+			if err := w.Flush(); err != nil { // the columns of the members are others
+				return failure{err}
 			}
-			if part.Seconds != nil {
-				behind = (time.Duration(*part.Seconds*1000) * time.Millisecond).Round(100 * time.Millisecond).String()
-			}
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", part.Topic, part.Partition, orUnknown(part.Committed), orUnknown(part.End), lag, behind,
-				orDash(part.Member), orDash(part.Host))
+			printMembers(w, g.Members)
 		}
 	}
 	if err := w.Flush(); err != nil {
 		return failure{err}
 	}
 	return nil
+}
+
+// printPartitions prints how far a group is behind.
+func printPartitions(w io.Writer, g *describedGroup) {
+	from, reader := "COMMITTED", "MEMBER\tHOST"
+	if g.Type == "share" {
+		from, reader = "START", "MEMBERS"
+	}
+	fmt.Fprintf(w, "TOPIC\tPARTITION\t%s\tEND\tLAG\tBEHIND\t%s\n", from, reader)
+	readers := readersOf(g.Members)
+	for _, part := range g.Partitions {
+		lag, behind := "-", "-"
+		if part.Lag != nil {
+			lag = strconv.FormatInt(*part.Lag, 10)
+		}
+		if part.Seconds != nil {
+			behind = (time.Duration(*part.Seconds*1000) * time.Millisecond).Round(100 * time.Millisecond).String()
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t", part.Topic, part.Partition, orUnknown(part.from()), orUnknown(part.End), lag, behind)
+		if part.Start != nil {
+			fmt.Fprintf(w, "%d\n", len(readers[record.TopicPartition{Topic: part.Topic, Partition: part.Partition}]))
+		} else {
+			fmt.Fprintf(w, "%s\t%s\n", orDash(part.Member), orDash(part.Host))
+		}
+	}
+}
+
+// from is the first offset that the group has not done.
+func (p *groupPartition) from() int64 {
+	if p.Start != nil {
+		return *p.Start
+	}
+	return p.Committed
 }
 
 func orUnknown(offset int64) string {
