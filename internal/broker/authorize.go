@@ -112,7 +112,11 @@ func needsCluster(op security.Operation) guard {
 func denyCluster(c *Call, op security.Operation) kmsg.Response {
 	const code = 31
 	text := "Request " + apiName(c.Header.Key) + " needs " + operationNames[op] + " permission."
-	switch c.Body.(type) {
+	switch rq := c.Body.(type) {
+	case *kmsg.AlterUserSCRAMCredentialsRequest:
+		return denyCredentials(rq, text)
+	case *kmsg.AlterClientQuotasRequest:
+		return denyQuotas(rq, text)
 	case *kmsg.ElectLeadersRequest, *kmsg.AlterPartitionAssignmentsRequest, *kmsg.CreateACLsRequest, *kmsg.DeleteACLsRequest:
 		return refuseAll(c.Body, code, text)
 	}

@@ -133,3 +133,39 @@ func (h *Handlers) guardConfigs(c *Call, op security.Operation) bool {
 	c.amended(func(resp kmsg.Response) { appendList(resp, refused, "Resources") })
 	return true
 }
+
+// denyCredentials refuses each user once: the answer has no code of its own.
+func denyCredentials(rq *kmsg.AlterUserSCRAMCredentialsRequest, text string) kmsg.Response {
+	resp := kmsg.NewPtrAlterUserSCRAMCredentialsResponse()
+	told := map[string]bool{}
+	add := func(user string) {
+		if told[user] {
+			return
+		}
+		told[user] = true
+		result := kmsg.NewAlterUserSCRAMCredentialsResponseResult()
+		result.User, result.ErrorCode, result.ErrorMessage = user, kerr.ClusterAuthorizationFailed.Code, &text
+		resp.Results = append(resp.Results, result)
+	}
+	for _, d := range rq.Deletions {
+		add(d.Name)
+	}
+	for _, u := range rq.Upsertions {
+		add(u.Name)
+	}
+	return resp
+}
+
+// denyQuotas refuses each entity.
+func denyQuotas(rq *kmsg.AlterClientQuotasRequest, text string) kmsg.Response {
+	resp := kmsg.NewPtrAlterClientQuotasResponse()
+	for _, e := range rq.Entries {
+		entry := kmsg.NewAlterClientQuotasResponseEntry()
+		entry.ErrorCode, entry.ErrorMessage = kerr.ClusterAuthorizationFailed.Code, &text
+		for _, part := range e.Entity {
+			entry.Entity = append(entry.Entity, kmsg.AlterClientQuotasResponseEntryEntity{Type: part.Type, Name: part.Name})
+		}
+		resp.Entries = append(resp.Entries, entry)
+	}
+	return resp
+}

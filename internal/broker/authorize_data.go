@@ -130,7 +130,7 @@ func (h *Handlers) nodesFetch(c *Call) bool {
 		c.Respond(refuseTop(rq, kerr.ClusterAuthorizationFailed))
 		return false
 	}
-	resp := rq.ResponseKind().(*kmsg.FetchResponse)
+	resp := kmsg.NewPtrFetchResponse()
 	for _, t := range rq.Topics {
 		rt := kmsg.NewFetchResponseTopic()
 		rt.Topic, rt.TopicID = t.Topic, t.TopicID

@@ -61,7 +61,7 @@ func mirrorList(to, from reflect.Value, name string, code int16) {
 	to.Set(out)
 }
 
-// refuseTop answers a request by the error code of the answer alone.
+// refuseTop answers a request by the error code of the answer alone, which has one.
 func refuseTop(rq kmsg.Request, code *kerr.Error) kmsg.Response {
 	resp := rq.ResponseKind()
 	reflect.ValueOf(resp).Elem().FieldByName("ErrorCode").SetInt(int64(code.Code))
