@@ -15,6 +15,7 @@ import (
 	"leat/internal/record"
 	"leat/internal/sharing"
 	"leat/internal/storage"
+	"leat/internal/telemetry"
 )
 
 // OffsetsTopic holds the groups' records.
@@ -35,6 +36,7 @@ type Groups struct {
 	states   sharing.States
 
 	rebalances [len(rebalancing)]atomic.Int64
+	offsets    telemetry.Offsets
 }
 
 // NewGroups returns a group coordinator that leads nothing yet.
@@ -135,6 +137,9 @@ func (g *Groups) Submit(call Call, done func(kmsg.Response)) {
 			done(Refuse(call.Request, err))
 			return
 		}
+		if committed, ok := resp.(*kmsg.OffsetCommitResponse); ok {
+			g.countCommits(committed)
+		}
 		done(resp.(kmsg.Response))
 	}
 	if bounded(call.Request) {
@@ -189,6 +194,8 @@ func (g *Groups) perform(p Led, e machine.Effect) {
 	switch e := e.(type) {
 	case group.Notice:
 		tell(p, e)
+	case group.OffsetsRemoved:
+		g.offsets.Removed(e.Count, e.Expired)
 	case group.Rebalanced:
 		g.rebalances[slices.Index(rebalancing[:], string(e.Type))].Add(1)
 	default:
@@ -200,6 +207,22 @@ func (g *Groups) perform(p Led, e machine.Effect) {
 
 // rebalancing is the types of groups whose rebalances are counted.
 var rebalancing = [...]string{"consumer", "share", "streams"}
+
+// countCommits counts the offsets that an answer says are committed.
+func (g *Groups) countCommits(resp *kmsg.OffsetCommitResponse) {
+	n := 0
+	for i := range resp.Topics {
+		for j := range resp.Topics[i].Partitions {
+			if resp.Topics[i].Partitions[j].ErrorCode == 0 {
+				n++
+			}
+		}
+	}
+	g.offsets.Committed(n)
+}
+
+// Offsets counts what became of offsets.
+func (g *Groups) Offsets() *telemetry.Offsets { return &g.offsets }
 
 // Rebalances counts since the start how often groups moved to a new epoch, by type.
 func (g *Groups) Rebalances() map[string]int64 {

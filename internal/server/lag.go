@@ -44,6 +44,6 @@ func (n *node) groupStats() *telemetry.GroupStats {
 		return nil
 	}
 	stats := *last
-	stats.Rebalances = n.groups.Rebalances()
+	stats.Rebalances, stats.OffsetChanges = n.groups.Rebalances(), n.groups.Offsets()
 	return &stats
 }

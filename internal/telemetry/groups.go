@@ -4,8 +4,9 @@ import "strconv"
 
 // GroupStats is what a node knows of the groups that it coordinates, as of its last look.
 type GroupStats struct {
-	Groups  map[GroupState]int
-	Offsets int
+	Groups        map[GroupState]int
+	Offsets       int
+	OffsetChanges *Offsets // nil: not known
 	// Rebalances counts by type how often groups moved to a new epoch.
 	Rebalances map[string]int64
 	Lags       []GroupLag // by group, topic and partition
@@ -70,7 +71,11 @@ func groupRows() []Metric {
 	for _, t := range groupStates[1:] {
 		all = append(all, *rebalanceCount(t.groupType))
 	}
-	return append(all, *offsetCount, *lagRecords, *lagSeconds, *lagWithout, *lagLook)
+	all = append(all, *offsetCount)
+	for _, c := range offsetChanges {
+		all = append(all, *c.Metric)
+	}
+	return append(all, *lagRecords, *lagSeconds, *lagWithout, *lagLook)
 }
 
 // writeGroups writes what there is to tell of groups.
@@ -106,6 +111,12 @@ func (s *Source) writeGroups(w *writer) {
 	}
 	w.family(offsetCount)
 	w.value(offsetCount.Name, int64(g.Offsets))
+	if g.OffsetChanges != nil {
+		for _, c := range offsetChanges {
+			w.family(c.Metric)
+			w.value(c.Name, c.of(g.OffsetChanges).Load())
+		}
+	}
 	shown := g.Lags[:min(len(g.Lags), g.Most)]
 	w.family(lagRecords)
 	for i := range shown {

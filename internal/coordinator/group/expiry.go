@@ -47,7 +47,7 @@ func (m *Machine) expireGroup(id string) (done bool) {
 		}
 		done = done && !m.full()
 		return done
-	})
+	}, true)
 	if owner != nil {
 		if none && owner.kind.HasOffsets() && owner.kind.Empty(id) && !m.hard.heldByTransaction(id) {
 			owner.remove(id)

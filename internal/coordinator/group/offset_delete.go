@@ -25,6 +25,7 @@ func (m *Machine) deleteOffsets(rq *kmsg.OffsetDeleteRequest) *kmsg.OffsetDelete
 		resp.ErrorCode = kerr.NonEmptyGroup.Code
 		return resp
 	}
+	var removed OffsetsRemoved
 	for i := range rq.Topics {
 		t := &rq.Topics[i]
 		rt := kmsg.NewOffsetDeleteResponseTopic()
@@ -36,11 +37,13 @@ func (m *Machine) deleteOffsets(rq *kmsg.OffsetDeleteRequest) *kmsg.OffsetDelete
 				rp.ErrorCode = kerr.GroupSubscribedToTopic.Code
 			} else if m.hard.offset(rq.Group, t.Topic, p.Partition) != nil || m.hard.unstable(rq.Group, t.Topic, p.Partition) {
 				m.write(&OffsetRecord{Group: rq.Group, Topic: t.Topic, Partition: p.Partition})
+				removed.Count++
 			}
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
+	m.tellRemoved(removed)
 	return resp
 }
 
@@ -52,7 +55,7 @@ func (m *Machine) deleteGroups(rq *kmsg.DeleteGroupsRequest) *kmsg.DeleteGroupsR
 		rg.Group = id
 		if d := m.owner(id); d != nil {
 			if rg.ErrorCode = d.kind.CheckDelete(d, id); rg.ErrorCode == 0 {
-				m.removeOffsets(id, func(string, *Offset) bool { return true })
+				m.removeOffsets(id, func(string, *Offset) bool { return true }, false)
 				m.removeHeld(id)
 				d.remove(id)
 			}
@@ -61,7 +64,7 @@ func (m *Machine) deleteGroups(rq *kmsg.DeleteGroupsRequest) *kmsg.DeleteGroupsR
 		} else if m.peek(id).state != Empty {
 			rg.ErrorCode = kerr.NonEmptyGroup.Code
 		} else {
-			m.removeOffsets(id, func(string, *Offset) bool { return true })
+			m.removeOffsets(id, func(string, *Offset) bool { return true }, false)
 			m.removeHeld(id)
 			m.write(&MetadataRecord{Group: id})
 			if g := m.live[id]; g != nil { // only ids given out: they are unknown from now on
@@ -76,14 +79,29 @@ func (m *Machine) deleteGroups(rq *kmsg.DeleteGroupsRequest) *kmsg.DeleteGroupsR
 	return resp
 }
 
+// OffsetsRemoved is an effect: offsets expired, or somebody had them deleted.
+type OffsetsRemoved struct {
+	Expired bool
+	Count   int
+}
+
+func (m *Machine) tellRemoved(r OffsetsRemoved) {
+	if r.Count > 0 {
+		m.out.Effects = append(m.out.Effects, r)
+	}
+}
+
 // removeOffsets writes tombstones for the group's offsets that match, and reports whether none is left.
-func (m *Machine) removeOffsets(id string, match func(topic string, o *Offset) bool) (none bool) {
+func (m *Machine) removeOffsets(id string, match func(topic string, o *Offset) bool, expired bool) (none bool) {
 	offsets := m.hard.offsets[id]
 	none = true
+	removed := OffsetsRemoved{Expired: expired}
+	defer func() { m.tellRemoved(removed) }()
 	for _, topic := range sortedKeys(offsets) {
 		for _, p := range sortedPartitions(offsets[topic]) {
 			if match(topic, offsets[topic][p].Offset) && !m.hard.unstable(id, topic, p) {
 				m.write(&OffsetRecord{Group: id, Topic: topic, Partition: p})
+				removed.Count++
 			} else {
 				none = false
 			}
