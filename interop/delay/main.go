@@ -2,7 +2,7 @@
 // partition of the timer log, and any; and every fourth time a partition gets another leader.
 //
 // At the end every acknowledged record must be there once and none before its time, at offsets without a gap, and no cancelled one. How late
-// records are is told apart for those that were due while no node was down.
+// records are appended is told apart for those that were due while no node was down.
 package main
 
 import (
@@ -60,7 +60,7 @@ func run(binary, dir string, rounds int, seed uint64) error {
 	for p := range int32(partitions) {
 		replicas = append(replicas, []int32{p%3 + 1, (p+1)%3 + 1, (p+2)%3 + 1})
 	}
-	if err := admin.CreateOn(ctx, topic, replicas, "leat.delay.enable=true", "min.insync.replicas=2"); err != nil {
+	if err := admin.CreateOn(ctx, topic, replicas, "leat.delay.enable", "true", "min.insync.replicas", "2", "message.timestamp.type", "LogAppendTime"); err != nil {
 		return err
 	}
 	g, err := open(ctx, f.Addresses(), seed)
