@@ -16,13 +16,15 @@
 #   interop/run.sh replace [-short]      three nodes of Kafka become leat and back under load
 #   interop/run.sh streams [-nodes 3 -kill 30s -duration 10m]  a Kafka Streams application against an oracle
 #   interop/run.sh share [-short]        Java share consumers: order by key, times between tries, sixteen beside one, and all of them while nodes are killed
+#   interop/run.sh group-tools           Kafka's tools for groups and transactions say what they say of Kafka; its verifiable clients; every record of groups dumped
+#   interop/run.sh transactions          transactional producers of three clients: fenced, timed out, killed; both versions of the protocol
 #   interop/run.sh groups [-duration 2m -seed 7]  members of three clients come, leave and are killed, with their coordinators
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|group-tools|transactions|differential [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -104,6 +106,16 @@ share)
 	go build -o "$bin/share" ./interop/share
 	"$bin/share" -binary "$leat" "$@"
 	;;
+group-tools)
+	interop/setup.sh kafka
+	go build -o "$bin/grouptools" ./interop/grouptools
+	"$bin/grouptools" -binary "$leat" "$@"
+	;;
+transactions)
+	interop/setup.sh kafka python
+	go build -o "$bin/transactions" ./interop/transactions
+	"$bin/transactions" -binary "$leat" "$@"
+	;;
 groups)
 	interop/setup.sh kafka python
 	go build -o "$bin/groups" ./interop/groups
@@ -115,7 +127,7 @@ differential)
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, delay, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, delay, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, group-tools, transactions, differential" >&2
 	exit 2
 	;;
 esac

@@ -13,6 +13,7 @@ const clusterID = "bGVhdC1pbnRlcm9wLTAwMQ"
 
 // toolClasses names Kafka's commands as its users know them.
 var toolClasses = map[string]string{
+	"kafka-acls":                "org.apache.kafka.tools.AclCommand",
 	"kafka-broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
 	"kafka-cluster":             "org.apache.kafka.tools.ClusterTool",
 	"kafka-configs":             "kafka.admin.ConfigCommand",
@@ -31,15 +32,32 @@ var toolClasses = map[string]string{
 	"kafka-metadata-quorum":     "org.apache.kafka.tools.MetadataQuorumCommand",
 	"kafka-producer-perf-test":  "org.apache.kafka.tools.ProducerPerformance",
 	"kafka-reassign-partitions": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
+	"kafka-share-groups":        "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
 	"kafka-storage":             "kafka.tools.StorageTool",
+	"kafka-streams-groups":      "org.apache.kafka.tools.streams.StreamsGroupCommand",
 	"kafka-topics":              "org.apache.kafka.tools.TopicCommand",
+	"kafka-transactions":        "org.apache.kafka.tools.TransactionsCommand",
+	// The programs of Kafka's system tests.
+	"transactional-message-copier": "org.apache.kafka.tools.TransactionalMessageCopier",
+	"verifiable-consumer":          "org.apache.kafka.tools.VerifiableConsumer",
+	"verifiable-producer":          "org.apache.kafka.tools.VerifiableProducer",
+	"verifiable-share-consumer":    "org.apache.kafka.tools.VerifiableShareConsumer",
+}
+
+// ToolClass is the class behind one of Kafka's commands.
+func ToolClass(name string) (string, error) {
+	class, ok := toolClasses[name]
+	if !ok {
+		return "", fmt.Errorf("%s: not a known Kafka tool", name)
+	}
+	return class, nil
 }
 
 // Tool is one of Kafka's own command-line tools, ready to run.
 func Tool(name string, args ...string) (*exec.Cmd, error) {
-	class, ok := toolClasses[name]
-	if !ok {
-		return nil, fmt.Errorf("%s: not a known Kafka tool", name)
+	class, err := ToolClass(name)
+	if err != nil {
+		return nil, err
 	}
 	folders := []string{"kafka-tools"}
 	if name == "kafka-storage" {

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
+)
+
+// longAgo is when the first record of a topic was made; each further one is a second younger.
+var longAgo = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// world is what the tools look at: topics, members of groups, transactions.
+type world struct {
+	ctx       context.Context
+	bootstrap string
+	dir       string // for files
+	cl        *kgo.Client
+	adm       *kadm.Client
+	members   map[string]*member        // by group and client
+	streams   map[string]*streamsMember // the same
+	txns      map[string]*kgo.Client    // by transactional id
+}
+
+func newWorld(ctx context.Context, bootstrap, dir string) (*world, error) {
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(kmsg.StreamsGroupHeartbeat.Int16(), 0)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.MaxVersions(versions), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(50*time.Millisecond))
+	if err != nil {
+		return nil, err
+	}
+	return &world{ctx: ctx, bootstrap: bootstrap, dir: dir, cl: cl, adm: kadm.NewClient(cl), members: make(map[string]*member), streams: make(map[string]*streamsMember),
+		txns: make(map[string]*kgo.Client)}, nil
+}
+
+func (w *world) close() {
+	for _, m := range w.members {
+		m.leave()
+	}
+	for _, cl := range w.txns {
+		cl.Close()
+	}
+	w.cl.Close()
+}
+
+// do does what a line of a story says behind "do".
+func (w *world) do(words []string) error {
+	arg := func(i int) string {
+		if i < len(words) {
+			return words[i]
+		}
+		return ""
+	}
+	number := func(i int) int {
+		n, _ := strconv.Atoi(arg(i)) // a story without the number is seen to fail
+		return n
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
+	defer cancel()
+	switch arg(0) {
+	case "topic": // name, partitions
+		return w.topic(ctx, arg(1), int32(number(2)))
+	case "produce": // topic, records
+		return w.produce(ctx, w.cl, arg(1), number(2))
+	case "join": // classic, consumer, share or streams; group, client, topic
+		if arg(1) == "streams" {
+			return w.joinStreams(ctx, arg(2), arg(3), arg(4))
+		}
+		return w.join(ctx, arg(1), arg(2), arg(3), arg(4))
+	case "read": // group, client, records
+		return w.members[arg(1)+" "+arg(2)].await(ctx, number(3))
+	case "commit": // group, topic, partition, offset
+		return w.commit(ctx, arg(1), arg(2), int32(number(3)), int64(number(4)))
+	case "leave": // group, client
+		return w.leave(ctx, arg(1), arg(2))
+	case "await": // group, state
+		return w.await(ctx, arg(1), arg(2))
+	case "begin": // transactional id, topic, records
+		return w.begin(ctx, arg(1), arg(2), number(3))
+	case "end": // transactional id, commit or abort
+		return w.txns[arg(1)].EndTransaction(ctx, kgo.TransactionEndTry(arg(2) == "commit"))
+	case "file": // name, lines
+		return os.WriteFile(filepath.Join(w.dir, arg(1)), []byte(strings.Join(words[2:], "\n")+"\n"), 0o600)
+	case "hang": // topic
+		return w.hang(ctx, arg(1))
+	}
+	return errors.New("nobody knows how")
+}
+
+func (w *world) topic(ctx context.Context, name string, partitions int32) error {
+	forever := "-1"
+	created, err := w.adm.CreateTopic(ctx, partitions, 1, map[string]*string{"retention.ms": &forever}, name)
+	return errors.Join(err, created.Err)
+}
+
+// produce writes records to the partitions in turn.
+func (w *world) produce(ctx context.Context, cl *kgo.Client, topic string, count int) error {
+	topics, err := w.adm.ListTopics(ctx, topic)
+	if err != nil {
+		return err
+	}
+	n := int32(len(topics[topic].Partitions))
+	var records []*kgo.Record
+	for i := range int32(count) {
+		records = append(records, &kgo.Record{Topic: topic, Partition: i % n, Value: []byte(fmt.Sprint(i)), Timestamp: longAgo.Add(time.Duration(i) * time.Second)})
+	}
+	return cl.ProduceSync(ctx, records...).FirstErr()
+}
+
+// begin begins a transaction, or goes on with the one that is open.
+func (w *world) begin(ctx context.Context, id, topic string, count int) error {
+	cl := w.txns[id]
+	if cl == nil {
+		var err error
+		cl, err = kgo.NewClient(kgo.SeedBrokers(w.bootstrap), kgo.TransactionalID(id), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionTimeout(10*time.Minute))
+		if err != nil {
+			return err
+		}
+		w.txns[id] = cl
+	}
+	if err := cl.BeginTransaction(); err != nil {
+		return err
+	}
+	return w.produce(ctx, cl, topic, count)
+}
+
+// await waits until a group has a state.
+func (w *world) await(ctx context.Context, group, state string) error {
+	for {
+		groups, err := w.adm.ListGroups(ctx)
+		if err != nil {
+			return err
+		}
+		now := groups[group].State
+		if now == state || now == "" && state == "Dead" {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("group %s is %q, not %s", group, now, state)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// commit commits an offset: of a group without members, or for a member of a streams group.
+func (w *world) commit(ctx context.Context, group, topic string, partition int32, offset int64) error {
+	rq := kmsg.NewPtrOffsetCommitRequest()
+	rq.Version, rq.Group, rq.Generation = 9, group, -1
+	for _, m := range w.streams {
+		if m.group == group {
+			rq.MemberID, rq.Generation = m.id, m.epoch
+		}
+	}
+	t, p := kmsg.NewOffsetCommitRequestTopic(), kmsg.NewOffsetCommitRequestTopicPartition()
+	p.Partition, p.Offset, p.LeaderEpoch = partition, offset, -1
+	t.Topic, t.Partitions = topic, append(t.Partitions, p)
+	rq.Topics = append(rq.Topics, t)
+	answer, err := w.cl.Broker(1).RetriableRequest(ctx, &named{rq})
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(answer.(*kmsg.OffsetCommitResponse).Topics[0].Partitions[0].ErrorCode)
+}
+
+// named is a commit that names topics.
+type named struct{ *kmsg.OffsetCommitRequest }
+
+// MaxVersion is the last version with names.
+func (*named) MaxVersion() int16 { return 9 }
