@@ -74,7 +74,7 @@ func (a *shareAcks) check(t sharing.Topic, list []acquire.Acknowledgement, renew
 		if l.First > l.Last || l.First < next || len(l.Types) == 0 || len(l.Types) > 1 && int64(len(l.Types)) != l.Last-l.First+1 {
 			return kerr.InvalidRequest
 		}
-		next = l.Last + 1
+		next = l.Last // batches that share a record are refused when they are taken up
 		for _, kind := range l.Types {
 			if kind < acquire.Gap || kind > acquire.Prolong || kind == acquire.Prolong && !(a.renew && renewable) {
 				return kerr.InvalidRequest

@@ -193,9 +193,15 @@ func (f *shareFetchCall) include(resp *wire.ShareFetchResponse, g sharing.Fetche
 	p := wire.ShareFetchPartition{Partition: g.Topic.Partition}
 	if g.Err != nil {
 		p.ErrorCode, p.ErrorMessage = f.h.shareCode(g.Err, f.c.Image, g.Topic), g.Err.Error()
+		if p.ErrorCode == kerr.UnknownTopicID.Code || p.ErrorCode == kerr.UnknownTopicOrPartition.Code {
+			p.ErrorMessage = "" // as Kafka
+		}
 	}
 	if err := f.acknowledged[g.Topic]; err != nil {
-		p.AcknowledgeError, p.AcknowledgeMessage = f.h.shareCode(err, f.c.Image, g.Topic), err.Error()
+		p.AcknowledgeError = f.h.shareCode(err, f.c.Image, g.Topic)
+		if _, unread := f.acks.refused[g.Topic]; !unread { // Kafka tells no more of those either
+			p.AcknowledgeMessage = err.Error()
+		}
 	}
 	if p.ErrorCode == kerr.NotLeaderForPartition.Code || p.AcknowledgeError == kerr.NotLeaderForPartition.Code {
 		p.LeaderID, p.LeaderEpoch = shareLeader(f.c.Image, g.Topic)

@@ -143,12 +143,8 @@ func (h *Handlers) shareGroupOffsets(c *Call, rq *kmsg.DescribeShareGroupOffsets
 		return rg
 	}
 	known, code := h.shareStatesOf(rq.GroupID)
-	if code != 0 && (rq.Topics == nil || code != kerr.GroupIDNotFound.Code) {
-		rg.ErrorCode = code
-		text := "Group " + rq.GroupID + " not found."
-		if rg.ErrorMessage = &text; code != kerr.GroupIDNotFound.Code {
-			text = kerr.TypedErrorForCode(code).Description
-		}
+	if code != 0 && code != kerr.GroupIDNotFound.Code { // no group: no state either
+		rg.ErrorCode, rg.ErrorMessage = code, &kerr.TypedErrorForCode(code).Description
 		return rg
 	}
 	rg.Topics = askedTopics(c, rq, known)

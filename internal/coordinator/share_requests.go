@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -185,20 +186,62 @@ func shareAnswers(response kmsg.Response) map[shareID]shareAnswer {
 	return all
 }
 
-// addShares adds the answer about one share partition to a response of the same kind.
+// addShares adds the answer about one share partition to a response of the same kind, which has each topic once.
 func addShares(to, one kmsg.Response) {
 	switch to := to.(type) {
 	case *kmsg.InitializeShareGroupStateResponse:
-		to.Topics = append(to.Topics, one.(*kmsg.InitializeShareGroupStateResponse).Topics...)
+		for _, t := range one.(*kmsg.InitializeShareGroupStateResponse).Topics {
+			at := place(&to.Topics, t, func(o kmsg.InitializeShareGroupStateResponseTopic) bool { return o.TopicID == t.TopicID })
+			at.Partitions = append(at.Partitions, t.Partitions...)
+		}
 	case *kmsg.ReadShareGroupStateResponse:
-		to.Topics = append(to.Topics, one.(*kmsg.ReadShareGroupStateResponse).Topics...)
+		for _, t := range one.(*kmsg.ReadShareGroupStateResponse).Topics {
+			at := place(&to.Topics, t, func(o kmsg.ReadShareGroupStateResponseTopic) bool { return o.TopicID == t.TopicID })
+			at.Partitions = append(at.Partitions, t.Partitions...)
+		}
 	case *kmsg.WriteShareGroupStateResponse:
-		to.Topics = append(to.Topics, one.(*kmsg.WriteShareGroupStateResponse).Topics...)
+		for _, t := range one.(*kmsg.WriteShareGroupStateResponse).Topics {
+			at := place(&to.Topics, t, func(o kmsg.WriteShareGroupStateResponseTopic) bool { return o.TopicID == t.TopicID })
+			at.Partitions = append(at.Partitions, t.Partitions...)
+		}
 	case *kmsg.DeleteShareGroupStateResponse:
-		to.Topics = append(to.Topics, one.(*kmsg.DeleteShareGroupStateResponse).Topics...)
+		for _, t := range one.(*kmsg.DeleteShareGroupStateResponse).Topics {
+			at := place(&to.Topics, t, func(o kmsg.DeleteShareGroupStateResponseTopic) bool { return o.TopicID == t.TopicID })
+			at.Partitions = append(at.Partitions, t.Partitions...)
+		}
 	case *kmsg.ReadShareGroupStateSummaryResponse:
-		to.Topics = append(to.Topics, one.(*kmsg.ReadShareGroupStateSummaryResponse).Topics...)
+		for _, t := range one.(*kmsg.ReadShareGroupStateSummaryResponse).Topics {
+			at := place(&to.Topics, t, func(o kmsg.ReadShareGroupStateSummaryResponseTopic) bool { return o.TopicID == t.TopicID })
+			at.Partitions = append(at.Partitions, t.Partitions...)
+		}
 	}
+}
+
+// place finds a topic in an answer. If it is not there, it is added with the id of the one given and without partitions.
+func place[T any](topics *[]T, t T, same func(T) bool) *T {
+	i := slices.IndexFunc(*topics, same)
+	if i < 0 {
+		i = len(*topics)
+		*topics = append(*topics, withoutPartitions(t))
+	}
+	return &(*topics)[i]
+}
+
+// withoutPartitions is a topic of an answer without its partitions.
+func withoutPartitions[T any](t T) T {
+	switch t := any(&t).(type) {
+	case *kmsg.InitializeShareGroupStateResponseTopic:
+		t.Partitions = nil
+	case *kmsg.ReadShareGroupStateResponseTopic:
+		t.Partitions = nil
+	case *kmsg.WriteShareGroupStateResponseTopic:
+		t.Partitions = nil
+	case *kmsg.DeleteShareGroupStateResponseTopic:
+		t.Partitions = nil
+	case *kmsg.ReadShareGroupStateSummaryResponseTopic:
+		t.Partitions = nil
+	}
+	return t
 }
 
 // refuseShare answers an ask with a code.

@@ -162,7 +162,7 @@ func (s *ShareStates) Close() {
 func (s *ShareStates) Handle(rq kmsg.Request, done func(kmsg.Response)) {
 	asks := sharesAsked(rq)
 	resp := rq.ResponseKind()
-	if len(asks) == 0 {
+	if len(asks) == 0 || asks[0].key.Group == "" { // Kafka says nothing of share partitions of no group
 		done(resp)
 		return
 	}

@@ -113,7 +113,7 @@ func (m *Machine) joinKind(e kind.Event, rq *kmsg.JoinGroupRequest) bool {
 		return false
 	}
 	if !d.kind.Handle(d, e) {
-		m.reply(e.Ticket, joinError(rq.MemberID, kerr.InconsistentGroupProtocol.Code))
+		m.reply(e.Ticket, joinError("", kerr.InconsistentGroupProtocol.Code))
 	}
 	return true
 }

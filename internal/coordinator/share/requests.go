@@ -1,6 +1,8 @@
 package share
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -19,6 +21,7 @@ var (
 	writeUninitialized  = refusal{kerr.InvalidRequest.Code, "Write operation on uninitialized share partition not allowed."}
 	fencedLeaderEpoch   = refusal{kerr.FencedLeaderEpoch.Code, "The leader epoch in the request is older than the epoch on the broker."}
 	fencedStateEpoch    = refusal{kerr.FencedStateEpoch.Code, "The share coordinator rejected the request because the share-group state epoch did not match."}
+	backwards           = refusal{kerr.UnknownServerError.Code, "A batch ends before it begins."}
 	unknownPartition    = refusal{kerr.UnknownTopicOrPartition.Code, "This server does not host this topic-partition."}
 )
 
@@ -109,7 +112,11 @@ func (m *Machine) initialize(k Key, rq *kmsg.InitializeShareGroupStateRequestTop
 	case p != nil && p.State.StateEpoch == rq.StateEpoch: // asked twice, because the first answer was lost: what came since stays
 		return nil
 	}
-	s := &State{StateEpoch: rq.StateEpoch, StartOffset: rq.StartOffset, DeliveryCompleteCount: -1, CreateTimestamp: m.now.UnixMilli(), WriteTimestamp: m.now.UnixMilli()}
+	complete := int32(0)
+	if rq.StartOffset == -1 {
+		complete = -1 // where the group begins is not known yet
+	}
+	s := &State{StateEpoch: rq.StateEpoch, StartOffset: rq.StartOffset, DeliveryCompleteCount: complete, CreateTimestamp: m.now.UnixMilli(), WriteTimestamp: m.now.UnixMilli()}
 	if p != nil {
 		s.SnapshotEpoch = p.State.SnapshotEpoch + 1
 	}
@@ -168,6 +175,10 @@ func (m *Machine) write(k Key, rq *kmsg.WriteShareGroupStateRequestTopicPartitio
 		return &fencedStateEpoch
 	case !m.exists(k):
 		return &unknownPartition
+	case slices.ContainsFunc(rq.StateBatches, func(b kmsg.WriteShareGroupStateRequestTopicPartitionStateBatch) bool {
+		return b.FirstOffset > b.LastOffset
+	}):
+		return &backwards
 	}
 	c := change{leaderEpoch: p.State.LeaderEpoch, startOffset: rq.StartOffset, complete: rq.DeliveryCompleteCount, batches: make([]Batch, 0, len(rq.StateBatches))}
 	for _, b := range rq.StateBatches {

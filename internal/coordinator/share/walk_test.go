@@ -107,7 +107,10 @@ func (w *walker) initialize(k Key, mo *model, epoch int32, start int64) {
 		w.expect(k, "initialize again", 0, code)
 	default:
 		w.expect(k, "initialize", 0, code)
-		n := &model{stateEpoch: epoch, maxState: epoch, start: start, complete: -1, at: map[int64]Batch{}}
+		n := &model{stateEpoch: epoch, maxState: epoch, start: start, at: map[int64]Batch{}}
+		if start == -1 {
+			n.complete = -1
+		}
 		if mo != nil {
 			n.maxLeader = mo.maxLeader
 		}

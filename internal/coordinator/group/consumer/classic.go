@@ -11,7 +11,7 @@ import (
 	"leat/internal/coordinator/group/kind"
 )
 
-// joinError is a refused JoinGroup.
+// joinError is a refused JoinGroup. Like Kafka it names the member only to whom it gives an id.
 func joinError(memberID string, code int16) *kmsg.JoinGroupResponse {
 	resp := kmsg.NewPtrJoinGroupResponse()
 	resp.MemberID, resp.ErrorCode, resp.Generation = memberID, code, -1
@@ -30,7 +30,7 @@ func (k *Kind) classicJoin(d kind.Desk, e kind.Event, rq *kmsg.JoinGroupRequest)
 	g := k.hard.groups[rq.Group]
 	sub, code := g.checkClassicJoin(d, rq)
 	if code != 0 {
-		return joinError(rq.MemberID, code)
+		return joinError("", code)
 	}
 	id := rq.MemberID
 	if id == "" {
@@ -41,7 +41,7 @@ func (k *Kind) classicJoin(d kind.Desk, e kind.Event, rq *kmsg.JoinGroupRequest)
 	}
 	dr := &draft{k: k, d: d, id: rq.Group, group: g, epoch: g.epoch}
 	if code := dr.speakClassic(id, rq); code != 0 {
-		return joinError(rq.MemberID, code)
+		return joinError("", code)
 	}
 	u := *dr.now
 	u.clientID, u.clientHost, u.regex = e.ClientID, e.ClientHost, new(string)
@@ -59,7 +59,7 @@ func (k *Kind) classicJoin(d kind.Desk, e kind.Event, rq *kmsg.JoinGroupRequest)
 	}
 	topicsChanged, regex, refused := dr.subscribe(&u)
 	if refused != nil {
-		return joinError(rq.MemberID, refused.code)
+		return joinError("", refused.code)
 	}
 	if bump := topicsChanged || regex == regexResolved; bump || !k.fresh[dr.id] {
 		dr.bump(bump)
@@ -67,7 +67,7 @@ func (k *Kind) classicJoin(d kind.Desk, e kind.Event, rq *kmsg.JoinGroupRequest)
 	target, assignmentEpoch := dr.assign()
 	next, refused := dr.reconcile(target, assignmentEpoch, topicsChanged || regex != regexSame, sub.owned(d))
 	if refused != nil {
-		return joinError(rq.MemberID, refused.code)
+		return joinError("", refused.code)
 	}
 	if !next.sameAssignment(dr.now) {
 		k.writeCurrent(d, dr.id, next)

@@ -46,7 +46,7 @@ func (g *group) describe(d kind.Desk, rg *kmsg.ConsumerGroupDescribeResponseGrou
 		rm.MemberID, rm.InstanceID, rm.RackID, rm.MemberEpoch = p.id, p.instanceID, p.rackID, p.epoch
 		rm.ClientID, rm.ClientHost = p.clientID, p.clientHost
 		rm.SubscribedTopics, rm.SubscribedTopicRegex = append([]string{}, p.topics...), p.regex
-		rm.Assignment = described(d.Image(), p.assigned.lists())
+		rm.Assignment = described(d.Image(), p.held())
 		rm.TargetAssignment = described(d.Image(), g.targets[id])
 		rm.MemberType = consumerType
 		if p.classic != nil {

@@ -61,7 +61,7 @@ func (k *Kind) groupFor(d kind.Desk, rq *kmsg.ConsumerGroupHeartbeatRequest) (*g
 		return g, nil
 	}
 	switch {
-	case joining && d.Claim(id, kind.Classic, kind.Streams):
+	case joining && d.Claim(id, kind.Classic):
 		return newGroup(), nil
 	case d.TypeOf(id) == kind.None:
 		return nil, refuse(kerr.GroupIDNotFound, fmt.Sprintf("Group %s not found.", id))

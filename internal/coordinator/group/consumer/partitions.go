@@ -70,6 +70,15 @@ func sortedIDs[V any](m map[record.UUID]V) []record.UUID {
 // sortedKeys lists the keys of a map in order.
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
+// held are the partitions that the member may still read: its own, and those that it is to revoke.
+func (p *member) held() map[record.UUID][]int32 {
+	all := p.assigned.lists()
+	for id, places := range p.pending {
+		all[id] = slices.Sorted(slices.Values(append(slices.Clone(all[id]), slices.Collect(maps.Keys(places))...)))
+	}
+	return all
+}
+
 // lists gives the partitions of each topic in order.
 func (p partitions) lists() map[record.UUID][]int32 {
 	all := make(map[record.UUID][]int32, len(p))

@@ -38,12 +38,27 @@ func compile(x string) (*regexp.Regexp, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if name, twice := repeated(parsed.CapNames()); twice {
+		return nil, 0, fmt.Errorf("two groups are named %s", name)
+	}
 	n := steps(parsed)
 	if n > maxRegexSteps {
 		return nil, 0, fmt.Errorf("%d steps are more than %d", n, maxRegexSteps)
 	}
 	re, err := regexp.Compile(`\A(?:` + x + `)\z`)
 	return re, n, err
+}
+
+// repeated finds a name that is there twice.
+func repeated(names []string) (string, bool) {
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		if name != "" && seen[name] {
+			return name, true
+		}
+		seen[name] = true
+	}
+	return "", false
 }
 
 // steps is about how many instructions an expression compiles to, found without doing it.

@@ -24,6 +24,7 @@ func TestExpressionsThatExplode(t *testing.T) {
 		"look-ahead":      "(?=a)b",
 		"back reference":  `(a)\1`,
 		"too many repeat": "a{1001}",
+		"one name twice":  "(?P<n>a)(?P<n>b)",
 	} {
 		c := newCrowd(t, "g", 1, 1)
 		rq := c.clients[0].request(0)

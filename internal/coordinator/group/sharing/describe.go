@@ -50,7 +50,7 @@ func (s *Groups) describe(d kind.Desk, rq *kmsg.ShareGroupDescribeRequest) *kmsg
 			if d.TypeOf(id) != kind.None {
 				text = fmt.Sprintf("Group %s is not a share group.", id)
 			}
-			rg.GroupState, rg.ErrorMessage = "Dead", &text
+			rg.ErrorMessage = &text
 		}
 		resp.Groups = append(resp.Groups, rg)
 	}

@@ -52,7 +52,6 @@ func (s *Groups) deleteOffsets(d kind.Desk, e kind.Event, rq *kmsg.DeleteShareGr
 		case !ok:
 			rt.ErrorCode, rt.ErrorMessage = kerr.UnknownTopicOrPartition.Code, &unknownPartition
 		case stateOf(c.group.States.Initialized, topic.ID) < 0 && stateOf(c.group.States.Initializing, topic.ID) < 0 && stateOf(c.group.States.Deleting, topic.ID) < 0:
-			rt.TopicID = topic.ID
 			rt.ErrorCode, rt.ErrorMessage = kerr.UnknownTopicOrPartition.Code, &nothingToDelete
 		default:
 			rt.TopicID = topic.ID

@@ -114,9 +114,9 @@ func (s *Groups) Hard() any { return s.hard }
 // CheckCommit refuses: share groups commit no offsets.
 func (s *Groups) CheckCommit(kind.Desk, kind.Commit) int16 { return kerr.GroupIDNotFound.Code }
 
-// CheckFetch refuses: share groups commit no offsets.
+// CheckFetch lets everybody see that share groups have no committed offsets.
 func (s *Groups) CheckFetch(kind.Desk, string, *string, int32) int16 {
-	return kerr.GroupIDNotFound.Code
+	return 0
 }
 
 // CheckDelete refuses groups that have members, or state at the share coordinator: see Handle.

@@ -3,6 +3,7 @@ package sharing
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -24,14 +25,21 @@ func refuse(err *kerr.Error, format string, args ...any) *kmsg.ShareGroupHeartbe
 	return resp
 }
 
+// maxMemberID is how long the id of a member may be.
+const maxMemberID = 36
+
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
+
 // check refuses what no group would take.
 func check(rq *kmsg.ShareGroupHeartbeatRequest) *kmsg.ShareGroupHeartbeatResponse {
 	switch {
-	case rq.MemberID == "":
+	case rq.MemberID == "" || len(rq.MemberID) > maxMemberID: // Kafka says no more of this
+		return &kmsg.ShareGroupHeartbeatResponse{ErrorCode: kerr.InvalidRequest.Code}
+	case blank(rq.MemberID):
 		return refuse(kerr.InvalidRequest, "MemberId can't be empty.")
-	case rq.GroupID == "":
+	case blank(rq.GroupID):
 		return refuse(kerr.InvalidRequest, "GroupId can't be empty.")
-	case rq.RackID != nil && *rq.RackID == "":
+	case rq.RackID != nil && blank(*rq.RackID):
 		return refuse(kerr.InvalidRequest, "RackId can't be empty.")
 	case rq.MemberEpoch == 0 && len(rq.SubscribedTopicNames) == 0:
 		return refuse(kerr.InvalidRequest, "SubscribedTopicNames must be set in first request.")
@@ -87,7 +95,7 @@ func (s *Groups) goodbye(c *decision, rq *kmsg.ShareGroupHeartbeatRequest, joine
 func (c *decision) admit(rq *kmsg.ShareGroupHeartbeatRequest, joined bool) *kmsg.ShareGroupHeartbeatResponse {
 	current := c.group.Current[rq.MemberID]
 	switch {
-	case rq.MemberEpoch == 0 && !joined && len(c.group.Members) >= c.Settings().Share.MaxSize:
+	case !joined && len(c.group.Members) >= c.Settings().Share.MaxSize:
 		return refuse(kerr.GroupMaxSizeReached, "The share group has reached its maximum capacity of %d members.", c.Settings().Share.MaxSize)
 	case rq.MemberEpoch == 0:
 		return nil
@@ -231,7 +239,7 @@ func (c *decision) answer(rq *kmsg.ShareGroupHeartbeatRequest, changed bool, int
 	resp := kmsg.NewPtrShareGroupHeartbeatResponse()
 	current := c.group.Current[rq.MemberID]
 	resp.MemberID, resp.MemberEpoch, resp.HeartbeatIntervalMillis = &rq.MemberID, current.MemberEpoch, int32(interval.Milliseconds())
-	if rq.MemberEpoch != 0 && rq.MemberEpoch == current.MemberEpoch && !changed && rq.SubscribedTopicNames == nil {
+	if rq.MemberEpoch != 0 && !changed && rq.SubscribedTopicNames == nil {
 		return resp
 	}
 	resp.Assignment = &kmsg.ShareGroupHeartbeatResponseAssignment{TopicPartitions: []kmsg.ShareGroupHeartbeatResponseAssignmentTopicPartition{}}

@@ -146,10 +146,11 @@ func common(a, b []int32) []int32 {
 	return slices.DeleteFunc(slices.Clone(a), func(p int32) bool { return !slices.Contains(b, p) })
 }
 
-// alter makes a group without members begin anew, at the offsets that are given.
+// alter makes a group without members begin anew, at the offsets that are given. A group that is not there yet is made: whoever joins it begins there.
 func (s *Groups) alter(d kind.Desk, e kind.Event, rq *kmsg.AlterShareGroupOffsetsRequest) {
 	resp := kmsg.NewPtrAlterShareGroupOffsetsResponse()
-	if code, message := s.idle(d, rq.GroupID); code != 0 {
+	free := rq.GroupID != "" && d.TypeOf(rq.GroupID) == kind.None
+	if code, message := s.idle(d, rq.GroupID); code != 0 && !free {
 		resp.ErrorCode, resp.ErrorMessage = code, &message
 		d.Reply(e.Ticket, resp)
 		return

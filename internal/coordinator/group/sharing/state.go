@@ -23,8 +23,11 @@ type group struct {
 	States          States
 }
 
+// firstEpoch is the epoch of a group without members: nothing is assigned in it.
+const firstEpoch = 1
+
 func newGroup() *group {
-	return &group{Members: make(map[string]Member), Target: make(map[string]Assignment), Current: make(map[string]Current)}
+	return &group{Epoch: firstEpoch, AssignmentEpoch: firstEpoch, Members: make(map[string]Member), Target: make(map[string]Assignment), Current: make(map[string]Current)}
 }
 
 // clone copies what apply changes.
@@ -44,7 +47,7 @@ func (g *group) apply(r *Record) {
 			g.Epoch, g.Hash = r.Epoch.Epoch, r.Epoch.Hash
 		}
 	case targetEpochKey:
-		g.AssignmentEpoch, g.AssignedAt = 0, 0
+		g.AssignmentEpoch, g.AssignedAt = firstEpoch, 0
 		if r.TargetEpoch != nil {
 			g.AssignmentEpoch, g.AssignedAt = r.TargetEpoch.Epoch, r.TargetEpoch.Timestamp
 		}
