@@ -34,8 +34,9 @@ type Fetched struct {
 // Fetch is a request under way.
 type Fetch struct {
 	FetchRequest
-	node *Node
-	done func([]Fetched)
+	node  *Node
+	done  func([]Fetched)
+	began time.Time
 
 	results  []Fetched
 	seen     []seen
@@ -63,7 +64,7 @@ type seen struct {
 // Fetch hands out records of the partitions, or waits for some. done is called once, perhaps before Fetch returns, with an answer for each partition in their
 // order; it takes over the ranges.
 func (n *Node) Fetch(rq FetchRequest, done func([]Fetched)) *Fetch {
-	f := &Fetch{FetchRequest: rq, node: n, done: done}
+	f := &Fetch{FetchRequest: rq, node: n, done: done, began: time.Now()}
 	f.run()
 	return f
 }
@@ -80,6 +81,7 @@ func (f *Fetch) run() (goOn bool) {
 		}
 		f.try()
 		if f.acquired > 0 || f.failed == len(f.Parts) && !f.Idle || f.MaxRecords <= 0 || f.MaxBytes <= 0 || !time.Now().Before(f.Deadline) {
+			f.meter()
 			f.done(f.results)
 			return true
 		}
@@ -87,6 +89,21 @@ func (f *Fetch) run() (goOn bool) {
 			return false
 		}
 	}
+}
+
+// meter counts the fetch, which has its answer.
+func (f *Fetch) meter() {
+	if len(f.Parts) == 0 || f.Idle {
+		return
+	}
+	acquired := 0
+	for i := range f.results {
+		if len(f.results[i].Acquired) > 0 {
+			acquired++
+		}
+	}
+	now := time.Now()
+	f.node.cfg.Meter.Fetched(len(f.Parts), acquired, now.Sub(f.began), acquired == 0 && f.began.Before(f.Deadline) && !now.Before(f.Deadline))
 }
 
 // try asks every partition once.

@@ -9,7 +9,10 @@ import (
 type Sharing struct {
 	acknowledged [len(ackTypes)]atomic.Int64
 	evicted      atomic.Int64
+	expired      atomic.Int64
 	loads        quantiles
+	acquires     quantiles
+	ratios       quantiles // a millisecond is a percent
 }
 
 // ackTypes are the types of acknowledgements as Kafka's metrics name them, by their number on the wire.
@@ -25,6 +28,17 @@ func (s *Sharing) Acknowledged(kind int8, records int64) {
 // Loaded counts a share partition that was loaded.
 func (s *Sharing) Loaded(d time.Duration) { s.loads.add(d) }
 
+// Fetched counts a fetch of some partitions: in how many of them there were records for it, how long it waited, and whether that was in vain.
+func (s *Sharing) Fetched(partitions, acquired int, waited time.Duration, expired bool) {
+	if expired {
+		s.expired.Add(1)
+	}
+	if acquired > 0 {
+		s.acquires.add(waited)
+		s.ratios.add(time.Duration(100*acquired/partitions) * time.Millisecond)
+	}
+}
+
 // SessionEvicted counts a share session that ended with its connection.
 func (s *Sharing) SessionEvicted() { s.evicted.Add(1) }
 
@@ -39,6 +53,11 @@ var (
 	shareAcks       = &Metric{"kafka_server_sharegroupmetrics_recordacknowledgements_total", Counter, []string{"ackType"}, "Records that members of share groups acknowledged."}
 	shareLoads      = &Metric{"kafka_server_sharegroupmetrics_partitionloadtimems_count_total", Counter, nil, "Share partitions that were loaded."}
 	shareLoadTime   = &Metric{"kafka_server_sharegroupmetrics_partitionloadtimems", Gauge, nil, "Milliseconds that the loads of share partitions took: 99th percentile."}
+	shareAcquires   = &Metric{"kafka_server_sharegroupmetrics_topicpartitionsacquiretimems_count_total", Counter, nil, "Share fetches that got records, of all groups."}
+	shareAcquire    = &Metric{"kafka_server_sharegroupmetrics_topicpartitionsacquiretimems", Gauge, nil, "Milliseconds until share fetches got records, of all groups: 99th percentile."}
+	shareRatios     = &Metric{"kafka_server_sharegroupmetrics_requesttopicpartitionsfetchratio_count_total", Counter, nil, "Share fetches that got records, of all groups."}
+	shareRatio      = &Metric{"kafka_server_sharegroupmetrics_requesttopicpartitionsfetchratio", Gauge, nil, "Percent of the partitions of a share fetch in which there were records for it, of all groups: 99th percentile."}
+	shareExpired    = &Metric{"kafka_server_delayedsharefetchmetrics_expires_total", Counter, nil, "Share fetches that waited in vain."}
 	sharePartitions = &Metric{"kafka_server_sharesessioncache_sharepartitionscount", Gauge, nil, "Partitions in share sessions."}
 	shareEvictions  = &Metric{"kafka_server_sharesessioncache_sharesessionevictions_total", Counter, nil, "Share sessions that ended with their connections."}
 	shareSessions   = &Metric{"kafka_server_sharesessioncache_sharesessionscount", Gauge, nil, "Share sessions."}
@@ -47,7 +66,7 @@ var (
 
 // sharingRows lists the rows of this file in the order of /metrics.
 func sharingRows() []Metric {
-	return []Metric{*shareAcks, *shareLoads, *shareLoadTime, *sharePartitions, *shareEvictions, *shareSessions, *shareLoaded}
+	return []Metric{*shareAcks, *shareLoads, *shareLoadTime, *shareAcquires, *shareAcquire, *shareRatios, *shareRatio, *shareExpired, *sharePartitions, *shareEvictions, *shareSessions, *shareLoaded}
 }
 
 // writeSharing writes what there is to tell of share groups.
@@ -65,17 +84,22 @@ func (s *Source) writeSharing(w *writer, now time.Time) {
 			w.value(shareAcks.Name, stats.Counts.acknowledged[i].Load(), "ackType", name)
 		}
 	}
-	var high [1]float64
-	stats.Counts.loads.readAt(now, []float64{0.99}, high[:])
-	w.family(shareLoads)
-	w.value(shareLoads.Name, stats.Counts.loads.count.Load())
-	w.family(shareLoadTime)
-	w.float(shareLoadTime.Name, high[0])
+	for _, of := range []struct {
+		count, high *Metric
+		*quantiles
+	}{{shareLoads, shareLoadTime, &stats.Counts.loads}, {shareAcquires, shareAcquire, &stats.Counts.acquires}, {shareRatios, shareRatio, &stats.Counts.ratios}} {
+		var high [1]float64
+		of.readAt(now, []float64{0.99}, high[:])
+		w.family(of.count)
+		w.value(of.count.Name, of.quantiles.count.Load())
+		w.family(of.high)
+		w.float(of.high.Name, high[0])
+	}
 	for _, g := range []struct {
 		*Metric
 		value int64
 	}{
-		{sharePartitions, int64(stats.Partitions)}, {shareEvictions, stats.Counts.evicted.Load()}, {shareSessions, int64(stats.Sessions)}, {shareLoaded, int64(stats.Loaded)},
+		{shareExpired, stats.Counts.expired.Load()}, {sharePartitions, int64(stats.Partitions)}, {shareEvictions, stats.Counts.evicted.Load()}, {shareSessions, int64(stats.Sessions)}, {shareLoaded, int64(stats.Loaded)},
 	} {
 		w.family(g.Metric)
 		w.value(g.Name, g.value)

@@ -16,6 +16,8 @@ func TestShareGroupsAreCountedByKafkasNames(t *testing.T) {
 	counts.Acknowledged(9, 1) // no such type
 	counts.SessionEvicted()
 	counts.Loaded(3 * time.Millisecond)
+	counts.Fetched(4, 2, 7*time.Millisecond, false)
+	counts.Fetched(4, 0, time.Second, true)
 	broker.Topic("orders").ShareFetched(100, false)
 	broker.Topic("orders").ShareFetched(0, true)
 	broker.Topic("orders").ShareAcknowledged(true)
@@ -31,6 +33,9 @@ func TestShareGroupsAreCountedByKafkasNames(t *testing.T) {
 		`kafka_server_sharegroupmetrics_recordacknowledgements_total{ackType="Reject"} 2`,
 		`kafka_server_sharegroupmetrics_recordacknowledgements_total{ackType="Renew"} 0`,
 		`kafka_server_sharegroupmetrics_partitionloadtimems_count_total 1`,
+		`kafka_server_sharegroupmetrics_topicpartitionsacquiretimems_count_total 1`,
+		`kafka_server_sharegroupmetrics_requesttopicpartitionsfetchratio_count_total 1`,
+		`kafka_server_delayedsharefetchmetrics_expires_total 1`,
 		`kafka_server_sharesessioncache_sharesessionevictions_total 1`,
 		`kafka_server_sharesessioncache_sharesessionscount 2`,
 		`kafka_server_sharesessioncache_sharepartitionscount 5`,

@@ -43,7 +43,7 @@ type Partition struct {
 	locks      int64 // offsets in acquired runs
 	look       int64 // no run that begins below it is available
 	deadlines  deadlines
-	trimAt     int // how many deadlines there have to be until those that ask for nothing are looked for
+	trimAt     int   // how many deadlines there have to be until those that ask for nothing are looked for
 	keys       *keys // nil: not ordered by key
 
 	changed      []extent // written differently than durable
