@@ -73,7 +73,7 @@ func (m *Machine) endInitialDelay(g *liveGroup) {
 // them at their next heartbeats. So the first generation looks after a moment whether others have come, and goes on for as long as more do.
 const (
 	arrivalFirst = 4    // ms, until the first look
-	arrivalWait  = 20   // ms, from one look to the next
+	arrivalWait  = 6    // ms, from one look to the next
 	arrivalMost  = 1000 // ms, all in all
 )
 
