@@ -43,7 +43,7 @@ func (n *node) openUplink() {
 			return l.Dir(), true
 		},
 		Ask: func(ctx context.Context, rq kmsg.Request) (kmsg.Response, error) {
-			return n.controller().Do(ctx, security.Anonymous, rq)
+			return n.controller().Do(ctx, security.Self, rq)
 		},
 	})
 	n.onClose("placements", func() error { n.placements.Close(); return nil })

@@ -18,6 +18,7 @@ import (
 	"leat/internal/quorum"
 	"leat/internal/record"
 	"leat/internal/replication"
+	"leat/internal/security/acl"
 	"leat/internal/sharing"
 	"leat/internal/storage"
 	"leat/internal/uplink"
@@ -32,6 +33,7 @@ type node struct {
 	bound     []bound
 	endpoints []metadata.Endpoint
 
+	authorizer   *acl.Authorizer // nil: everybody may do everything
 	settings     *settingsFeed
 	images       *imageFeed
 	sealed       *sealed.FS

@@ -152,7 +152,7 @@ func (n *node) cluster() *replication.Cluster {
 			return peer.New(peers, nodeID, func() (string, error) { return n.brokerAddress(nodeID) })
 		},
 		AlterPartition: func(ctx context.Context, rq *kmsg.AlterPartitionRequest) (*kmsg.AlterPartitionResponse, error) {
-			response, err := n.controller().Do(ctx, security.Anonymous, rq)
+			response, err := n.controller().Do(ctx, security.Self, rq)
 			if err != nil {
 				return nil, err
 			}

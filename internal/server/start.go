@@ -38,6 +38,9 @@ func (n *node) open(ctx context.Context) error {
 	if n.Values.HasRole("controller") {
 		n.openSuspicion() // before any listener, which tells of connections that close
 	}
+	if err := n.chooseAuthorizer(); err != nil {
+		return err
+	}
 	if err := n.bindListeners(); err != nil {
 		return err
 	}
@@ -164,7 +167,7 @@ func (n *node) openHandlers() {
 		Await: n.images.await, ControllerEndpoints: n.controllerEndpoints,
 		Metrics: n.ops.metrics, Logger: n.Logger, LogLevels: telemetry.LevelsOf(n.Logger),
 	}
-	rooms.Shares = n.shares
+	rooms.Shares, rooms.Authorizer = n.shares, n.authorizer
 	if n.shareStates != nil { // a nil pointer would not be a nil interface
 		rooms.ShareStates = n.shareStates
 	}
