@@ -20,6 +20,7 @@ var scenarios = []scenario{
 	{"metadata", metadata},
 	{"cluster", cluster},
 	{"administration", administration},
+	{"access control", accessControl},
 	{"controller listener", controllerListener},
 	{"create topics", createTopics},
 	{"create partitions", createPartitions},
@@ -50,8 +51,25 @@ var scenarios = []scenario{
 	{"groups described", groupsDescribed},
 	{"groups deleted", groupsDeleted},
 	{"consumer groups", consumerGroups},
+	{"consumer pairs", consumerPairs},
 	{"streams groups", streamsGroups},
+	{"streams pairs", streamsPairs},
+	{"migrations", migrations},
+	{"group kinds", groupKinds},
+	{"share groups", shareGroups},
+	{"share topics", shareLosesTopic},
+	{"share records", shareRecords},
+	{"share states", shareStates},
+	{"share offsets", shareGroupOffsets},
+	{"offsets by id", offsetsByID},
+	{"regular expressions", regularExpressions},
 	{"transactions", transactions},
+	{"zombies", zombies},
+}
+
+// withoutMigration run on brokers where groups keep the protocol that they have.
+var withoutMigration = []scenario{
+	{"migrations disabled", migrationsDisabled},
 }
 
 // ask is one request of many that change nothing and are sent in every version.
