@@ -11,10 +11,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,7 +59,34 @@ func run(ctx context.Context, o options) error {
 	} else {
 		defer os.RemoveAll(dir)
 	}
-	sides, stop, err := startBoth(ctx, o, dir)
+	var r report
+	if err := r.play(ctx, o, filepath.Join(dir, "as-usual"), settings, scenarios); err != nil {
+		return err
+	}
+	unmoved := maps.Clone(settings)
+	unmoved["group.consumer.migration.policy"] = "disabled"
+	if err := r.play(ctx, o, filepath.Join(dir, "without-migration"), unmoved, withoutMigration); err != nil {
+		return err
+	}
+	if o.only == "" && !o.self {
+		r.checkCoverage()
+		r.checkAllowances()
+	}
+	fmt.Printf("differential  %d answers compared in %.0f s: %d differ, %d differ on purpose\n",
+		r.compared, time.Since(began).Seconds(), r.different, r.onPurpose)
+	if r.different > 0 || r.compared == 0 {
+		return errors.New("leat and Kafka answer differently")
+	}
+	return nil
+}
+
+// play starts brokers with settings, and runs scenarios on them.
+func (r *report) play(ctx context.Context, o options, dir string, settings map[string]string, all []scenario) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(sc scenario) bool { return !wanted(o.only, sc.name) })
+	if len(all) == 0 {
+		return nil
+	}
+	sides, stop, err := startBoth(ctx, o, dir, settings)
 	defer stop()
 	if err != nil {
 		return err
@@ -66,24 +95,12 @@ func run(ctx context.Context, o options) error {
 		s.learnVersions()
 		s.ranges = sides[0].ranges
 	}
-	var r report
-	for _, sc := range scenarios {
-		if !wanted(o.only, sc.name) {
-			continue
-		}
+	r.ranges = sides[0].ranges
+	for _, sc := range all {
 		from := time.Now()
 		runBoth(sides, sc)
 		r.compare(sc.name, sides)
 		fmt.Printf("differential  %-28s %4d answers  %5.1fs\n", sc.name, len(sides[0].entries), time.Since(from).Seconds())
-	}
-	if o.only == "" && !o.self {
-		r.checkCoverage(sides[0].ranges)
-		r.checkAllowances()
-	}
-	fmt.Printf("differential  %d answers compared in %.0f s: %d differ, %d differ on purpose\n",
-		r.compared, time.Since(began).Seconds(), r.different, r.onPurpose)
-	if r.different > 0 || r.compared == 0 {
-		return errors.New("leat and Kafka answer differently")
 	}
 	return nil
 }
@@ -105,6 +122,9 @@ var settings = map[string]string{
 	"offsets.topic.num.partitions": "3",
 	"group.min.session.timeout.ms": "1000",
 	"socket.request.max.bytes":     "2000000",
+	"group.max.size":               "3",
+	"group.consumer.max.size":      "3",
+	"group.share.max.size":         "3",
 	// What leat tells members sooner than Kafka does: answers must come at the same time and say the same. Kafka does not know these.
 	"leat.group.heartbeat.hold.ms":           "0",
 	"leat.group.consumer.heartbeat.least.ms": "0",
@@ -114,7 +134,7 @@ var settings = map[string]string{
 }
 
 // startBoth starts the two brokers at once; the first is the one that is judged.
-func startBoth(ctx context.Context, o options, dir string) ([]*side, func(), error) {
+func startBoth(ctx context.Context, o options, dir string, settings map[string]string) ([]*side, func(), error) {
 	kinds := []target.Kind{target.Leat, target.Kafka}
 	if o.self {
 		kinds[0] = target.Kafka

@@ -128,11 +128,11 @@ func (n *names) slice(path, field string, v reflect.Value, lines map[string]stri
 }
 
 // sortedScalars are lists whose order means nothing.
-var sortedScalars = map[string]bool{"OfflineReplicas": true}
+var sortedScalars = map[string]bool{"OfflineReplicas": true, "SubscribedTopics": true, "SubscribedTopicNames": true}
 
 // keyFields name an element of a list, in this order; all that exist are used.
 var keyFields = []string{
-	"Topic", "Name", "TopicID", "Group", "ResourceName", "ResourceType", "Partition", "PartitionIndex", "ApiKey",
+	"Topic", "Name", "TopicID", "Group", "GroupID", "TransactionalID", "ResourceName", "ResourceType", "Partition", "PartitionIndex", "ApiKey",
 	"NodeID", "MemberID", "InstanceID", "Dir", "ConfigName", "ReplicaID", "Key", "BrokerID", "ProducerID", "Type",
 }
 
@@ -154,6 +154,7 @@ func (n *names) elementKey(v reflect.Value) string {
 
 var (
 	otherPort = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+	shortID   = regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`)
 	uuidText  = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	timeNames = map[string]bool{
 		"Timestamp": true, "LogAppendTime": true, "LastTimestamp": true, "LastFetchTimestamp": true, "LastCaughtUpTimestamp": true,
@@ -225,6 +226,9 @@ func (n *names) text(field, x string) string {
 		return "some text"
 	case field == "ClusterID" && x == n.cluster:
 		return "CLUSTER"
+	}
+	if (field == "MemberID" || field == "LeaderID") && shortID.MatchString(x) {
+		return remember(n.members, x, "id")
 	}
 	x = strings.ReplaceAll(x, n.dir, "DIR")
 	x = strings.ReplaceAll(x, ":"+n.port, ":PORT")
