@@ -155,7 +155,7 @@ func (s *scenario) epochs() error {
 
 // exactlyOnce has a process copy a topic while it is killed again and again.
 func (s *scenario) exactlyOnce() error {
-	const count, kills = 1200, 2
+	const count, kills = 480, 2
 	var records []*kgo.Record
 	var values []string
 	for i := range count {
