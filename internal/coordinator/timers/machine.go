@@ -132,7 +132,7 @@ func (m *Machine) emit(e machine.Effect) { m.out.Effects = append(m.out.Effects,
 // Pauses: before a batch is sent again, ever longer up to a bound, and after the log refused what was decided.
 const (
 	firstPause   = 50 * time.Millisecond
-	maxPause     = 2 * time.Second
+	maxPause     = 250 * time.Millisecond // what is due meanwhile waits with the flight, and the target may have a leader again
 	refusedPause = 50 * time.Millisecond
 	idPause      = time.Second
 	expiryCheck  = 10 * time.Minute
