@@ -182,7 +182,7 @@ func TestManyThatStartAtOnceShareTheFirstGeneration(t *testing.T) {
 	h = newHolder(t)
 	h.join("") // never comes back
 	alone := h.join(h.answers[h.join("")].(*kmsg.JoinGroupResponse).MemberID)
-	h.after(2 * arrivalWait * time.Millisecond)
+	h.after(2 * pendingWait * time.Millisecond)
 	if resp, ok := h.answers[alone].(*kmsg.JoinGroupResponse); !ok || resp.ErrorCode != 0 {
 		t.Errorf("waits for somebody who does not come: %+v", resp)
 	}

@@ -73,7 +73,8 @@ func (m *Machine) endInitialDelay(g *liveGroup) {
 // them at their next heartbeats. So the first generation looks after a moment whether others have come, and goes on for as long as more do.
 const (
 	arrivalFirst = 4    // ms, until the first look
-	arrivalWait  = 6    // ms, from one look to the next
+	arrivalWait  = 6    // ms, from one look to the next, and more the more have come
+	pendingWait  = 20   // ms, the same while somebody who was given an id has not come back with it
 	arrivalMost  = 1000 // ms, all in all
 )
 
@@ -83,7 +84,11 @@ func (m *Machine) othersCome(g *liveGroup) bool {
 		return false
 	}
 	g.arrivalsSeen = g.arrivals
-	m.startJoinTimer(g, initialTimer, arrivalWait)
+	wait := int32(arrivalWait)
+	if len(g.pending) > 0 {
+		wait = pendingWait
+	}
+	m.startJoinTimer(g, initialTimer, wait+int32(min(g.arrivals/50, arrivalMost)))
 	return true
 }
 
