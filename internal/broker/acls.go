@@ -20,12 +20,18 @@ var aclRoutes = []route{
 	{key: 31, handle: (*Handlers).deleteACLs, waits: true},
 }
 
+// unknown reports whether a filter has the number that means "unknown": nobody sends that, and like Kafka we end the connection. Other numbers that mean
+// nothing choose nothing, or are refused with words.
+func unknown(f acl.Filter) bool {
+	return f.Type == 0 || f.Pattern == 0 || f.Operation == 0 || f.Permission == 0
+}
+
 // describeACLs lists the ACLs that a filter chooses, by resource.
 func (h *Handlers) describeACLs(c *Call) {
 	rq := c.Body.(*kmsg.DescribeACLsRequest)
 	filter := acl.Filter{Type: security.ResourceType(rq.ResourceType), Pattern: acl.PatternType(rq.ResourcePatternType), Name: rq.ResourceName,
 		Principal: rq.Principal, Host: rq.Host, Operation: security.Operation(rq.Operation), Permission: acl.Permission(rq.PermissionType)}
-	if filter.UnknownPattern() || filter.UnknownEntry() {
+	if unknown(filter) {
 		c.Hangup("DescribeAclsRequest contains UNKNOWN elements")
 		return
 	}
@@ -68,8 +74,7 @@ const noAuthorizer = "No Authorizer is configured."
 func (h *Handlers) createACLs(c *Call) {
 	rq := c.Body.(*kmsg.CreateACLsRequest)
 	for _, a := range rq.Creations {
-		if a.ResourceType < acl.Any || a.ResourceType > kmsg.ACLResourceType(security.UserResource) || a.ResourcePatternType < 1 || a.ResourcePatternType > 4 ||
-			a.Operation < acl.Any || a.Operation > kmsg.ACLOperation(security.OpTwoPhaseCommit) || a.PermissionType < 1 || a.PermissionType > 3 {
+		if a.ResourceType == 0 || a.ResourcePatternType == 0 || a.Operation == 0 || a.PermissionType == 0 {
 			c.Hangup("CreatableAcls contain unknown elements")
 			return
 		}
@@ -101,7 +106,7 @@ func (h *Handlers) deleteACLs(c *Call) {
 	for i := range rq.Filters {
 		f := &rq.Filters[i]
 		if filter := (acl.Filter{Type: security.ResourceType(f.ResourceType), Pattern: acl.PatternType(f.ResourcePatternType),
-			Operation: security.Operation(f.Operation), Permission: acl.Permission(f.PermissionType)}); filter.UnknownPattern() || filter.UnknownEntry() {
+			Operation: security.Operation(f.Operation), Permission: acl.Permission(f.PermissionType)}); unknown(filter) {
 			c.Hangup("Filters contain UNKNOWN elements")
 			return
 		}

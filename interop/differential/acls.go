@@ -22,6 +22,11 @@ func accessControl(s *side) {
 			return &kmsg.CreateACLsRequest{Creations: []kmsg.CreateACLsRequestCreation{creation, creation}}
 		}},
 		ask{"none", func() kmsg.Request { return &kmsg.CreateACLsRequest{} }},
+		ask{"unknown number", func() kmsg.Request {
+			strange := creation
+			strange.Operation = 99
+			return &kmsg.CreateACLsRequest{Creations: []kmsg.CreateACLsRequestCreation{strange}}
+		}},
 	)
 	s.askAll(kmsg.DeleteACLs,
 		ask{"one filter", func() kmsg.Request {
