@@ -119,6 +119,8 @@ func refuseHandedOn(body kmsg.Request, code int16, message string) kmsg.Response
 		resp := kmsg.NewPtrUnregisterControllerResponse()
 		resp.ErrorCode, resp.ErrorMessage = code, &message
 		return resp
+	case *kmsg.AlterUserSCRAMCredentialsRequest:
+		return scramFailure(rq, code, message)
 	}
 	return refuseACLs(body, code, message)
 }

@@ -214,6 +214,8 @@ func (m *Machine) answer(now time.Time, request kmsg.Request) answer {
 		return m.createACLs(r)
 	case *kmsg.DeleteACLsRequest:
 		return m.deleteACLs(r)
+	case *kmsg.AlterUserSCRAMCredentialsRequest:
+		return m.alterSCRAM(r)
 	default:
 		return answer{response: fmt.Errorf("controller: request %T is not one that it answers", request)}
 	}

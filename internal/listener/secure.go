@@ -57,7 +57,7 @@ func (c *conn) explainHandshake(err error) error {
 			return nil
 		}
 		return fmt.Errorf("the client went away during the TLS handshake: it may not trust the certificate of listener %s, or not find its host name in it", name)
-	case strings.Contains(text, "remote error"):
+	case strings.Contains(text, "remote error"), strings.Contains(text, "bad record MAC"): // with TLS 1.3 a client may refuse in the clear
 		return fmt.Errorf("TLS handshake: the client refuses this listener: %w: it must trust who signed the certificate of listener %s, "+
 			"and find the name it connected to in it", err, name)
 	case strings.Contains(text, "didn't provide a certificate"):

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"strings"
 
 	"leat/internal/config"
 	"leat/internal/metadata"
@@ -104,19 +103,4 @@ func protocolOf(l config.Listener) security.Protocol {
 		return security.SASLSSL
 	}
 	return security.Plaintext
-}
-
-// checkProtocols refuses listeners that need what is not built: serving them in the clear would be worse than not starting.
-func checkProtocols(list []config.Listener) error {
-	var wrong []string
-	for _, l := range list {
-		if l.Protocol != "PLAINTEXT" {
-			wrong = append(wrong, l.String()+" ("+l.Protocol+")")
-		}
-	}
-	if len(wrong) == 0 {
-		return nil
-	}
-	return fmt.Errorf("listeners=%s: only PLAINTEXT is served by this version: map the listener to PLAINTEXT in listener.security.protocol.map or remove it",
-		strings.Join(wrong, ","))
 }

@@ -134,6 +134,7 @@ func (n *node) describeQuorum() quorum.Description { return n.quorum.Describe(ti
 func (n *node) publish(im *metadata.Image, delta *metadata.Delta) {
 	if delta == nil || brokerConfigChanged(delta) {
 		n.settings.publish(im)
+		n.renewSecurity()
 	}
 	if n.quorum != nil {
 		n.knowControllers(im)

@@ -31,6 +31,7 @@ type node struct {
 	clusterID string
 	listeners config.Listeners
 	bound     []bound
+	secured   map[string]*secured // listeners with TLS or SASL, by name; nil without any
 	endpoints []metadata.Endpoint
 
 	authorizer   *acl.Authorizer // nil: everybody may do everything
@@ -119,7 +120,7 @@ func (n *node) bindListeners() error {
 	if n.listeners, err = n.Values.Listeners(); err != nil {
 		return err
 	}
-	if err := checkProtocols(n.listeners.Bind); err != nil {
+	if err := n.openSecurity(); err != nil {
 		return err
 	}
 	if n.bound, err = bind(n.listeners.Bind, n.Listen); err != nil {

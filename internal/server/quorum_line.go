@@ -26,7 +26,7 @@ func (n *node) openVoice() {
 	for _, ep := range n.controllerEndpoints()[:min(1, len(n.controllerEndpoints()))] {
 		c.Known(uplink.Address{NodeID: n.id, Host: ep.Host, Port: int(ep.Port)})
 	}
-	peers := n.peers()
+	peers := n.controllerPeers()
 	peers.BackoffMax = frameBackoff // a controller that comes back is missed
 	n.voice.frames = uplink.NewFrames(uplink.FramesConfig{
 		NodeID: n.id, DirID: n.dirID(n.Values.MetadataLogDir()), ClusterID: n.clusterID, Controllers: c, Peers: peers,

@@ -6,7 +6,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -32,22 +31,35 @@ type remote struct {
 // findControllers reads where the controllers are. It asks nobody yet.
 func (n *node) findControllers() error {
 	if n.Values.HasRole("controller") {
-		n.voice = &voice{controllers: uplink.NewControllers(n.others(), n.peers(), n.Logger)}
-		return checkControllerProtocol(n.Values)
+		n.voice = &voice{controllers: uplink.NewControllers(n.others(), n.controllerPeers(), n.Logger)}
+		return nil
 	}
 	addresses, err := controllerAddresses(n.Values)
 	if err != nil {
 		return err
 	}
-	c := uplink.NewControllers(addresses, n.peers(), n.Logger)
+	c := uplink.NewControllers(addresses, n.controllerPeers(), n.Logger)
 	n.remote = &remote{values: n.Values, controllers: c, line: uplink.NewLine(c)}
 	n.onClose("line to the controllers", func() error { n.remote.line.Close(); return nil })
-	return checkControllerProtocol(n.Values)
+	return nil
 }
 
-// peers is what connections to other nodes have in common.
-func (n *node) peers() peer.Config {
+// peers is what connections to other brokers have in common.
+func (n *node) peers() peer.Config { return n.peersBy(n.listeners.InterBroker) }
+
+// controllerPeers is what connections to controllers have in common.
+func (n *node) controllerPeers() peer.Config {
+	name := ""
+	if len(n.listeners.Controllers) > 0 {
+		name = n.listeners.Controllers[0]
+	}
+	return n.peersBy(name)
+}
+
+// peersBy is for connections to a listener of other nodes.
+func (n *node) peersBy(name string) peer.Config {
 	return peer.Config{
+		Wrap:     n.wrap(name),
 		ClientID: "leat-" + strconv.Itoa(int(n.id)), Dial: n.Dial,
 		ConnectTimeout: n.Values.Millis("socket.connection.setup.timeout.ms"), RequestTimeout: n.Values.Millis("controller.socket.timeout.ms"),
 	}
@@ -73,21 +85,6 @@ func controllerAddresses(v *config.Values) ([]uplink.Address, error) {
 		return nil, fmt.Errorf("process.roles=broker: no controller is named: write controller.quorum.bootstrap.servers=host:port")
 	}
 	return out, nil
-}
-
-// checkControllerProtocol refuses controllers that are reached by what is not built: talking to them in the clear would be no answer.
-func checkControllerProtocol(v *config.Values) error {
-	names := v.List("controller.listener.names")
-	if len(names) == 0 {
-		return nil
-	}
-	for _, entry := range strings.Split(v.String("listener.security.protocol.map"), ",") {
-		name, protocol, _ := strings.Cut(strings.TrimSpace(entry), ":")
-		if strings.EqualFold(name, names[0]) && protocol != "PLAINTEXT" {
-			return fmt.Errorf("listener.security.protocol.map=%s: controllers are reached by PLAINTEXT only in this version", entry)
-		}
-	}
-	return nil
 }
 
 // askClusterID asks the controllers for the id of their cluster, as long as a broker tries to register.

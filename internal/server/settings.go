@@ -163,6 +163,9 @@ func limits(v *config.Values) listener.Limits {
 		MaxInFlight:         maxInFlight,
 		SendBuffer:          v.Int("socket.send.buffer.bytes"),
 		RecvBuffer:          receiveBuffer(v),
+
+		AuthenticationTimeout: v.Millis("leat.authentication.timeout.ms"),
+		PendingMax:            v.Int("leat.authentication.pending.max"),
 	}
 }
 

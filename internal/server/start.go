@@ -223,10 +223,12 @@ func (n *node) serve(who audience) {
 		if b.Control != bool(who) {
 			continue
 		}
-		s := listener.Serve(listener.Config{
+		cfg := listener.Config{
 			Name: b.Name, Control: b.Control, Protocol: protocolOf(b.Listener), Listener: b.net, Shared: n.shared,
 			Limits: func() listener.Limits { return n.settings.now().limits }, Handler: func(rq *listener.Request) { (*n.handle.Load())(rq) }, Logger: n.Logger, Observe: n.observe(b.Name),
-		})
+		}
+		n.secured[b.Name].fill(&cfg)
+		s := listener.Serve(cfg)
 		n.onClose("listener "+b.Name, func() error { s.Close(); return nil })
 	}
 }

@@ -137,7 +137,7 @@ func TestProtectedListenersAreNotServedInTheClear(t *testing.T) {
 		"listeners":                      "SSL://127.0.0.1:0,CONTROLLER://127.0.0.1:0",
 		"inter.broker.listener.name":     "SSL",
 		"listener.security.protocol.map": "SSL:SSL,CONTROLLER:PLAINTEXT",
-	}, "SSL", "PLAINTEXT")
+	}, "listener SSL", "ssl.keystore.location")
 }
 
 func TestReadyNodeAnswersOverHTTPAndKeepsItsClusterID(t *testing.T) {
