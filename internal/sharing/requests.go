@@ -38,7 +38,7 @@ func (n *Node) Open(group, member string, epoch int32, add, forget []Topic, gone
 			return
 		}
 		n.cfg.Meter.SessionEvicted()
-		n.release(key, one.parts, false, func([]Acknowledged) {})
+		n.release(key, one.parts, func([]Acknowledged) {})
 	})
 	fresh = make(map[Topic]bool)
 	for _, t := range parts {
@@ -118,12 +118,12 @@ func (n *Node) CloseSession(group, member string, done func([]Acknowledged, erro
 		done(nil, err)
 		return
 	}
-	n.release(key, parts, true, func(results []Acknowledged) { done(results, nil) })
+	n.release(key, parts, func(results []Acknowledged) { done(results, nil) })
 }
 
-// release gives back what a member holds of partitions. If it ended its session in order, what it did not speak of was never handed to its application and does not
-// count as delivered; if its connection broke it may have died of what it had.
-func (n *Node) release(key sessionKey, parts []Topic, inOrder bool, done func([]Acknowledged)) {
+// release gives back what a member holds of partitions, because its session has ended in order or with its connection. Both count as delivered, as in Kafka since 4.2:
+// an application that ends because of a record would else be handed it for ever.
+func (n *Node) release(key sessionKey, parts []Topic, done func([]Acknowledged)) {
 	results := make([]Acknowledged, len(parts))
 	var left atomic.Int64
 	left.Store(int64(len(parts)) + 1)
@@ -140,7 +140,7 @@ func (n *Node) release(key sessionKey, parts []Topic, inOrder bool, done func([]
 			ended()
 			continue
 		}
-		p.release(key.member, inOrder, func(err error) {
+		p.release(key.member, func(err error) {
 			results[i].Err = err
 			ended()
 		})

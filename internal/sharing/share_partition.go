@@ -156,14 +156,14 @@ func (p *sharePartition) acknowledge(member string, acks []acquire.Acknowledgeme
 }
 
 // release gives back what a member holds.
-func (p *sharePartition) release(member string, uncount bool, done func(error)) {
+func (p *sharePartition) release(member string, done func(error)) {
 	p.mu.Lock()
 	if p.ended != nil || p.core == nil {
 		p.mu.Unlock()
 		done(p.ended)
 		return
 	}
-	ticket := p.core.Release(member, uncount, time.Now())
+	ticket := p.core.Release(member, time.Now())
 	if ticket == 0 {
 		p.mu.Unlock()
 		done(nil)

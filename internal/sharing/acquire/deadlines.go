@@ -130,8 +130,8 @@ func (p *Partition) settled(r *run, now time.Time) {
 }
 
 // Release gives back everything that a member holds, because its share session has ended, and returns the ticket of the write that says so; 0: it held nothing.
-// uncount: the delivery does not count.
-func (p *Partition) Release(member string, uncount bool, now time.Time) int64 {
+// The deliveries count, however it ended: nobody knows what the member had looked at.
+func (p *Partition) Release(member string, now time.Time) int64 {
 	var held []*run
 	p.runs.each(func(r *run) bool {
 		if r.state == Acquired && r.pending == 0 && r.member == member {
@@ -140,26 +140,11 @@ func (p *Partition) Release(member string, uncount bool, now time.Time) int64 {
 		return true
 	})
 	for _, r := range held {
-		if uncount {
-			p.undo(r)
-		} else {
-			p.giveBack(r, now)
-		}
+		p.giveBack(r, now)
 	}
 	if len(held) == 0 {
 		return 0
 	}
 	p.advance()
 	return p.ticket
-}
-
-// undo makes an acquired run available as if it had not been delivered.
-func (p *Partition) undo(r *run) {
-	p.set(r, Available)
-	r.count--
-	p.changed = append(p.changed, extent{r.first, r.last})
-	if p.keys != nil {
-		p.offer(r)
-	}
-	p.runs.join(r)
 }

@@ -267,16 +267,9 @@ func (m *model) isPending(o int64) bool {
 
 func (m *model) leave() {
 	member := fmt.Sprint("m", m.rng.Intn(3))
-	inOrder := m.rng.Intn(2) == 0
-	m.p.Release(member, inOrder, m.now)
+	m.p.Release(member, m.now)
 	for o, holder := range m.holder {
 		if holder != member || m.isPending(o) {
-			continue
-		}
-		if inOrder { // as if it had not been delivered
-			m.delivered[o]--
-			delete(m.holder, o)
-			delete(m.until, o)
 			continue
 		}
 		m.back(o)

@@ -19,7 +19,7 @@ func TestRecordsThatFailAgainComeInEverSmallerAnswers(t *testing.T) {
 		for _, g := range got {
 			told += fmt.Sprintf("%d-%d x%d ", g.First, g.Last, g.DeliveryCount)
 		}
-		p.Release("m", false, now)
+		p.Release("m", now)
 	}
 	if want := "0-99 x1 0-99 x2 0-99 x3 0-49 x4 0-0 x5 1-1 x5 "; told != want {
 		t.Errorf("told %q, want %q", told, want)
