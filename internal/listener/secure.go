@@ -19,11 +19,12 @@ func (c *conn) secure() error {
 		return nil
 	}
 	if err := t.HandshakeContext(c.gone); err != nil {
-		if why := c.explainHandshake(err); why != nil {
-			c.failedAuthentication(false)
-			return why
+		why := c.explainHandshake(err)
+		if why == nil {
+			return io.EOF
 		}
-		return io.EOF
+		c.failedAuthentication(false)
+		return why
 	}
 	if c.auth.sasl != nil {
 		return nil

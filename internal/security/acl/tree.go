@@ -72,10 +72,10 @@ func (n *node[V]) without(name string) *node[V] {
 		out.value = none
 	} else if i := strings.IndexByte(n.firsts, rest[0]); i >= 0 {
 		below := n.children[i].without(rest)
-		switch {
-		case below == n.children[i]:
+		switch below {
+		case n.children[i]:
 			return n
-		case below == nil:
+		case nil:
 			out.children = slices.Delete(slices.Clone(out.children), i, i+1)
 			out.firsts = out.firsts[:i] + out.firsts[i+1:]
 		default:

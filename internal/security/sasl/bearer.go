@@ -34,7 +34,7 @@ func (s *bearerServer) Step(ctx context.Context, response []byte) ([]byte, *Iden
 	who, err := s.verify(ctx, m.token)
 	if err != nil {
 		s.failed, s.why = `{"status":"invalid_token"}`, err
-		return []byte(s.failed), nil, nil
+		return []byte(s.failed), nil, nil //nolint:nilerr // the client is told, and its next message ends the exchange
 	}
 	if m.authorized != "" && m.authorized != who.Name {
 		return nil, nil, tell(fmt.Sprintf("Authentication failed: Client requested an authorization id (%s) that is different from the token's principal name (%s)",

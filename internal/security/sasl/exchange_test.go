@@ -26,7 +26,7 @@ func exchange(c Client, s Server) (*Identity, error) {
 	ctx := context.Background()
 	var challenge []byte
 	for range 5 {
-		response, done, err := c.Step(ctx, challenge)
+		response, _, err := c.Step(ctx, challenge)
 		if err != nil {
 			return nil, fmt.Errorf("client: %w", err)
 		}
@@ -38,7 +38,7 @@ func exchange(c Client, s Server) (*Identity, error) {
 			challenge = []byte{}
 		}
 		if who != nil {
-			if _, done, err = c.Step(ctx, challenge); err != nil || !done {
+			if _, done, err := c.Step(ctx, challenge); err != nil || !done {
 				return nil, fmt.Errorf("client at the end: %v, %w", done, err)
 			}
 			return who, nil

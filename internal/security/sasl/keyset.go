@@ -42,7 +42,7 @@ const maxKeys = 1000
 // find returns the keys that a token with a key id may be signed by: that of the id, or all if it has none.
 func (s *KeySet) find(ctx context.Context, id string) ([]crypto.PublicKey, error) {
 	for {
-		found, err, wait := s.look(id)
+		found, wait, err := s.look(id)
 		if wait == nil {
 			return found, err
 		}
@@ -55,7 +55,7 @@ func (s *KeySet) find(ctx context.Context, id string) ([]crypto.PublicKey, error
 }
 
 // look finds keys, or returns a channel that is closed when it is worth looking again.
-func (s *KeySet) look(id string) (found []crypto.PublicKey, err error, wait <-chan struct{}) {
+func (s *KeySet) look(id string) (found []crypto.PublicKey, wait <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range s.keys {
@@ -72,11 +72,11 @@ func (s *KeySet) look(id string) (found []crypto.PublicKey, err error, wait <-ch
 	case len(found) > 0: // old keys do until there are new ones
 		return found, nil, nil
 	case s.busy != nil:
-		return nil, nil, s.busy
+		return nil, s.busy, nil
 	case s.failure != nil:
-		return nil, fmt.Errorf("the keys of the issuer could not be fetched: %w", s.failure), nil
+		return nil, nil, fmt.Errorf("the keys of the issuer could not be fetched: %w", s.failure)
 	}
-	return nil, fmt.Errorf("it is signed by the key %q, which is not one of the %d of the issuer", id, len(s.keys)), nil
+	return nil, nil, fmt.Errorf("it is signed by the key %q, which is not one of the %d of the issuer", id, len(s.keys))
 }
 
 // fetchTimeout bounds one fetch.
