@@ -152,6 +152,7 @@ func TestAHeldHeartbeatIsAnsweredInTime(t *testing.T) {
 		t.Errorf("answered %d after 3 s", code)
 	}
 	given := h.beat(ids[0])
+	h.after(2 * time.Second)
 	next := h.beat(ids[0])
 	if a, b := h.code(given), h.code(next); a != 0 || b != -1 {
 		t.Errorf("of two heartbeats the first is answered %d, the second %d", a, b)
@@ -185,5 +186,87 @@ func TestManyThatStartAtOnceShareTheFirstGeneration(t *testing.T) {
 	h.after(2 * pendingWait * time.Millisecond)
 	if resp, ok := h.answers[alone].(*kmsg.JoinGroupResponse); !ok || resp.ErrorCode != 0 {
 		t.Errorf("waits for somebody who does not come: %+v", resp)
+	}
+}
+
+// commit is one of the member's offsets, in a transaction if asked for.
+func (h *holder) commit(id string, txn bool) {
+	if txn {
+		rq := kmsg.NewPtrTxnOffsetCommitRequest()
+		rq.Version, rq.Group, rq.MemberID, rq.Generation, rq.ProducerID = 3, "g", id, 1, 7
+		h.ask(rq, false)
+		return
+	}
+	rq := kmsg.NewPtrOffsetCommitRequest()
+	rq.Version, rq.Group, rq.MemberID, rq.Generation = 7, "g", id, 1
+	h.ask(rq, false)
+}
+
+func TestAHeartbeatThatComesEarlyIsAnsweredAtOnce(t *testing.T) {
+	for _, usual := range []time.Duration{3 * time.Second, 12 * time.Second} {
+		h := newHolder(t)
+		id := h.stable(1)[0]
+		for range 3 { // as clients do that wait for an answer and then for their interval
+			if code := h.code(h.beat(id)); code != -1 {
+				t.Fatalf("every %s: a heartbeat in time is answered %d at once", usual, code)
+			}
+			h.after(3*time.Second + usual)
+		}
+		h.beat(id)
+		h.after(usual / 3)
+		if code := h.code(h.beat(id)); code != 0 {
+			t.Errorf("every %s: after %s it is answered %d", usual, usual/3, code)
+		}
+		h.after(3*time.Second + usual)
+		if code := h.code(h.beat(id)); code != -1 {
+			t.Errorf("every %s: the next one is answered %d at once", usual, code)
+		}
+	}
+}
+
+func TestAPauseOfAMemberIsNotTakenForItsInterval(t *testing.T) {
+	h := newHolder(t)
+	id := h.stable(1)[0]
+	h.beat(id)
+	h.after(40 * time.Second)
+	for range 4 {
+		h.beat(id)
+		h.after(3 * time.Second)
+	}
+	if code := h.code(h.beat(id)); code != -1 {
+		t.Errorf("long after a pause a heartbeat is answered %d at once", code)
+	}
+}
+
+func TestWhatAMemberAsksForReleasesItsHeartbeat(t *testing.T) {
+	for name, ask := range map[string]func(h *holder, id string){
+		"OffsetCommit":    func(h *holder, id string) { h.commit(id, false) },
+		"TxnOffsetCommit": func(h *holder, id string) { h.commit(id, true) },
+		"SyncGroup": func(h *holder, id string) {
+			rq := kmsg.NewPtrSyncGroupRequest()
+			rq.Group, rq.MemberID, rq.Generation = "g", id, 1
+			h.ask(rq, false)
+		},
+		"JoinGroup": func(h *holder, id string) { h.join(id) },
+	} {
+		h := newHolder(t)
+		ids := h.stable(2) // the second leads: its join would begin a rebalance
+		mine, other := h.beat(ids[0]), h.beat(ids[1])
+		ask(h, ids[0])
+		if a, b := h.code(mine), h.code(other); a != 0 || b != -1 {
+			t.Errorf("%s: the member's heartbeat is answered %d, another's %d", name, a, b)
+		}
+	}
+}
+
+func TestAMemberThatCommitsByTransactionsIsNotHeld(t *testing.T) {
+	h := newHolder(t)
+	ids := h.stable(2)
+	h.commit(ids[0], true)
+	for range 3 {
+		h.after(3 * time.Second)
+		if a, b := h.code(h.beat(ids[0])), h.code(h.beat(ids[1])); a != 0 || b != -1 {
+			t.Errorf("the member that does is answered %d, the one that does not %d", a, b)
+		}
 	}
 }

@@ -55,8 +55,7 @@ type liveGroup struct {
 	delay          int32 // ms, of the wait under way
 	remaining      int32 // ms, that it may still be prolonged by
 
-	arrivals     int // ids given out and members come, ever
-	arrivalsSeen int // when the group last looked whether more come
+	arrivedAt int64 // ms, when an id was given out or a member came last
 
 	joinTimer *timer
 	syncTimer *timer
@@ -76,6 +75,8 @@ type member struct {
 	joining          machine.Ticket // 0: does not wait
 	syncing          machine.Ticket // 0: does not wait
 	beating          machine.Ticket // 0: no heartbeat waits for its answer; only in a stable group
+	pulse            pulse
+	transactional    bool // has committed offsets by a transaction
 	session          *timer
 }
 

@@ -112,6 +112,7 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 		m.imageChanged(kind.Topics{Created: e.CreatedTopics, Changed: e.ChangedTopics, Deleted: e.DeletedTopics})
 	case !m.requestOfKind(&e):
 		m.request(&e)
+		m.releaseSender(e.Request)
 	}
 	return m.out
 }

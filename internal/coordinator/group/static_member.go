@@ -43,6 +43,7 @@ func (m *Machine) rename(g *liveGroup, oldID, newID string) *member {
 	p.session.stop()
 	delete(g.byID, oldID)
 	p.id, p.isNew = newID, false
+	p.pulse, p.transactional = pulse{}, false
 	g.byID[newID] = p
 	g.statics[*p.instanceID] = newID
 	if g.leader == oldID {
