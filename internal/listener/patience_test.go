@@ -28,7 +28,9 @@ func TestARequestGivesWayToTheNext(t *testing.T) {
 			t.Fatal("told although nothing has come")
 		}
 		c.Write(heartbeat(2))
-		if id, _ := readReply(t, c); id != 1 || told != 1 {
+		id, _ := readReply(t, c)
+		synctest.Wait()
+		if id != 1 || told != 1 {
 			t.Fatalf("answer %d, told %d times", id, told)
 		}
 		answerHeartbeat(held[1])
