@@ -139,7 +139,7 @@ func (m *Machine) joinNew(e *Event, rq *kmsg.JoinGroupRequest, g *liveGroup) {
 	if g.pending == nil {
 		g.pending = make(map[string]*timer)
 	}
-	g.arrivals++
+	g.arrivedAt = m.now.UnixMilli()
 	g.pending[id] = m.clock.start(timer{kind: pendingTimer, group: g.id, member: id, deadline: m.in(rq.SessionTimeoutMillis)})
 	m.reply(e.Ticket, joinError(id, kerr.MemberIDRequired.Code))
 }
@@ -215,7 +215,7 @@ func (m *Machine) addMember(e *Event, rq *kmsg.JoinGroupRequest, g *liveGroup, i
 	if g.state == PreparingRebalance && g.previous == Empty {
 		g.newMemberAdded = true
 	}
-	g.arrivals++
+	g.arrivedAt = m.now.UnixMilli()
 	if len(g.members) == 0 {
 		g.protocolType = rq.ProtocolType
 	}

@@ -37,7 +37,7 @@ func (m *Machine) prepareRebalance(g *liveGroup, reason string) {
 		g.remaining = max(g.rebalanceTimeout()-g.delay, 0)
 		wait := g.delay
 		if m.looksForOthers() {
-			wait, g.arrivalsSeen = arrivalFirst, g.arrivals
+			wait = arrivalFirst
 		}
 		m.startJoinTimer(g, initialTimer, wait)
 	case g.allJoined():
@@ -70,25 +70,41 @@ func (m *Machine) endInitialDelay(g *liveGroup) {
 }
 
 // Without an initial delay a group of many that start at once would be a group of the first few, and the others would wait for these to hear of
-// them at their next heartbeats. So the first generation looks after a moment whether others have come, and goes on for as long as more do.
+// them at their next heartbeats. So the first generation begins when nobody has come for a moment. The few that a busy machine lets through first tell
+// nothing about how many follow: a process with more to do than processors looks at its connections every 10 ms only.
 const (
-	arrivalFirst = 4    // ms, until the first look
-	arrivalWait  = 6    // ms, from one look to the next, and more the more have come
-	pendingWait  = 20   // ms, the same while somebody who was given an id has not come back with it
+	arrivalFirst = 4    // ms, for one that is alone
+	arrivalFew   = 18   // ms, while fewer than arrivalMany have come
+	arrivalMany  = 8    // members
+	arrivalQuiet = 8    // ms, when more have come, and more the more they are
+	pendingWait  = 20   // ms, while somebody who was given an id has not come back with it
 	arrivalMost  = 1000 // ms, all in all
 )
 
+// quiet is for how many ms nobody must have come, so that the first generation of a group without an initial delay begins.
+func (g *liveGroup) quiet() int64 {
+	here := len(g.members)
+	wait := int64(arrivalQuiet + here/25)
+	switch {
+	case here+len(g.pending) == 1:
+		return arrivalFirst
+	case here < arrivalMany:
+		wait = arrivalFew
+	}
+	if len(g.pending) > 0 {
+		wait = max(wait, pendingWait)
+	}
+	return wait
+}
+
 // othersCome prolongs the first join phase of a group without an initial delay while others come, and reports whether it did.
 func (m *Machine) othersCome(g *liveGroup) bool {
-	if !m.looksForOthers() || g.arrivals == g.arrivalsSeen || m.now.UnixMilli() >= g.stateTimestamp+arrivalMost {
+	now := m.now.UnixMilli()
+	until := min(g.arrivedAt+g.quiet(), g.stateTimestamp+arrivalMost)
+	if !m.looksForOthers() || now >= until {
 		return false
 	}
-	g.arrivalsSeen = g.arrivals
-	wait := int32(arrivalWait)
-	if len(g.pending) > 0 {
-		wait = pendingWait
-	}
-	m.startJoinTimer(g, initialTimer, wait+int32(min(g.arrivals/50, arrivalMost)))
+	m.startJoinTimer(g, initialTimer, int32(until-now))
 	return true
 }
 
