@@ -45,7 +45,9 @@ func (n *node) openSecurity() error {
 		names[l.Name] = true
 	}
 	for _, name := range n.reached() {
-		names[name] = names[name]
+		if !names[name] {
+			names[name] = false
+		}
 	}
 	for name, bound := range names {
 		protocol := protocolNamed(n.listeners.Protocols[name])
