@@ -120,7 +120,10 @@ func (n *node) observe(name string) listener.Observe {
 		Request: func(d listener.Done) {
 			n.ops.metrics.Request(d.Key, d.Version, telemetry.Times{Handled: d.Handled, Answered: d.Answered, Sent: d.Sent})
 		},
-		Panic: n.ops.metrics.Panicked,
+		Panic:                n.ops.metrics.Panicked,
+		Authenticated:        func(_ *listener.Conn, again bool) { counters.Authenticated(again) },
+		AuthenticationFailed: func(_ *listener.Conn, again bool) { counters.AuthenticationFailed(again) },
+		Expired:              func(*listener.Conn) { counters.Expired() },
 	}
 }
 

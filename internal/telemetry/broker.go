@@ -156,7 +156,10 @@ func (c *TopicCounters) ShareAcknowledged(failed bool) {
 }
 
 // ListenerCounters are the counters of one listener.
-type ListenerCounters struct{ opened, closed atomic.Int64 }
+type ListenerCounters struct {
+	opened, closed, expired                           atomic.Int64
+	authenticated, again, notAuthenticated, failAgain atomic.Int64
+}
 
 // Listener returns the counters of a listener. Keep them.
 func (b *Broker) Listener(name string) *ListenerCounters {
@@ -175,6 +178,27 @@ func (c *ListenerCounters) Opened() { c.opened.Add(1) }
 
 // Closed counts a connection that ended.
 func (c *ListenerCounters) Closed() { c.closed.Add(1) }
+
+// Authenticated counts a client that said who it is; again: on a connection where it had done so before.
+func (c *ListenerCounters) Authenticated(again bool) {
+	if again {
+		c.again.Add(1)
+	} else {
+		c.authenticated.Add(1)
+	}
+}
+
+// AuthenticationFailed counts one that could not.
+func (c *ListenerCounters) AuthenticationFailed(again bool) {
+	if again {
+		c.failAgain.Add(1)
+	} else {
+		c.notAuthenticated.Add(1)
+	}
+}
+
+// Expired counts a connection that was closed because its client asked for more after the end of its session.
+func (c *ListenerCounters) Expired() { c.expired.Add(1) }
 
 // Authorization counts one decision about what a principal may do.
 func (b *Broker) Authorization(allowed bool) {

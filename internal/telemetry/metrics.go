@@ -1,6 +1,9 @@
 package telemetry
 
-import "slices"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // Kind is the type of a metric in Prometheus' text format.
 type Kind string
@@ -63,11 +66,32 @@ var (
 // Per listener.
 var (
 	connectionCount = &Metric{"kafka_server_socket_server_metrics_connection_count", Gauge, []string{"listener"}, "Open connections."}
-	connectionsMade = &Metric{"kafka_server_socket_server_metrics_connection_creation_total", Counter, []string{"listener"}, "Connections accepted."}
-	connectionsGone = &Metric{"kafka_server_socket_server_metrics_connection_close_total", Counter, []string{"listener"}, "Connections closed."}
 	refused         = &Metric{"leat_listener_connections_refused_total", Counter, nil, "Connections closed at once, because their address had too many."}
 	panics          = &Metric{"leat_listener_handler_panics_total", Counter, nil, "Requests whose handler failed by a bug."}
 )
+
+// listenerCounters joins a row to its counter.
+var listenerCounters = []struct {
+	*Metric
+	value func(*ListenerCounters) *atomic.Int64
+}{
+	{ofListener("connection_creation_total", "Connections accepted."), func(c *ListenerCounters) *atomic.Int64 { return &c.opened }},
+	{ofListener("connection_close_total", "Connections closed."), func(c *ListenerCounters) *atomic.Int64 { return &c.closed }},
+	{ofListener("successful_authentication_total", "Connections whose clients authenticated, by certificate or SASL."),
+		func(c *ListenerCounters) *atomic.Int64 { return &c.authenticated }},
+	{ofListener("failed_authentication_total", "Connections whose clients did not get in: TLS handshake or SASL failed."),
+		func(c *ListenerCounters) *atomic.Int64 { return &c.notAuthenticated }},
+	{ofListener("successful_reauthentication_total", "Authentications of clients that were known before."),
+		func(c *ListenerCounters) *atomic.Int64 { return &c.again }},
+	{ofListener("failed_reauthentication_total", "Failed authentications of clients that were known before."),
+		func(c *ListenerCounters) *atomic.Int64 { return &c.failAgain }},
+	{ofListener("expired_connections_killed_count", "Connections closed because their session was over and the client did not authenticate again."),
+		func(c *ListenerCounters) *atomic.Int64 { return &c.expired }},
+}
+
+func ofListener(name, help string) *Metric {
+	return &Metric{"kafka_server_socket_server_metrics_" + name, Counter, []string{"listener"}, help}
+}
 
 // Decisions of the authorizer; Kafka's names, where it has rates.
 var (
@@ -148,8 +172,11 @@ func Metrics() []Metric {
 	for _, m := range topicCounters {
 		all = append(all, *m.Metric)
 	}
-	all = append(all, *topicsWithout, *requests, *requestErrors, *totalTime, *localTime, *remoteTime, *sendTime,
-		*connectionCount, *connectionsMade, *connectionsGone, *refused, *panics, *authorizations, *authAllowed, *authDenied)
+	all = append(all, *topicsWithout, *requests, *requestErrors, *totalTime, *localTime, *remoteTime, *sendTime, *connectionCount)
+	for _, m := range listenerCounters {
+		all = append(all, *m.Metric)
+	}
+	all = append(all, *refused, *panics, *authorizations, *authAllowed, *authDenied)
 	all = append(all, coordinatorRows()...)
 	all = append(all, groupRows()...)
 	all = append(all, sharingRows()...)

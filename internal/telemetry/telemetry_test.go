@@ -54,6 +54,14 @@ func TestCountersShowUnderKafkasNames(t *testing.T) {
 	l.Opened()
 	l.Opened()
 	l.Closed()
+	l.Authenticated(false)
+	l.Authenticated(false)
+	for range 3 {
+		l.Authenticated(true)
+		l.AuthenticationFailed(false)
+	}
+	l.AuthenticationFailed(true)
+	l.Expired()
 	b.Refused()
 	s := testSource(b)
 	s.Node = func() NodeStats { return NodeStats{BrokerState: 3, UnderReplicated: 2} }
@@ -72,6 +80,13 @@ func TestCountersShowUnderKafkasNames(t *testing.T) {
 		"kafka_server_brokertopicmetrics_totalfetchrequests_total 2",
 		"kafka_server_brokertopicmetrics_failedfetchrequests_total 1",
 		`kafka_network_requestmetrics_requests_total{request="Produce",version="12"} 1`,
+		`kafka_server_socket_server_metrics_connection_creation_total{listener="PLAINTEXT"} 2`,
+		`kafka_server_socket_server_metrics_connection_close_total{listener="PLAINTEXT"} 1`,
+		`kafka_server_socket_server_metrics_successful_authentication_total{listener="PLAINTEXT"} 2`,
+		`kafka_server_socket_server_metrics_failed_authentication_total{listener="PLAINTEXT"} 3`,
+		`kafka_server_socket_server_metrics_successful_reauthentication_total{listener="PLAINTEXT"} 3`,
+		`kafka_server_socket_server_metrics_failed_reauthentication_total{listener="PLAINTEXT"} 1`,
+		`kafka_server_socket_server_metrics_expired_connections_killed_count{listener="PLAINTEXT"} 1`,
 		`kafka_network_requestmetrics_errors_total{request="Produce",error="NONE"} 1`,
 		`kafka_network_requestmetrics_errors_total{request="Produce",error="UNKNOWN_SERVER_ERROR"} 1`,
 		`kafka_network_requestmetrics_totaltimems_count{request="Produce"} 1`,

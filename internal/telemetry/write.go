@@ -163,13 +163,11 @@ func (b *Broker) writeListeners(w *writer) {
 	for _, l := range listeners {
 		w.value(connectionCount.Name, max(l.of.opened.Load()-l.of.closed.Load(), 0), "listener", l.name)
 	}
-	w.family(connectionsMade)
-	for _, l := range listeners {
-		w.value(connectionsMade.Name, l.of.opened.Load(), "listener", l.name)
-	}
-	w.family(connectionsGone)
-	for _, l := range listeners {
-		w.value(connectionsGone.Name, l.of.closed.Load(), "listener", l.name)
+	for _, m := range listenerCounters {
+		w.family(m.Metric)
+		for _, l := range listeners {
+			w.value(m.Name, m.value(l.of).Load(), "listener", l.name)
+		}
 	}
 	w.family(refused)
 	w.value(refused.Name, b.refused.Load())
