@@ -104,7 +104,7 @@ func (m *Machine) othersCome(g *liveGroup) bool {
 	if !m.looksForOthers() || now >= until {
 		return false
 	}
-	m.startJoinTimer(g, initialTimer, int32(until-now))
+	m.startJoinTimer(g, initialTimer, int32(min(until-now, arrivalFirst))) // who comes meanwhile may shorten the wait
 	return true
 }
 

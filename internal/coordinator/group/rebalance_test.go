@@ -68,6 +68,21 @@ func TestTheFirstGenerationWaitsForWhoeverComesInAnInstant(t *testing.T) {
 	}
 }
 
+// TestAWaitForFewEndsSoonerWhenMoreCome and when whoever was given an id has come.
+func TestAWaitForFewEndsSoonerWhenMoreCome(t *testing.T) {
+	h := newHolder(t)
+	first, given := h.come(), h.join("")
+	h.after(5 * time.Millisecond)
+	for range 8 {
+		h.come()
+	}
+	h.join(h.answers[given].(*kmsg.JoinGroupResponse).MemberID)
+	h.after((arrivalQuiet + arrivalFirst) * time.Millisecond)
+	if g := h.generation(first); g != 1 {
+		t.Errorf("generation %d %d ms after the last of many has come", g, arrivalQuiet+arrivalFirst)
+	}
+}
+
 func TestThoseWhoGoOnComingHoldNobodyUpForLong(t *testing.T) {
 	h := newHolder(t)
 	began, first := h.now, h.come()
