@@ -184,7 +184,11 @@ func (s *ShareStates) Handle(rq kmsg.Request, done func(kmsg.Response)) {
 
 // submit hands an ask to the machine on this node.
 func (s *ShareStates) submit(a *shareAsk, done func(kmsg.Response)) {
+	began := time.Now()
 	finish := withTimeout(s.cfg.Settings().CommitTimeout, func(answer any, err error) {
+		if a.api == writeShare && err == nil {
+			s.counts.WroteShare(time.Since(began))
+		}
 		if err != nil {
 			done(refuseShare(a, CodeOf(err)))
 			return

@@ -541,3 +541,46 @@ func TestAGroupWithoutSessionsIsUnloaded(t *testing.T) {
 		want(t, w.fetch("m1", 10, 0, 0), "p0 2-2 x1;")
 	})
 }
+
+// Whoever cannot be reached any more, and whose connection nobody sees end, holds what it has until its locks end. Then another one gets all of it.
+func TestAThousandLocksOfASilentMemberGoToAnotherWhenTheyEnd(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		const records, batch = 1000, 10
+		for i := range records / batch {
+			values := make([]string, batch)
+			for j := range values {
+				values[j] = fmt.Sprint(i*batch + j)
+			}
+			w.produce(0, values...)
+		}
+		taken := func(member string) (offsets []int64, counts []int16) {
+			for {
+				all := w.fetch(member, records, 0, 0)
+				if len(all) == 0 || len(all[0].offsets) == 0 {
+					return offsets, counts
+				}
+				offsets = append(offsets, all[0].offsets...)
+				for _, a := range all[0].acquired {
+					counts = append(counts, slices.Repeat([]int16{a.DeliveryCount}, int(a.Last-a.First+1))...)
+				}
+			}
+		}
+		if first, _ := taken("m1"); len(first) != records {
+			t.Fatalf("the first member got %d of %d records", len(first), records)
+		}
+		time.Sleep(29 * time.Second)
+		if early, _ := taken("m2"); len(early) != 0 {
+			t.Fatalf("%d records were given to another before their locks ended", len(early))
+		}
+		time.Sleep(time.Second + time.Millisecond)
+		offsets, counts := taken("m2")
+		if len(offsets) != records {
+			t.Fatalf("the other member got %d of %d records", len(offsets), records)
+		}
+		for i, o := range offsets {
+			if o != int64(i) || counts[i] != 2 {
+				t.Fatalf("record %d is offset %d, delivered for time %d; want them in order, for time 2", i, o, counts[i])
+			}
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 type Coordinator struct {
 	queued, busy, records                                 atomic.Int64 // busy in nanoseconds
 	waits, processing, lingering, flushes, commits, loads quantiles
+	writes                                                quantiles // of share states
 
 	mu   sync.Mutex
 	last rates
@@ -20,8 +21,8 @@ type Coordinator struct {
 
 // rates are numbers of which the difference since the last scrape is shown.
 type rates struct {
-	at            time.Time
-	busy, flushes int64
+	at                    time.Time
+	busy, flushes, writes int64
 }
 
 // Queued counts a change of the number of events that wait.
@@ -48,6 +49,9 @@ func (c *Coordinator) Loaded(records int, took time.Duration) {
 	c.records.Add(int64(records))
 	c.loads.add(took)
 }
+
+// WroteShare counts a write of a share partition's state, and how long it took until the replicas had it.
+func (c *Coordinator) WroteShare(took time.Duration) { c.writes.add(took) }
 
 // CoordinatorStats are numbers about one coordinator at one moment.
 type CoordinatorStats struct {
@@ -97,6 +101,20 @@ var coordinatorValues = []struct {
 	{"batch_buffer_cache_discard_count", "Write buffers that were not kept, because that would have been too many bytes.", func(s *CoordinatorStats, _ *coordinatorRates) float64 { return float64(s.BuffersDiscarded) }},
 }
 
+// shareWriteValues are what the share coordinator alone has.
+var shareWriteValues = []struct {
+	*Metric
+	value func(*Coordinator, *coordinatorRates) float64
+}{
+	{&Metric{"kafka_server_share_coordinator_metrics_write_rate", Gauge, nil, "Writes of share partitions' states a second since the last scrape."}, func(_ *Coordinator, r *coordinatorRates) float64 { return r.writes }},
+	{&Metric{"kafka_server_share_coordinator_metrics_write_total", Counter, nil, "Writes of share partitions' states."}, func(c *Coordinator, _ *coordinatorRates) float64 { return float64(c.writes.count.Load()) }},
+	{&Metric{"kafka_server_share_coordinator_metrics_write_latency_avg", Gauge, nil, "Milliseconds that writes of share partitions' states took on average, until the replicas had them."},
+		func(c *Coordinator, _ *coordinatorRates) float64 {
+			return float64(c.writes.sum.Load()) / 1000 / float64(max(c.writes.count.Load(), 1))
+		}},
+	{&Metric{"kafka_server_share_coordinator_metrics_write_latency_max", Gauge, nil, "Milliseconds of the longest write of a share partition's state in the last minutes."}, func(_ *Coordinator, r *coordinatorRates) float64 { return r.longestWrite }},
+}
+
 var (
 	coordinatorRecords = &Metric{"leat_coordinator_loaded_records_total", Counter, []string{"coordinator"}, "Records that were read while partitions were loaded."}
 	coordinatorLoad    = &Metric{"leat_coordinator_load_remaining_offsets", Gauge, []string{"coordinator", "partition"},
@@ -128,25 +146,31 @@ func coordinatorRows() []Metric {
 		}
 		all = append(all, *partitionsByState(name))
 	}
+	for _, v := range shareWriteValues {
+		all = append(all, *v.Metric)
+	}
 	return append(all, *coordinatorRecords, *coordinatorLoad)
 }
 
 // coordinatorRates is what is told of the time since the last scrape.
-type coordinatorRates struct{ flushes, idle, longestLoad float64 }
+type coordinatorRates struct{ flushes, writes, idle, longestLoad, longestWrite float64 }
 
 func (c *Coordinator) rates(now time.Time) coordinatorRates {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	this := rates{now, c.busy.Load(), c.flushes.count.Load()}
+	this := rates{now, c.busy.Load(), c.flushes.count.Load(), c.writes.count.Load()}
 	out := coordinatorRates{idle: 1}
 	if passed := now.Sub(c.last.at); !c.last.at.IsZero() && passed > 0 {
 		out.flushes = float64(this.flushes-c.last.flushes) / passed.Seconds()
+		out.writes = float64(this.writes-c.last.writes) / passed.Seconds()
 		out.idle = max(0, 1-float64(this.busy-c.last.busy)/float64(passed)/float64(runtime.GOMAXPROCS(0)))
 	}
 	c.last = this
 	var longest [1]float64
 	c.loads.readAt(now, []float64{1}, longest[:])
 	out.longestLoad = longest[0]
+	c.writes.readAt(now, []float64{1}, longest[:])
+	out.longestWrite = longest[0]
 	return out
 }
 
@@ -195,4 +219,11 @@ func (s *CoordinatorStats) write(w *writer, now time.Time) {
 	w.value(m.Name, int64(s.Active), "state", "active")
 	w.value(m.Name, int64(s.Loading), "state", "loading")
 	w.value(m.Name, int64(s.Failed), "state", "failed")
+	if s.Name != "share" {
+		return
+	}
+	for _, v := range shareWriteValues {
+		w.family(v.Metric)
+		w.float(v.Name, v.value(s.Counts, &rates))
+	}
 }

@@ -15,6 +15,8 @@ func TestCoordinatorsShowUnderKafkasNames(t *testing.T) {
 	c.Committed(5 * time.Millisecond)
 	c.Loaded(1000, 20*time.Millisecond)
 	c.Loaded(0, 10*time.Millisecond)
+	c.WroteShare(4 * time.Millisecond)
+	c.WroteShare(6 * time.Millisecond)
 	s := testSource(NewBroker(1))
 	s.Coordinators = func() []CoordinatorStats {
 		return []CoordinatorStats{{Name: "share", Counts: &c, Active: 4, Loading: 2, Failed: 1, BufferBytes: 512, BuffersDiscarded: 6,
@@ -33,6 +35,10 @@ func TestCoordinatorsShowUnderKafkasNames(t *testing.T) {
 		"kafka_server_share_coordinator_metrics_batch_buffer_cache_size_bytes 512",
 		"kafka_server_share_coordinator_metrics_batch_buffer_cache_discard_count 6",
 		`kafka_server_share_coordinator_metrics_num_partitions{state="active"} 4`,
+		"kafka_server_share_coordinator_metrics_write_rate 0",
+		"kafka_server_share_coordinator_metrics_write_total 2",
+		"kafka_server_share_coordinator_metrics_write_latency_avg 5",
+		"kafka_server_share_coordinator_metrics_write_latency_max 6.143",
 		`kafka_server_share_coordinator_metrics_num_partitions{state="loading"} 2`,
 		`kafka_server_share_coordinator_metrics_num_partitions{state="failed"} 1`,
 		`leat_coordinator_loaded_records_total{coordinator="share"} 1000`,
@@ -48,9 +54,10 @@ func TestRatesOfACoordinatorAreOfTheTimeBetweenScrapes(t *testing.T) {
 	}
 	for range 20 {
 		c.Flushed(0, 0)
+		c.WroteShare(0)
 		c.Handled(0, 50*time.Millisecond)
 	}
-	if r := c.rates(at.Add(10 * time.Second)); r.flushes != 2 || r.idle >= 1 || r.idle < 0.9 {
+	if r := c.rates(at.Add(10 * time.Second)); r.flushes != 2 || r.writes != 2 || r.idle >= 1 || r.idle < 0.9 {
 		t.Errorf("after 20 batches and a second of work in 10 s: %+v", r)
 	}
 	if r := c.rates(at.Add(20 * time.Second)); r.flushes != 0 || r.idle != 1 {
