@@ -59,6 +59,7 @@ var scenarios = []scenario{
 	{"share groups", shareGroups},
 	{"share topics", shareLosesTopic},
 	{"share records", shareRecords},
+	{"share sessions", shareSessionsEnd},
 	{"share states", shareStates},
 	{"share offsets", shareGroupOffsets},
 	{"offsets by id", offsetsByID},

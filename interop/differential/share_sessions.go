@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// shareSessionsEnd ends share sessions in every way. What the member held comes to another one, and how often it was delivered is compared.
+func shareSessionsEnd(s *side) {
+	v, ack := s.last(kmsg.ShareFetch), s.last(kmsg.ShareAcknowledge)
+	for _, way := range []struct {
+		name string
+		end  func(r *shareReader)
+	}{
+		{"a last fetch", func(r *shareReader) { s.quiet(v, shareFetching(r.group, r.member, -1, r.id, nil)) }},
+		{"a last fetch that releases", func(r *shareReader) {
+			s.quiet(v, shareFetching(r.group, r.member, -1, r.id, []int32{0}, fetchAck(0, 3, 2)))
+		}},
+		{"a last acknowledgement", func(r *shareReader) {
+			req := shareAcknowledging(r.group, r.member, -1, r.id, 0, 0, 0)
+			req.Topics = nil
+			s.quiet(ack, req)
+		}},
+		{"a session in its place", func(r *shareReader) { s.quiet(v, shareFetching(r.group, r.member, 0, r.id, []int32{1})) }},
+		{"the end of its connection", func(r *shareReader) { r.hangUp() }},
+	} {
+		group := fmt.Sprintf("ended-%d", len(s.entries))
+		id := s.shareGroup(group, "a", "b", "c", "d")
+		s.shares(group, sharer)
+		s.opened(group, second, id)
+		s.quiet(v, shareFetching(group, second, -1, id, nil))
+		own := &side{kind: s.kind, addr: s.addr, names: s.names, ranges: s.ranges}
+		first := &shareReader{side: own, group: group, member: sharer, id: id}
+		own.quiet(v, shareFetching(group, sharer, 0, id, []int32{0}))
+		way.end(first)
+		next := &shareReader{side: s, group: group, member: second, id: id}
+		next.fetch("after "+way.name, v, adds(id))
+		s.quiet(v, shareFetching(group, second, -1, id, nil))
+		own.hangUp()
+		s.quiet(s.last(kmsg.ShareGroupHeartbeat), sharingBeat(group, sharer, -1))
+	}
+}
