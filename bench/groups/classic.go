@@ -59,13 +59,13 @@ func (m *member) join() (*kmsg.JoinGroupResponse, error) {
 			return nil, err
 		}
 		resp := got.(*kmsg.JoinGroupResponse)
-		switch err := kerr.ErrorForCode(resp.ErrorCode); err {
-		case nil:
+		switch err := kerr.ErrorForCode(resp.ErrorCode); {
+		case err == nil:
 			m.id, m.epoch = resp.MemberID, resp.Generation
 			return resp, nil
-		case kerr.MemberIDRequired:
+		case errors.Is(err, kerr.MemberIDRequired):
 			m.id = resp.MemberID
-		case kerr.RebalanceInProgress:
+		case errors.Is(err, kerr.RebalanceInProgress):
 		default:
 			return nil, fmt.Errorf("join: %w", err)
 		}
@@ -86,9 +86,9 @@ func (m *member) sync(joined *kmsg.JoinGroupResponse) (bool, error) {
 		return false, err
 	}
 	resp := got.(*kmsg.SyncGroupResponse)
-	switch err := kerr.ErrorForCode(resp.ErrorCode); err {
-	case nil:
-	case kerr.RebalanceInProgress:
+	switch err := kerr.ErrorForCode(resp.ErrorCode); {
+	case err == nil:
+	case errors.Is(err, kerr.RebalanceInProgress):
 		return false, nil
 	default:
 		return false, fmt.Errorf("sync: %w", err)
@@ -151,9 +151,9 @@ func (m *member) beat() (left bool, err error) {
 		if err != nil || left {
 			return left, err
 		}
-		switch err := kerr.ErrorForCode(got.(*kmsg.HeartbeatResponse).ErrorCode); err {
-		case nil:
-		case kerr.RebalanceInProgress:
+		switch err := kerr.ErrorForCode(got.(*kmsg.HeartbeatResponse).ErrorCode); {
+		case err == nil:
+		case errors.Is(err, kerr.RebalanceInProgress):
 			return false, nil
 		default:
 			return false, fmt.Errorf("heartbeat: %w", err)

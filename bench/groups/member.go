@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -91,9 +92,9 @@ func (m *member) catchUp(epochs bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	switch err := kerr.ErrorForCode(resp.(*kmsg.OffsetFetchResponse).Groups[0].ErrorCode); err {
-	case nil:
-	case kerr.StaleMemberEpoch:
+	switch err := kerr.ErrorForCode(resp.(*kmsg.OffsetFetchResponse).Groups[0].ErrorCode); {
+	case err == nil:
+	case errors.Is(err, kerr.StaleMemberEpoch):
 		return false, nil
 	default:
 		return false, fmt.Errorf("offset fetch: %w", err)

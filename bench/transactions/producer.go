@@ -132,10 +132,11 @@ func (p *producer) patiently(name string, step func() (int16, error)) error {
 		if err == nil {
 			err = kerr.ErrorForCode(code)
 		}
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			return nil
-		case kerr.ConcurrentTransactions, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.CoordinatorNotAvailable:
+		case errors.Is(err, kerr.ConcurrentTransactions), errors.Is(err, kerr.CoordinatorLoadInProgress),
+			errors.Is(err, kerr.NotCoordinator), errors.Is(err, kerr.CoordinatorNotAvailable):
 			p.retries++
 			time.Sleep(backoff)
 		default:
