@@ -92,11 +92,19 @@ func (h *Handlers) syncGroup(c *Call) {
 }
 
 func (h *Handlers) heartbeat(c *Call) {
-	call := callOf(c, c.Body.(*kmsg.HeartbeatRequest).Group, c.Body)
-	if c.envelope == nil {
+	rq := c.Body.(*kmsg.HeartbeatRequest)
+	call := callOf(c, rq.Group, c.Body)
+	if c.envelope == nil && beatsBeside(rq.Version, c.Conn.SoftwareName) {
 		call.Hold = c.OnNext
 	}
 	h.Groups.Submit(call, c.Respond)
+}
+
+// beatsBeside reports whether a client may be expected to go on with its work while a heartbeat is under way. Some older ones wait for it between two
+// records (KafkaJS does); they speak a protocol from before Kafka 2.4: neither flexible versions (KIP-482), nor do they say what they are (KIP-511).
+func beatsBeside(version int16, software string) bool {
+	const flexible = 4
+	return version >= flexible || software != ""
 }
 
 func (h *Handlers) leaveGroup(c *Call) {
