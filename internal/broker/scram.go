@@ -20,7 +20,7 @@ var scramRoutes = []route{
 func (h *Handlers) describeSCRAM(c *Call) {
 	rq := c.Body.(*kmsg.DescribeUserSCRAMCredentialsRequest)
 	resp := kmsg.NewPtrDescribeUserSCRAMCredentialsResponse()
-	resp.ErrorMessage = nil
+	resp.ErrorMessage = new(string) // Kafka's answers have an empty text where nothing is wrong
 	found := map[string][]kmsg.DescribeUserSCRAMCredentialsResponseResultCredentialInfo{}
 	var names []string
 	for r := range c.Image.ScramCredentials {
@@ -43,7 +43,7 @@ func (h *Handlers) describeSCRAM(c *Call) {
 	slices.Sort(names)
 	for _, name := range names {
 		result := kmsg.NewDescribeUserSCRAMCredentialsResponseResult()
-		result.User = name
+		result.User, result.ErrorMessage = name, new(string)
 		switch infos := found[name]; {
 		case asked[name] > 1:
 			text := "Cannot describe SCRAM credentials for the same user twice in a single request: " + name

@@ -57,6 +57,7 @@ func consumerGroups(s *side) {
 		s.coordinatorReady(group)
 		s.configured(group, "consumer.assignment.interval.ms", "0")
 		id := s.topic(group+"-t", 2)
+		s.coordinatorKnows(group, group+"-t")
 		s.do("member of no group", v, consuming(group, "a", 1))
 		s.do("leave no group", v, consuming(group, "a", -1))
 		s.do("described before", min(v, 1), describingConsumers(group))

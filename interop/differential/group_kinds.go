@@ -25,6 +25,9 @@ func (s *side) oneOfEach(prefix string) *kinds {
 		s.coordinatorReady(k.names[kind])
 	}
 	s.topic(prefix+"-t", 2)
+	for _, kind := range kindNames {
+		s.coordinatorKnows(k.names[kind], prefix+"-t")
+	}
 	member, g := s.joined(k.names["classic"])
 	s.names.text("", member)
 	k.member["classic"], k.epoch["classic"] = member, g
@@ -35,9 +38,12 @@ func (s *side) oneOfEach(prefix string) *kinds {
 	streams := k.names["streams"]
 	s.promptStreams(streams)
 	s.topic(streams+"-lines", 2)
+	s.coordinatorKnows(streams, streams+"-lines")
 	k.epoch["streams"] = s.quiet(1, streaming(streams, "a", 0)).(*kmsg.StreamsGroupHeartbeatResponse).MemberEpoch
 	s.awaitTopic(streams+"-words-repartition", 2)
 	s.awaitTopic(streams+"-counts-changelog", 2)
+	s.coordinatorKnows(streams, streams+"-words-repartition")
+	s.coordinatorKnows(streams, streams+"-counts-changelog")
 	k.member["streams"] = "a"
 	return k
 }
@@ -216,12 +222,14 @@ func (k *kinds) takenOver() {
 				k.quiet(1, streaming(group, "a", -1))
 			}
 			joins[is](group, group)
+			k.coordinatorWrote(group, "kinds-t")
 			k.lists(group+": listed", 5, nil, nil)
 		}
 		group := "kinds-offsets-to-" + was
 		k.coordinatorReady(group)
 		k.quiet(8, committing(group, "", -1, "kinds-t", 0, 4))
 		joins[was](group, group)
+		k.coordinatorWrote(group, "kinds-t")
 		k.lists(group+": listed", 5, nil, nil)
 		k.do(group+": offsets", 8, fetching(group))
 	}

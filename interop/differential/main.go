@@ -21,7 +21,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	loginplain "github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"leat/interop/target"
 )
@@ -60,12 +62,16 @@ func run(ctx context.Context, o options) error {
 		defer os.RemoveAll(dir)
 	}
 	var r report
+	allowances = append(allowances, authorizationAllowances...)
 	if err := r.play(ctx, o, filepath.Join(dir, "as-usual"), settings, scenarios); err != nil {
 		return err
 	}
 	unmoved := maps.Clone(settings)
 	unmoved["group.consumer.migration.policy"] = "disabled"
 	if err := r.play(ctx, o, filepath.Join(dir, "without-migration"), unmoved, withoutMigration); err != nil {
+		return err
+	}
+	if err := r.play(ctx, o, filepath.Join(dir, "with-authorizer"), authorized(settings), withAuthorizer); err != nil {
 		return err
 	}
 	if o.only == "" && !o.self {
@@ -146,7 +152,13 @@ func startBoth(ctx context.Context, o options, dir string, settings map[string]s
 	for i, kind := range kinds {
 		wg.Go(func() {
 			home := filepath.Join(dir, fmt.Sprintf("%d-%s", i, kind))
-			node, err := target.New(target.Config{Kind: kind, Dir: home, Binary: o.binary, Settings: settings})
+			cfg := target.Config{Kind: kind, Dir: home, Binary: o.binary, Settings: settings}
+			user := ""
+			if settings["sasl.enabled.mechanisms"] != "" {
+				user = adminUser
+				cfg.Client = []kgo.Opt{kgo.SASL(loginplain.Auth{User: user, Pass: secretOf(user)}.AsMechanism())}
+			}
+			node, err := target.New(cfg)
 			if err == nil {
 				_, err = node.Start(ctx)
 			}
@@ -156,7 +168,8 @@ func startBoth(ctx context.Context, o options, dir string, settings map[string]s
 			}
 			nodes[i] = node
 			_, port, _ := net.SplitHostPort(node.Bootstrap())
-			sides[i] = &side{kind: kind, addr: node.Bootstrap(), port: port, dir: node.DataDir(), names: newNames(port, node.DataDir())}
+			sides[i] = &side{kind: kind, addr: node.Bootstrap(), port: port, dir: node.DataDir(), names: newNames(port, node.DataDir()),
+				controlAddr: node.Controller(), user: user}
 		})
 	}
 	wg.Wait()

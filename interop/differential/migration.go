@@ -56,6 +56,7 @@ func (s *side) upgradeAndBack(group string) {
 	s.coordinatorReady(group)
 	s.configured(group, "consumer.assignment.interval.ms", "0")
 	id := s.topic(group+"-t", 2)
+	s.coordinatorKnows(group, group+"-t")
 	classic, g := s.classicConsumer(group)
 	described := func(step string) {
 		s.do(step, 1, describingConsumers(group))
@@ -99,6 +100,7 @@ func (s *side) upgradeInSteps(group string) {
 	s.coordinatorReady(group)
 	s.configured(group, "consumer.assignment.interval.ms", "0")
 	id := s.topic(group+"-t", 2)
+	s.coordinatorKnows(group, group+"-t")
 	classic, g := s.classicConsumer(group)
 	b := &consumer{side: s, v: v, group: group, member: "b", id: id}
 	b.joins("a consumer joins a group of one")
@@ -126,6 +128,9 @@ func (s *side) upgradeInSteps(group string) {
 func (s *side) unmovable(group string) {
 	v := s.last(kmsg.ConsumerGroupHeartbeat)
 	s.topic(group+"-t", 2)
+	for _, name := range []string{group, group + "-connect", group + "-simple"} {
+		s.coordinatorKnows(name, group+"-t")
+	}
 	s.joined(group)
 	s.do("a consumer joins a group of strange members", v, consuming(group, "b", 0))
 	s.coordinatorReady(group + "-connect")
@@ -151,6 +156,7 @@ func (s *side) staticMoves(group string) {
 	s.coordinatorReady(group)
 	s.configured(group, "consumer.assignment.interval.ms", "0")
 	s.topic(group+"-t", 2)
+	s.coordinatorKnows(group, group+"-t")
 	classic, g := s.classicConsumer(group, func(r *kmsg.JoinGroupRequest) { r.InstanceID = ptr("i") })
 	s.do("a consumer takes the place of the instance", v, consuming(group, "b", 0, instance("i")))
 	s.do("described with the instance", 1, describingConsumers(group))
@@ -158,7 +164,49 @@ func (s *side) staticMoves(group string) {
 	beat.InstanceID = ptr("i")
 	s.do("the classic one beats", 4, beat)
 	back := joining(group, "", reading(group+"-t"), func(r *kmsg.JoinGroupRequest) { r.InstanceID = ptr("i") })
-	s.do("the classic one is back", 9, back)
+	s.do("a classic one takes the place of a consumer that is there", 9, back)
+	s.replacedByClassic(group+"-alone", false)
+	s.replacedByClassic(group+"-beside", true)
+}
+
+// replacedByClassic lets a static classic member take the place of the last consumer of a group.
+func (s *side) replacedByClassic(group string, beside bool) {
+	v := s.last(kmsg.ConsumerGroupHeartbeat)
+	s.coordinatorReady(group)
+	s.configured(group, "consumer.assignment.interval.ms", "0")
+	id := s.topic(group+"-t", 2)
+	s.coordinatorKnows(group, group+"-t")
+	instanced := func(member string) *kmsg.JoinGroupRequest {
+		return joining(group, member, reading(group+"-t"), func(r *kmsg.JoinGroupRequest) { r.InstanceID = ptr("i") })
+	}
+	b := &consumer{side: s, v: v, group: group, member: "b", id: id}
+	b.joins("back: the consumer joins", instance("i"))
+	if beside {
+		first := s.quiet(9, joining(group, "", reading(group+"-t"))).(*kmsg.JoinGroupResponse)
+		s.names.text("MemberID", first.MemberID)
+		resp := s.do("back: a classic member joins", 9, joining(group, first.MemberID, reading(group+"-t"))).(*kmsg.JoinGroupResponse)
+		s.do("back: the classic member syncs", 5, syncing(group, first.MemberID, resp.Generation))
+		b.keepsOn("back: the consumer revokes")
+		b.beats("back: the consumer has revoked", instance("i"))
+		resp = s.do("back: the classic member joins again", 9, joining(group, first.MemberID, reading(group+"-t"))).(*kmsg.JoinGroupResponse)
+		s.do("back: the classic member syncs again", 5, syncing(group, first.MemberID, resp.Generation))
+	}
+	s.do("back: the consumer is away", v, consuming(group, "b", -2, instance("i")))
+	s.do("back: described", 1, describingConsumers(group))
+	resp := s.do("back: a classic member is the instance", 9, instanced("")).(*kmsg.JoinGroupResponse)
+	s.names.text("MemberID", resp.MemberID)
+	s.do("back: described after that", 1, describingConsumers(group))
+	s.do("back: described as classic", 6, describing(group))
+	sync := syncing(group, resp.MemberID, resp.Generation)
+	sync.InstanceID = ptr("i")
+	s.do("back: it syncs", 5, sync)
+	beat := beating(group, resp.MemberID, resp.Generation)
+	beat.InstanceID = ptr("i")
+	s.do("back: it beats", 4, beat)
+	s.do("back: the old one beats", v, consuming(group, "b", b.epoch, instance("i")))
+	s.do("back: it commits", 8, committing(group, resp.MemberID, resp.Generation, group+"-t", 0, 5))
+	s.do("back: it leaves", 5, leaving(group, resp.MemberID))
+	s.do("back: described as classic without it", 6, describing(group))
 }
 
 // migrationsDisabled asks for the same where groups keep the protocol that they have.
@@ -168,6 +216,7 @@ func migrationsDisabled(s *side) {
 		group := fmt.Sprintf("unmoved-%d", n)
 		s.coordinatorReady(group)
 		s.topic(group+"-t", 2)
+		s.coordinatorKnows(group, group+"-t")
 		classic, g := s.classicConsumer(group, change)
 		s.do("a consumer joins", v, consuming(group, "b", 0))
 		s.do("an instance joins", v, consuming(group, "b", 0, instance("i")))

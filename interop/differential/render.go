@@ -133,7 +133,7 @@ var sortedScalars = map[string]bool{"OfflineReplicas": true, "SubscribedTopics":
 // keyFields name an element of a list, in this order; all that exist are used.
 var keyFields = []string{
 	"Topic", "Name", "TopicID", "Group", "GroupID", "TransactionalID", "ResourceName", "ResourceType", "Partition", "PartitionIndex", "ApiKey",
-	"NodeID", "MemberID", "InstanceID", "Dir", "ConfigName", "ReplicaID", "Key", "BrokerID", "ProducerID", "Type",
+	"NodeID", "MemberID", "InstanceID", "Dir", "ConfigName", "ReplicaID", "Key", "BrokerID", "ProducerID", "Type", "User", "Mechanism",
 }
 
 func (n *names) elementKey(v reflect.Value) string {

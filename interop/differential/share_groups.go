@@ -58,6 +58,7 @@ func (s *side) shareGroup(group string, records ...string) [16]byte {
 	s.configured(group, "share.auto.offset.reset", "earliest")
 	s.configured(group, "share.assignment.interval.ms", "0")
 	id := s.topic(group+"-t", 2)
+	s.coordinatorKnows(group, group+"-t")
 	if len(records) > 0 {
 		s.fill(group+"-t", 0, plain(records...))
 	}

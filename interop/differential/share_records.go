@@ -250,6 +250,32 @@ func (s *side) renewed(r *shareReader, v int16) {
 	r.epoch++
 }
 
+// shareStanding follows where a group stands while it acknowledges.
+func shareStanding(s *side) {
+	const group = "share-standing"
+	id := s.shareGroup(group, "a", "b", "c", "d", "e", "f", "g", "h")
+	s.shares(group, sharer)
+	r := s.opened(group, sharer, id)
+	v, ack := s.last(kmsg.ShareFetch), s.last(kmsg.ShareAcknowledge)
+	stands := func(when string) {
+		s.do("stands "+when, s.last(kmsg.DescribeShareGroupOffsets), describingShareOffsets(group, group+"-t"))
+	}
+	stands("at first")
+	r.fetch("all", v, adds(id))
+	stands("with all handed out")
+	r.acks("the first accepted", ack, 0, ackBatch(0, 0, 1))
+	stands("after the first")
+	r.acks("the third and the fourth accepted", ack, 0, ackBatch(2, 3, 1))
+	stands("with a hole")
+	r.acks("the second rejected", ack, 0, ackBatch(1, 1, 3))
+	stands("without a hole")
+	r.acks("mixed", ack, 0, ackBatch(4, 7, 1, 2, 3, 1))
+	stands("after a mixture")
+	r.fetch("again", v)
+	r.acks("the rest", ack, 0, ackBatch(5, 5, 1))
+	stands("with everything done")
+}
+
 // shareLimits reaches what a group and its members may have at most.
 func (s *side) shareLimits() {
 	const group = "shared-limits"

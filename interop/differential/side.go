@@ -25,6 +25,9 @@ type side struct {
 	dir    string
 	ranges map[int16][2]int16 // versions per key that leat advertises
 
+	controlAddr string // of the controller listener
+	user        string // who logs in; empty: nobody
+
 	conn        net.Conn
 	correlation int32
 	names       *names
@@ -127,7 +130,8 @@ func (s *side) exchangeTold(version int16, req kmsg.Request, sent chan struct{})
 	resp := req.ResponseKind()
 	resp.SetVersion(version)
 	s.correlation++
-	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("differential")).AppendRequest(nil, req, s.correlation)
+	correlation := s.correlation // a login in between counts on
+	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("differential")).AppendRequest(nil, req, correlation)
 	err := s.send(frame)
 	close(sent)
 	if err != nil {
@@ -141,7 +145,7 @@ func (s *side) exchangeTold(version int16, req kmsg.Request, sent chan struct{})
 		s.hangUp()
 		return resp, 0, err
 	}
-	extra, err := decode(resp, body, s.correlation)
+	extra, err := decode(resp, body, correlation)
 	return resp, extra, err
 }
 
@@ -177,6 +181,12 @@ func (s *side) send(frame []byte) error {
 			return err
 		}
 		s.conn = conn
+		if s.user != "" {
+			if err := s.login(); err != nil {
+				s.hangUp()
+				return err
+			}
+		}
 	}
 	_, err := s.conn.Write(frame)
 	return err

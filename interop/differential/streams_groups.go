@@ -76,9 +76,12 @@ func streamsGroups(s *side) {
 		s.do("join without source topics", v, streaming(group, "a", 0))
 		s.do("leave", v, streaming(group, "a", -1))
 		s.topic(group+"-lines", 3)
+		s.coordinatorKnows(group, group+"-lines")
 		joined := s.do("join without internal topics", v, streaming(group, "a", 0)).(*kmsg.StreamsGroupHeartbeatResponse)
 		s.awaitTopic(group+"-words-repartition", 3)
 		s.awaitTopic(group+"-counts-changelog", 3)
+		s.coordinatorKnows(group, group+"-words-repartition")
+		s.coordinatorKnows(group, group+"-counts-changelog")
 		epoch := joined.MemberEpoch
 		s.eventually("tasks", func() bool {
 			resp := s.quiet(v, streaming(group, "a", epoch, runs(nil, nil))).(*kmsg.StreamsGroupHeartbeatResponse)

@@ -77,7 +77,7 @@ func consumerPairs(s *side) {
 		s.coordinatorReady(group)
 		s.configured(group, "consumer.assignment.interval.ms", "0")
 		id := s.topic(group+"-t", 4)
-		s.knownToCoordinator(group)
+		s.coordinatorKnows(group, group+"-t")
 		described := func(step string) { s.do(step, min(v, 1), describingConsumers(group)) }
 		a := &consumer{side: s, v: v, group: group, member: "a", id: id}
 		b := &consumer{side: s, v: v, group: group, member: "b", id: id}
@@ -133,22 +133,12 @@ func consumerPairs(s *side) {
 	})
 }
 
-// knownToCoordinator waits until the coordinator of a group hands out the topic of the group. It leaves no group behind.
-func (s *side) knownToCoordinator(group string) {
-	s.eventually("the topic of "+group+" at its coordinator", func() bool {
-		resp := s.quiet(1, consuming(group, "probe", 0)).(*kmsg.ConsumerGroupHeartbeatResponse)
-		s.quiet(1, consuming(group, "probe", -1))
-		s.quiet(2, deletingGroups(group))
-		return resp.Assignment != nil && len(resp.Assignment.Topics) > 0
-	})
-}
-
 // staticPair replaces a static member of two.
 func (s *side) staticPair(v int16, group string) {
 	s.coordinatorReady(group)
 	s.configured(group, "consumer.assignment.interval.ms", "0")
 	id := s.topic(group+"-t", 4)
-	s.knownToCoordinator(group)
+	s.coordinatorKnows(group, group+"-t")
 	described := func(step string) { s.do(step, min(v, 1), describingConsumers(group)) }
 	a := &consumer{side: s, v: v, group: group, member: "a", id: id}
 	b := &consumer{side: s, v: v, group: group, member: "b", id: id}
@@ -184,6 +174,7 @@ func streamsPairs(s *side) {
 		s.coordinatorReady(group)
 		s.promptStreams(group)
 		s.topic(group+"-lines", 4)
+		s.coordinatorKnows(group, group+"-lines")
 		a, b := &streamer{side: s, v: v, group: group, member: "a"}, &streamer{side: s, v: v, group: group, member: "b"}
 		a.took(s.quiet(v, streaming(group, "a", 0)))
 		s.awaitTopic(group+"-words-repartition", 4)

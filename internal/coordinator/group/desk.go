@@ -208,5 +208,7 @@ func (d *desk) RestoreClassic(c *kind.ClassicGroup) {
 	g.subscribed = g.subscriptions()
 	d.live[c.Group] = g
 	d.writeGeneration(g, nil)
-	d.prepareRebalance(g, "the group is a classic one again")
+	if State(c.State) != Stable {
+		d.prepareRebalance(g, "the group is a classic one again")
+	}
 }

@@ -73,9 +73,11 @@ func (k *Kind) classicJoin(d kind.Desk, e kind.Event, rq *kmsg.JoinGroupRequest)
 		k.writeCurrent(d, dr.id, next)
 	}
 	delete(k.rejoin, rq.Group+"\x00"+next.id)
-	d.Timer(rq.Group, joinTimer+next.id, time.Time{})
-	k.startSession(d, rq.Group, next)
-	d.Timer(rq.Group, syncTimer+next.id, in(d, rq.RebalanceTimeoutMillis))
+	if !dr.replacedLast(next) {
+		d.Timer(rq.Group, joinTimer+next.id, time.Time{})
+		k.startSession(d, rq.Group, next)
+		d.Timer(rq.Group, syncTimer+next.id, in(d, rq.RebalanceTimeoutMillis))
+	}
 	resp := kmsg.NewPtrJoinGroupResponse()
 	resp.MemberID, resp.Generation = next.id, next.epoch
 	resp.ProtocolType, resp.Protocol = new(protocolType), &next.classic.protocols[0].Name

@@ -147,26 +147,59 @@ func (k *Kind) downgraded(d kind.Desk, id string, g *group, gone []*member) bool
 			classic--
 		}
 	}
-	policy := d.Settings().Consumer.MigrationPolicy
-	if left == 0 || classic != left || policy != downgradeOnly && policy != bothWays || left > d.Settings().MaxSize {
+	if left == 0 || classic != left || !mayDowngrade(d, left) {
 		return false
 	}
-	c := &kind.ClassicGroup{Group: id, ProtocolType: protocolType, Generation: g.epoch, StateTimestamp: d.Now().UnixMilli()}
+	var members []*member
 	for _, who := range sortedKeys(g.members) {
-		p := g.members[who]
-		if slices.Contains(gone, p) {
-			continue
+		if p := g.members[who]; !slices.Contains(gone, p) {
+			members = append(members, p)
 		}
+	}
+	k.restoreClassic(d, &kind.ClassicGroup{Group: id, Generation: g.epoch}, members)
+	return true
+}
+
+// mayDowngrade reports whether a group with so many members may be a classic one again.
+func mayDowngrade(d kind.Desk, size int) bool {
+	policy := d.Settings().Consumer.MigrationPolicy
+	return (policy == downgradeOnly || policy == bothWays) && size <= d.Settings().MaxSize
+}
+
+// replacedLast makes the group a classic one if a classic member has just taken the place of its last member of the new protocol. Nobody has to
+// rebalance if everybody has what it shall have.
+func (dr *draft) replacedLast(next *member) bool {
+	if next.instanceID == nil || dr.before == nil || dr.before.classic != nil || dr.classic != len(dr.members)-1 || !mayDowngrade(dr.d, len(dr.members)) {
+		return false
+	}
+	members, state := []*member{next}, "Stable"
+	dr.others(func(p *member) { members = append(members, p) })
+	for _, p := range members {
+		if !p.reconciled(dr.epoch) {
+			state = ""
+		}
+	}
+	slices.SortFunc(members, func(p, q *member) int { return strings.Compare(p.id, q.id) })
+	if next.id != dr.before.id {
+		dr.k.writeGone(dr.d, dr.id, next.id)
+	}
+	dr.k.restoreClassic(dr.d, &kind.ClassicGroup{Group: dr.id, State: state, Generation: next.epoch}, members)
+	return true
+}
+
+// restoreClassic puts a classic group with these members in the place of the group.
+func (k *Kind) restoreClassic(d kind.Desk, c *kind.ClassicGroup, members []*member) {
+	c.ProtocolType, c.StateTimestamp = protocolType, d.Now().UnixMilli()
+	for _, p := range members {
 		c.Members = append(c.Members, kind.ClassicMember{
 			ID: p.id, InstanceID: p.instanceID, ClientID: p.clientID, ClientHost: p.clientHost, RebalanceTimeout: p.rebalanceTimeout,
 			SessionTimeout: p.classic.sessionTimeout, Protocols: p.classic.protocols, Assignment: p.classicAssignment(d.Image()),
 		})
 	}
-	d.StopTimers(id)
-	k.Remove(d, id)
-	d.Note(kind.Notice{Message: "consumer group became a classic group", Group: id, Generation: g.epoch})
+	d.StopTimers(c.Group)
+	k.Remove(d, c.Group)
+	d.Note(kind.Notice{Message: "consumer group became a classic group", Group: c.Group, Generation: c.Generation})
 	d.RestoreClassic(c)
-	return true
 }
 
 // classicAssignment is what the member has, in the version of the protocol in which it subscribed.

@@ -104,8 +104,8 @@ type Desk interface {
 	Classic(group string) *ClassicGroup
 	// DropClassic removes a classic group's record and soft state, its offsets stay; those who wait in it are not answered.
 	DropClassic(group string)
-	// RestoreClassic makes the group a classic one again: its record is written, and its members, who are at least one, rebalance. State,
-	// Protocol and Leader are not looked at.
+	// RestoreClassic makes the group a classic one again: its record is written, and its members, who are at least one, rebalance unless State
+	// is Stable. Protocol and Leader are not looked at.
 	RestoreClassic(g *ClassicGroup)
 }
 

@@ -161,8 +161,7 @@ func (s *Groups) alter(d kind.Desk, e kind.Event, rq *kmsg.AlterShareGroupOffset
 	st := c.group.States
 	for i := range rq.Topics {
 		t := &rq.Topics[i]
-		rt := kmsg.NewAlterShareGroupOffsetsResponseTopic()
-		rt.Topic = t.Topic
+		rt := topicAnswer(resp, t.Topic)
 		topic, ok := d.Image().Topic(t.Topic)
 		start, state := TopicStart{}, TopicState{Topic: t.Topic}
 		if ok {
@@ -179,7 +178,6 @@ func (s *Groups) alter(d kind.Desk, e kind.Event, rq *kmsg.AlterShareGroupOffset
 			}
 			rt.Partitions = append(rt.Partitions, rp)
 		}
-		resp.Topics = append(resp.Topics, rt)
 		if len(state.Partitions) > 0 {
 			effect.Topics = append(effect.Topics, start)
 			if at := stateOf(st.Initialized, state.TopicID); at >= 0 {
@@ -198,6 +196,18 @@ func (s *Groups) alter(d kind.Desk, e kind.Event, rq *kmsg.AlterShareGroupOffset
 	w.with = c.write(Record{Key: statesKey, States: &st})
 	c.bump(c.group.Hash)
 	s.ask(c, &effect, w)
+}
+
+// topicAnswer is the part of an answer for a topic, which may have been named before. It is valid until the next call.
+func topicAnswer(resp *kmsg.AlterShareGroupOffsetsResponse, name string) *kmsg.AlterShareGroupOffsetsResponseTopic {
+	at := slices.IndexFunc(resp.Topics, func(t kmsg.AlterShareGroupOffsetsResponseTopic) bool { return t.Topic == name })
+	if at < 0 {
+		at = len(resp.Topics)
+		rt := kmsg.NewAlterShareGroupOffsetsResponseTopic()
+		rt.Topic = name
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return &resp.Topics[at]
 }
 
 var unknownPartition = "This server does not host this topic-partition."
