@@ -71,7 +71,7 @@ func (m *Machine) endInitialDelay(g *liveGroup) {
 
 // Without an initial delay a group of many that start at once would be a group of the first few, and the others would wait for these to hear of
 // them at their next heartbeats. So the first generation begins when nobody has come for a moment. The few that a busy machine lets through first tell
-// nothing about how many follow: a process with more to do than processors looks at its connections every 10 ms only.
+// nothing about how many follow: a process that is busy may look at its connections every 10 ms only.
 const (
 	arrivalFirst = 4    // ms, for one that is alone
 	arrivalFew   = 18   // ms, while fewer than arrivalMany have come
