@@ -36,7 +36,7 @@ func franz(args []string) error {
 
 func franzProducer(bootstrap, id string, timeout time.Duration, more ...kgo.Opt) []kgo.Opt {
 	return append(more, kgo.SeedBrokers(bootstrap), kgo.TransactionalID(id), kgo.TransactionTimeout(timeout), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerLinger(0))
+		kgo.ProducerLinger(0), kgo.MetadataMinAge(50*time.Millisecond)) // a new topic is soon known: transactions here last a second
 }
 
 func franzTells(ctx context.Context, bootstrap string, producers map[string]*kgo.Client, w []string) error {
