@@ -66,10 +66,6 @@ func run(binary string, duration time.Duration, seed uint64, keep bool) (err err
 		return err
 	}
 	began := time.Now()
-	if err := w.verifiable(ctx); err != nil {
-		return err
-	}
-	fmt.Printf("VerifiableConsumer reads and commits in both protocols: %.1f s\n", time.Since(began).Seconds())
 	if err := w.game(ctx, duration); err != nil {
 		return err
 	}

@@ -27,7 +27,6 @@ const (
 type world struct {
 	dir, bootstrap                string
 	self, classes, python, script string
-	tools                         string // class path of Kafka's tools
 
 	nodes  []*target.Node
 	groups []*group
@@ -56,7 +55,6 @@ func (w *world) prepare() error {
 	}
 	w.python, w.script = filepath.Join(cache, "python", "bin", "python"), filepath.Join(root, "interop", "groups", "member.py")
 	classes := filepath.Join(w.dir, "classes")
-	w.tools = filepath.Join(cache, "kafka-tools", "*")
 	w.classes = classes + string(os.PathListSeparator) + filepath.Join(cache, "kafka", "*")
 	out, err := exec.Command("javac", "-cp", w.classes, "-d", classes, filepath.Join(root, "interop", "groups", "Member.java")).CombinedOutput()
 	if err != nil {
