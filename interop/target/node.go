@@ -43,6 +43,8 @@ type Config struct {
 	StaticVoters bool
 	// Operations is the address of leat's operations listener; empty: none. Kafka has no such thing.
 	Operations string
+	// Client are options for the client that asks whether the node serves, for instance a login.
+	Client []kgo.Opt
 	// Patience is how long a start or a stop may take; zero: a minute.
 	Patience time.Duration
 }
@@ -169,7 +171,8 @@ func (n *Node) argv() ([]string, error) {
 func (n *Node) awaitReady(ctx context.Context, logged int64) error {
 	ctx, cancel := context.WithTimeout(ctx, n.patience())
 	defer cancel()
-	client, err := kgo.NewClient(kgo.SeedBrokers(n.Bootstrap()), kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }))
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(n.Bootstrap()),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond })}, n.cfg.Client...)...)
 	if err != nil {
 		return err
 	}
