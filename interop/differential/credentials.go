@@ -118,6 +118,11 @@ func credentials(s *side) {
 	own.do("described at a controller", 0, kmsg.NewPtrDescribeUserSCRAMCredentialsRequest())
 	s.entries = append(s.entries, own.entries...)
 	settles("kim", 1)
+	s.deletedCredentials(described, settles, down)
+}
+
+// deletedCredentials deletes what there is.
+func (s *side) deletedCredentials(described func(string, ...string), settles func(string, int), down func(string, ...kmsg.AlterUserSCRAMCredentialsRequestDeletion)) {
 	down("deleted", deletion("ann", sha256Mechanism))
 	settles("ann", 1)
 	described("one mechanism left", "ann")

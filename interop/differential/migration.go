@@ -146,6 +146,7 @@ func (s *side) unmovable(group string) {
 	s.do("the consumer leaves", v, consuming(group+"-simple", "b", -1))
 	s.do("described when empty", 1, describingConsumers(group+"-simple"))
 	s.do("a classic member comes into an empty consumer group", 9, joining(group+"-simple", "", reading(group+"-t")))
+	s.coordinatorWrote(group+"-simple", group+"-t")
 	s.do("described after that", 6, describing(group+"-simple"))
 	s.do("offsets after that", 8, fetching(group+"-simple"))
 }

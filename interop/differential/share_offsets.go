@@ -86,21 +86,13 @@ func shareGroupOffsets(s *side) {
 		alter("an unknown topic", "share-nothing", 0, 2)
 		alter("an empty topic", "", 0, 2)
 		alter("a topic that it does not read", "share-offsets-other", 0, 0)
+		s.alteredTwice(v, group, topic)
 		alter("to past the end", topic, 1, 1000)
 		alter("to below 0", topic, 1, -1)
 		alter("to far below 0", topic, 1, -5)
 		two := alteringShareOffsets(group, topic, 0, 1)
 		two.Topics = append(two.Topics, alteringShareOffsets(group, "share-nothing", 0, 3).Topics[0])
 		s.do("alter several", v, two)
-		twice := alteringShareOffsets(group, topic, 0, 1)
-		twice.Topics[0].Partitions = append(twice.Topics[0].Partitions, kmsg.AlterShareGroupOffsetsRequestTopicPartition{Partition: 0, StartOffset: 3})
-		s.do("alter a partition twice", v, twice)
-		twice = alteringShareOffsets(group, topic, 0, 1)
-		twice.Topics = append(twice.Topics, alteringShareOffsets(group, topic, 0, 3).Topics[0])
-		s.do("alter a topic twice", v, twice)
-		twice = alteringShareOffsets(group, topic, 0, 1)
-		twice.Topics = append(twice.Topics, alteringShareOffsets(group, topic, 1, 0).Topics[0])
-		s.do("alter two partitions of a topic twice", v, twice)
 		s.do("alter nothing", v, &kmsg.AlterShareGroupOffsetsRequest{GroupID: group})
 	})
 	all("altered again")
@@ -110,6 +102,19 @@ func shareGroupOffsets(s *side) {
 	s.do("described when deleted", s.last(kmsg.ShareGroupDescribe), describingShares(group))
 	s.do("group deleted", 2, deletingGroups(group))
 	all("gone")
+}
+
+// alteredTwice names a partition or a topic twice.
+func (s *side) alteredTwice(v int16, group, topic string) {
+	twice := alteringShareOffsets(group, topic, 0, 1)
+	twice.Topics[0].Partitions = append(twice.Topics[0].Partitions, kmsg.AlterShareGroupOffsetsRequestTopicPartition{Partition: 0, StartOffset: 3})
+	s.do("alter a partition twice", v, twice)
+	twice = alteringShareOffsets(group, topic, 0, 1)
+	twice.Topics = append(twice.Topics, alteringShareOffsets(group, topic, 0, 3).Topics[0])
+	s.do("alter a topic twice", v, twice)
+	twice = alteringShareOffsets(group, topic, 0, 1)
+	twice.Topics = append(twice.Topics, alteringShareOffsets(group, topic, 1, 0).Topics[0])
+	s.do("alter two partitions of a topic twice", v, twice)
 }
 
 // shareOffsetsDeleted deletes where a group without members stands.
