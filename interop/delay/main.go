@@ -1,8 +1,8 @@
 // Command delay sends delayed records to a cluster while nodes are killed: in turn one that leads a partition of the topic, one that leads a
 // partition of the timer log, and any; and every fourth time a partition gets another leader.
 //
-// At the end every acknowledged record must be there once and none before its time, at offsets without a gap, and no cancelled one. How late
-// records are appended is told apart for those that were due while no node was down.
+// At the end every acknowledged record must be there once and none before its time, at offsets without a gap, and no cancelled one; and none may
+// be late by more than the bounds, of which one is for those that were due while no node was down, also when a node that is back leads again.
 package main
 
 import (
@@ -30,14 +30,16 @@ func main() {
 	dir := flag.String("dir", "", "an empty directory for the nodes")
 	rounds := flag.Int("rounds", 8, "how often something happens to the nodes")
 	seed := flag.Uint64("seed", 1, "of the choice of nodes and delays")
+	late := flag.Duration("late", 100*time.Millisecond, "how late a record may be appended that was due while no node was down")
+	latest := flag.Duration("latest", time.Second, "how late any record may be appended")
 	flag.Parse()
-	if err := run(*binary, *dir, *rounds, *seed); err != nil {
+	if err := run(*binary, *dir, *rounds, *seed, *late, *latest); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(binary, dir string, rounds int, seed uint64) error {
+func run(binary, dir string, rounds int, seed uint64, late, latest time.Duration) error {
 	f := &fleet.Fleet{Dir: dir, Binary: binary, Static: true, Settings: map[string]string{
 		"leat.delay.topic.num.partitions": "3", "min.insync.replicas": "2", "default.replication.factor": "3",
 	}}
@@ -87,7 +89,7 @@ func run(binary, dir string, rounds int, seed uint64) error {
 		return errors.Join(err, f.Tails(30))
 	}
 	fmt.Println(g)
-	return nil
+	return g.onTime(late, latest)
 }
 
 // startAll starts the nodes at the same time: none is ready without another.
