@@ -124,6 +124,10 @@ func (h *Handlers) guardConfigs(c *Call, op security.Operation) bool {
 	for i, code := range codes {
 		text := denialTexts[code]
 		list.Index(i).FieldByName("ErrorCode").SetInt(int64(code.Code))
+		if t := kmsg.ConfigResourceType(list.Index(i).FieldByName("ResourceType").Int()); c.Body.Key() == int16(kmsg.IncrementalAlterConfigs) &&
+			(t == kmsg.ConfigResourceTypeBroker || t == kmsg.ConfigResourceTypeBrokerLogger) {
+			continue // Kafka has no text here
+		}
 		list.Index(i).FieldByName("ErrorMessage").Set(reflect.ValueOf(&text))
 	}
 	if kept == 0 {

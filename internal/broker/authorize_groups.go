@@ -207,7 +207,12 @@ func (h *Handlers) guardOldOffsetFetch(c *Call, rq *kmsg.OffsetFetchRequest) boo
 	refused := mirror(others, kerr.TopicAuthorizationFailed).(*kmsg.OffsetFetchResponse)
 	noOffsets(refused)
 	c.amended(func(resp kmsg.Response) {
-		if r := resp.(*kmsg.OffsetFetchResponse); r.ErrorCode == 0 {
+		r := resp.(*kmsg.OffsetFetchResponse)
+		switch {
+		case r.ErrorCode == 0:
+			r.Topics = append(r.Topics, refused.Topics...)
+		case rq.Version < 2: // what is wrong with the group stands at each partition
+			eachPartition(refused, func(p reflect.Value) { p.FieldByName("ErrorCode").SetInt(int64(r.ErrorCode)) })
 			r.Topics = append(r.Topics, refused.Topics...)
 		}
 	})

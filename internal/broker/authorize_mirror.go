@@ -79,6 +79,23 @@ func setMessage(resp kmsg.Response, text string) {
 	}
 }
 
+// eachPartition calls do for each partition of an answer that lists topics with partitions.
+func eachPartition(resp kmsg.Response, do func(reflect.Value)) {
+	topics := reflect.ValueOf(resp).Elem().FieldByName("Topics")
+	for i := range topics.Len() {
+		partitions := topics.Index(i).FieldByName("Partitions")
+		for j := range partitions.Len() {
+			do(partitions.Index(j))
+		}
+	}
+}
+
+// failedWhole reports whether an answer refuses a request as a whole.
+func failedWhole(resp kmsg.Response) bool {
+	code := reflect.ValueOf(resp).Elem().FieldByName("ErrorCode")
+	return code.IsValid() && code.Int() != 0
+}
+
 // appendList appends what one answer lists to another of the same kind.
 func appendList(to, more kmsg.Response, name string) {
 	list := reflect.ValueOf(to).Elem().FieldByName(name)

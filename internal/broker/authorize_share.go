@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -36,7 +37,10 @@ func (h *Handlers) guardShareState(c *Call) bool {
 	if h.mayCluster(c, security.OpClusterAction) {
 		return true
 	}
-	c.Respond(mirror(c.Body, kerr.ClusterAuthorizationFailed))
+	resp := mirror(c.Body, kerr.ClusterAuthorizationFailed)
+	text := denialTexts[kerr.ClusterAuthorizationFailed]
+	eachPartition(resp, func(p reflect.Value) { p.FieldByName("ErrorMessage").Set(reflect.ValueOf(&text)) })
+	c.Respond(resp)
 	return false
 }
 
@@ -74,8 +78,7 @@ func (h *Handlers) guardShareOffsets(c *Call) bool {
 		for i, g := range asked {
 			out := kmsg.NewDescribeShareGroupOffsetsResponseGroup()
 			if denied[i] {
-				text := denialTexts[kerr.GroupAuthorizationFailed]
-				out.GroupID, out.ErrorCode, out.ErrorMessage = g.GroupID, kerr.GroupAuthorizationFailed.Code, &text
+				out.GroupID, out.ErrorCode = g.GroupID, kerr.GroupAuthorizationFailed.Code // without a text, as in Kafka
 			} else if len(answers) > 0 {
 				out, answers = answers[0], answers[1:]
 				if g.Topics == nil {

@@ -17,7 +17,7 @@ var topicGuards = map[int16]guard{
 	3:  (*Handlers).guardMetadata,
 	19: (*Handlers).guardCreateTopics,
 	20: (*Handlers).guardDeleteTopics,
-	21: byTopic(security.OpDelete),
+	21: (*Handlers).guardDeleteRecords,
 	23: (*Handlers).guardOffsetForLeaderEpoch,
 	37: byTopic(security.OpAlter),
 	61: (*Handlers).guardDescribeProducers,
@@ -27,6 +27,16 @@ var topicGuards = map[int16]guard{
 func byTopic(op security.Operation) guard {
 	return func(h *Handlers, c *Call) bool { return h.topicsMay(c, op, nil) }
 }
+
+// guardDeleteRecords tells of no low watermark where it refuses.
+func (h *Handlers) guardDeleteRecords(c *Call) bool {
+	return h.topicsMay(c, security.OpDelete, func(resp kmsg.Response) {
+		eachPartition(resp, func(p reflect.Value) { p.FieldByName("LowWatermark").SetInt(-1) })
+	})
+}
+
+// asksCoordinator are the requests whose group is looked at even if no topic is left: what is wrong with the group is told instead of the topics.
+var asksCoordinator = map[int16]bool{int16(kmsg.OffsetDelete): true, int16(kmsg.AlterShareGroupOffsets): true, int16(kmsg.DeleteShareGroupOffsets): true}
 
 // topicsMay is byTopic. touch, if not nil, completes the answer for the topics that are refused.
 func (h *Handlers) topicsMay(c *Call, op security.Operation, touch func(kmsg.Response)) bool {
@@ -41,11 +51,15 @@ func (h *Handlers) topicsMay(c *Call, op security.Operation, touch func(kmsg.Res
 	if touch != nil {
 		touch(refused)
 	}
-	if kept == 0 {
+	if kept == 0 && !asksCoordinator[c.Body.Key()] {
 		c.Respond(refused)
 		return false
 	}
-	c.amended(func(resp kmsg.Response) { appendList(resp, refused, "Topics") })
+	c.amended(func(resp kmsg.Response) {
+		if !failedWhole(resp) {
+			appendList(resp, refused, "Topics")
+		}
+	})
 	return true
 }
 
