@@ -77,9 +77,9 @@ func NewTimers(cfg TimersConfig) *Timers {
 		New: func(tp record.TopicPartition, leaderEpoch int32) machine.Machine[timers.Event, timers.Record] {
 			return timers.New(timers.Config{Settings: cfg.Timers, Pending: s.pending.of(tp.Partition, leaderEpoch)})
 		},
-		Decode:   timers.Decode,
-		Loaded:   func() timers.Event { return timers.Event{Loaded: true} },
-		Perform:  s.perform,
+		Decode:  timers.Decode,
+		Loaded:  func() timers.Event { return timers.Event{Loaded: true} },
+		Perform: s.perform, Published: s.published,
 		Settings: cfg.Settings,
 	})
 	return s
@@ -95,6 +95,32 @@ func (s *Timers) Publish(image *metadata.Image, delta *metadata.Delta) {
 		}
 	}
 	s.Coordinator.Publish(image, delta)
+	if delta == nil || delta.BrokersChanged() { // what is under way to nodes that are gone fails now, and is sent to who leads instead
+		gone := func(nodeID int32) bool { b, ok := image.Broker(nodeID); return !ok || b.Fenced }
+		s.asks.drop(gone)
+		s.deliveries.drop(gone)
+	}
+}
+
+// published has flights sent again whose targets have other leaders.
+func (s *Timers) published(image *metadata.Image, delta *metadata.Delta) (timers.Event, bool) {
+	on := s.topics.Load()
+	if on == nil || delta == nil {
+		return timers.Event{}, false
+	}
+	var moved []timers.Target
+	for _, t := range delta.ChangedTopics() {
+		before, ok := delta.Base().TopicByID(t.ID)
+		if !ok || !(*on)[t.Name] {
+			continue
+		}
+		for i := range t.Partitions[:min(len(t.Partitions), len(before.Partitions))] {
+			if leader := t.Partitions[i].Leader; leader >= 0 && leader != before.Partitions[i].Leader {
+				moved = append(moved, timers.Target{TopicID: t.ID, Partition: int32(i)})
+			}
+		}
+	}
+	return timers.Event{Moved: moved}, len(moved) > 0
 }
 
 // Delays reports whether a topic's records may be delayed. It costs next to nothing when no topic's may.

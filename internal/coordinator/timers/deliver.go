@@ -100,6 +100,16 @@ func (m *Machine) later(t *target) {
 	t.soft.retryAt = m.now.Add(t.soft.pause)
 }
 
+// moved sends flights again that did not arrive at the leaders before.
+func (m *Machine) moved(all []Target) {
+	for _, of := range all {
+		if t := m.hard.targets[of]; t != nil && len(t.flight) > 0 && !t.soft.retryAt.IsZero() {
+			t.soft.pause, t.soft.retryAt = 0, time.Time{}
+			m.deliver(of, t.epoch, t.sequence, t.flight)
+		}
+	}
+}
+
 // missed gives a topic up that has been missing for long; its id never comes back.
 func (m *Machine) missed(t *target) {
 	if t.soft.missing.IsZero() {

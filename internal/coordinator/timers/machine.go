@@ -11,7 +11,8 @@ type Event struct {
 	Ticket     machine.Ticket
 	Command    *Command // answered with an Outcome
 	Delivered  *Delivered
-	ProducerID int64 // if Identified: for NeedProducerID
+	Moved      []Target // they have other leaders now
+	ProducerID int64    // if Identified: for NeedProducerID
 	Identified bool
 	Loaded     bool
 }
@@ -155,6 +156,8 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 		}
 	case e.Delivered != nil:
 		m.delivered(e.Delivered)
+	case e.Moved != nil:
+		m.moved(e.Moved)
 	case e.Command != nil:
 		outcome := m.command(e.Command)
 		if e.Ticket != 0 {

@@ -300,6 +300,7 @@ func TestEachRecordIsSeenOnceOverRandomWalks(t *testing.T) {
 				}
 			case 4, 5:
 				w.advance(time.Duration(w.rng.IntN(1000)) * time.Millisecond)
+				w.take(w.m.Handle(w.now, timers.Event{Moved: []timers.Target{of}}))
 			case 6, 7:
 				if len(w.sent) > 0 {
 					w.arrive(w.rng.IntN(len(w.sent)), w.rng.IntN(3) > 0)
@@ -348,6 +349,7 @@ func TestTargetsThatRefuseLoseOrGoHoldNothingUp(t *testing.T) {
 				}
 			case 4, 5:
 				w.advance(time.Duration(w.rng.IntN(2000)) * time.Millisecond)
+				w.take(w.m.Handle(w.now, timers.Event{Moved: []timers.Target{of}}))
 			case 6, 7:
 				if len(w.sent) > 0 {
 					w.arrive(w.rng.IntN(len(w.sent)), w.rng.IntN(3) > 0)
