@@ -49,9 +49,10 @@ func (c *conn) explainHandshake(err error) error {
 	if errors.As(err, &other) {
 		return c.notTLS(other)
 	}
+	closed := c.gone.Err() != nil || errors.Is(err, net.ErrClosed)
 	name := c.server.cfg.Name
 	switch text := err.Error(); {
-	case c.gone.Err() != nil, errors.Is(err, net.ErrClosed):
+	case closed:
 		return nil
 	case errors.Is(err, io.EOF) || clientLeft(err):
 		if !c.auth.greeted.Load() {

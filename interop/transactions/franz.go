@@ -110,7 +110,7 @@ func franzCopies(args []string) error {
 	ctx := context.Background()
 	session, err := kgo.NewGroupTransactSession(franzProducer(args[0], args[4], 10*time.Second, kgo.ConsumerGroup(args[3]), kgo.InstanceID(args[4]),
 		kgo.ConsumeTopics(args[1]), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.SessionTimeout(6*time.Second), kgo.RequireStableFetchOffsets())...)
+		kgo.SessionTimeout(6*time.Second))...)
 	if err != nil {
 		return err
 	}
