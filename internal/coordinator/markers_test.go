@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -121,10 +122,66 @@ func order(id string, token uint64, tps ...record.TopicPartition) txn.WriteMarke
 }
 
 func (p *post) set(image *metadata.Image) {
-	p.mu.Lock()
-	p.image = image
-	p.mu.Unlock()
+	p.show(image)
 	p.published(image, nil)
+}
+
+func (p *post) show(image *metadata.Image) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.image = image
+}
+
+// hears sets what the machine answers; nil: it takes what it is told.
+func (p *post) hears(deaf error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deaf = deaf
+}
+
+func (p *post) fail(tp record.TopicPartition, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fails[tp] = err
+}
+
+func (p *post) connect(nodeID int32, line *fakeLine) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines[nodeID] = line
+}
+
+func (p *post) connected() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.lines) > 0
+}
+
+func (p *post) asked(nodeID int32) []kmsg.Request {
+	p.mu.Lock()
+	line := p.lines[nodeID]
+	p.mu.Unlock()
+	return line.requests()
+}
+
+// heard is what the machine was told so far.
+func (p *post) heard() []txn.MarkersWritten {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.told)
+}
+
+func (p *post) wrote() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.local)
+}
+
+// left is how many transactions still have markers to be written.
+func (p *post) left() int {
+	p.markers.mu.Lock()
+	defer p.markers.mu.Unlock()
+	return len(p.pending)
 }
 
 // wantTold compares what the machine heard, and nothing may be left.
@@ -163,16 +220,16 @@ func TestMarkersGoToEveryLeaderAndTheMachineHearsOnce(t *testing.T) {
 	posted(t, map[string][]int32{"a": {1, 2, 2}, "b": {3}}, func(p *post) {
 		p.end(led0, order("x", 1, at("a", 0), at("a", 1), at("a", 2), at("b", 0)))
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"a-0 7/1 commit=true"}, p.local); diff != "" {
+		if diff := cmp.Diff([]string{"a-0 7/1 commit=true"}, p.wrote()); diff != "" {
 			p.t.Error(diff)
 		}
-		if n := len(p.lines[2].asked[0].(*kmsg.WriteTxnMarkersRequest).Markers); n != 1 {
+		if n := len(p.asked(2)[0].(*kmsg.WriteTxnMarkersRequest).Markers); n != 1 {
 			p.t.Errorf("%d markers in one request for one transaction", n)
 		}
-		if len(p.told) != 1 || len(p.told[0].Partitions) != 4 {
-			p.t.Fatalf("the machine heard %v", p.told)
+		if len(p.heard()) != 1 || len(p.heard()[0].Partitions) != 4 {
+			p.t.Fatalf("the machine heard %v", p.heard())
 		}
-		p.wantTold(p.told...)
+		p.wantTold(p.heard()...)
 	})
 }
 
@@ -180,8 +237,8 @@ func TestMarkersWaitForALeader(t *testing.T) {
 	posted(t, map[string][]int32{"a": {-1}}, func(p *post) {
 		p.end(led0, order("x", 1, at("a", 0)))
 		pass(3 * time.Hour)
-		if len(p.told) > 0 {
-			p.t.Fatalf("the machine heard %v", p.told)
+		if len(p.heard()) > 0 {
+			p.t.Fatalf("the machine heard %v", p.heard())
 		}
 		p.set(ledImage(p.t, map[string][]int32{"a": {2}}))
 		pass(2 * markerRetry)
@@ -209,23 +266,21 @@ func TestMarkersThatWaitAreWokenByTheirPartitionOnly(t *testing.T) {
 		leaders["b"][0] = 2
 		p.set(ledImage(p.t, leaders))
 		synctest.Wait()
-		if n, _ := p.queues(); n != 300 || len(p.lines[2].asked) != 1 {
-			p.t.Errorf("%d markers wait, node 2 was asked %d times", n, len(p.lines[2].asked))
+		if n, _ := p.queues(); n != 300 || len(p.asked(2)) != 1 {
+			p.t.Errorf("%d markers wait, node 2 was asked %d times", n, len(p.asked(2)))
 		}
 		leaders["a"][7] = 1
-		p.mu.Lock()
-		p.image = ledImage(p.t, leaders) // not told of
-		p.mu.Unlock()
+		p.show(ledImage(p.t, leaders)) // not told of
 		p.end(led0, order("y", 2, at("a", 7)))
 		for i := range leaders["a"] {
 			leaders["a"][i] = 1
 		}
 		p.set(ledImage(p.t, leaders))
 		pass(time.Second)
-		if len(p.told) != 2 {
-			p.t.Fatalf("the machine heard %d times", len(p.told))
+		if len(p.heard()) != 2 {
+			p.t.Fatalf("the machine heard %d times", len(p.heard()))
 		}
-		p.wantTold(p.told...)
+		p.wantTold(p.heard()...)
 	})
 }
 
@@ -240,7 +295,7 @@ func TestMarkersEndWithTheLeaderEpochTheyWereDecidedUnder(t *testing.T) {
 		p.leading(0, 4, false)
 		p.set(ledImage(p.t, map[string][]int32{"a": {2}}))
 		pass(2 * markerRetry)
-		if len(p.lines) > 0 {
+		if p.connected() {
 			p.t.Error("markers were sent that nobody wants any more")
 		}
 		p.end(led0, order("late", 1, at("a", 0))) // decided before the leadership was lost
@@ -254,20 +309,20 @@ func TestMarkersEndWithTheLeaderEpochTheyWereDecidedUnder(t *testing.T) {
 func TestMarkersThatWaitBehindAHungNodeFollowTheLeader(t *testing.T) {
 	posted(t, map[string][]int32{"a": {2, 2}, "b": {2}}, func(p *post) {
 		hung := newLine(nil)
-		p.lines[2] = hung
+		p.connect(2, hung)
 		p.end(led0, order("x", 1, at("a", 0)))
 		synctest.Wait()
 		p.end(led0, order("y", 2, at("a", 1)))
 		p.set(ledImage(p.t, map[string][]int32{"a": {3, 3}, "b": {2}}))
 		hung.Close() // the request that hangs fails at last
 		pass(2 * markerRetry)
-		if n := len(hung.asked); n != 1 {
+		if n := len(hung.requests()); n != 1 {
 			p.t.Errorf("the hung node was asked %d times", n)
 		}
-		if len(p.told) != 2 {
-			p.t.Errorf("the machine heard %v", p.told)
+		if len(p.heard()) != 2 {
+			p.t.Errorf("the machine heard %v", p.heard())
 		}
-		p.wantTold(p.told...)
+		p.wantTold(p.heard()...)
 	})
 }
 
@@ -275,28 +330,26 @@ func TestMarkersOfPartitionsThatDoNotExistAreGivenUp(t *testing.T) {
 	posted(t, map[string][]int32{"a": {1}}, func(p *post) {
 		p.end(led0, order("x", 1, at("a", 0), at("gone", 0)))
 		synctest.Wait()
-		if len(p.told) != 1 || !cmp.Equal(p.told[0].Partitions, []record.TopicPartition{at("a", 0)}) {
-			p.t.Fatalf("the machine heard %v", p.told)
+		if len(p.heard()) != 1 || !cmp.Equal(p.heard()[0].Partitions, []record.TopicPartition{at("a", 0)}) {
+			p.t.Fatalf("the machine heard %v", p.heard())
 		}
 		pass(unknownMax + time.Second)
-		p.wantTold(p.told[0], txn.MarkersWritten{TransactionalID: "x", Token: 1, Partitions: []record.TopicPartition{at("gone", 0)}})
+		p.wantTold(p.heard()[0], txn.MarkersWritten{TransactionalID: "x", Token: 1, Partitions: []record.TopicPartition{at("gone", 0)}})
 	})
 }
 
 func TestMarkersAreToldUntilTheMachineHears(t *testing.T) {
 	posted(t, map[string][]int32{"a": {1}}, func(p *post) {
-		p.deaf = fmt.Errorf("too few replicas: %w", machine.ErrRefused)
+		p.hears(fmt.Errorf("too few replicas: %w", machine.ErrRefused))
 		p.end(led0, order("x", 1, at("a", 0)))
 		pass(time.Minute)
-		p.mu.Lock()
-		p.deaf = nil
-		p.mu.Unlock()
+		p.hears(nil)
 		pass(2 * markerRetry)
 		p.wantTold(txn.MarkersWritten{TransactionalID: "x", Token: 1, Partitions: []record.TopicPartition{at("a", 0)}})
-		p.deaf = machine.ErrUnloaded // the next machine asks for the markers itself
+		p.hears(machine.ErrUnloaded) // the next machine asks for the markers itself
 		p.end(led0, order("y", 2, at("a", 0)))
 		pass(time.Second)
-		p.wantTold(p.told...)
+		p.wantTold(p.heard()...)
 	})
 }
 
@@ -318,11 +371,11 @@ func TestMarkersByWhatPartitionsAnswer(t *testing.T) {
 	} {
 		t.Run(tc.err.Error(), func(t *testing.T) {
 			posted(t, map[string][]int32{"a": {1}}, func(p *post) {
-				p.fails[at("a", 0)] = tc.err
+				p.fail(at("a", 0), tc.err)
 				p.end(led0, order("x", 1, at("a", 0)))
 				synctest.Wait()
-				if got := len(p.told) == 1; got != tc.told || len(p.pending) != tc.left {
-					p.t.Errorf("told %t, left %d", got, len(p.pending))
+				if got := len(p.heard()) == 1; got != tc.told || p.left() != tc.left {
+					p.t.Errorf("told %t, left %d", got, p.left())
 				}
 			})
 		})
@@ -332,7 +385,7 @@ func TestMarkersByWhatPartitionsAnswer(t *testing.T) {
 func TestMarkersOfOneProducerAreInRequestsOfTheirOwn(t *testing.T) {
 	posted(t, map[string][]int32{"a": {2, 2}}, func(p *post) {
 		slow := newLine(nil)
-		p.lines[2] = slow
+		p.connect(2, slow)
 		p.end(led0, order("first", 1, at("a", 0)))
 		synctest.Wait()
 		p.end(led0, order("x", 2, at("a", 0)))
@@ -340,27 +393,27 @@ func TestMarkersOfOneProducerAreInRequestsOfTheirOwn(t *testing.T) {
 		slow.answer = writesAll
 		slow.Close()
 		pass(2 * markerRetry)
-		for i, rq := range slow.asked {
+		for i, rq := range slow.requests() {
 			if n := len(rq.(*kmsg.WriteTxnMarkersRequest).Markers); n != 1 {
 				p.t.Errorf("request %d holds %d markers", i, n)
 			}
 		}
-		if len(p.told) != 3 {
-			p.t.Errorf("the machine heard %v", p.told)
+		if len(p.heard()) != 3 {
+			p.t.Errorf("the machine heard %v", p.heard())
 		}
-		p.wantTold(p.told...)
+		p.wantTold(p.heard()...)
 	})
 }
 
 func TestMarkersEndWhenTheNodeStops(t *testing.T) {
 	posted(t, map[string][]int32{"a": {2, -1}}, func(p *post) {
-		p.lines[2] = newLine(nil)
+		p.connect(2, newLine(nil))
 		p.end(led0, order("x", 1, at("a", 0), at("a", 1)))
 		synctest.Wait()
 		p.close()
 		pass(time.Minute)
-		if len(p.told) > 0 || len(p.lines[2].asked) != 1 {
-			p.t.Errorf("after the end: told %v, %d requests", p.told, len(p.lines[2].asked))
+		if len(p.heard()) > 0 || len(p.asked(2)) != 1 {
+			p.t.Errorf("after the end: told %v, %d requests", p.heard(), len(p.asked(2)))
 		}
 	})
 }

@@ -38,6 +38,13 @@ func (l *fakeLine) Do(ctx context.Context, rq kmsg.Request) (kmsg.Response, erro
 	return nil, errStopped
 }
 
+// requests are those that were asked so far.
+func (l *fakeLine) requests() []kmsg.Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.asked)
+}
+
 func (l *fakeLine) Close() { l.once.Do(func() { close(l.closed) }) }
 
 func TestOutboxSharesRequestsAndEndsWhenNothingIsLeft(t *testing.T) {
