@@ -132,10 +132,18 @@ func TestClusterACoordinatorIsLostBetweenMarkers(t *testing.T) {
 		if got := valuesIn(t, reading, "money", true); !slices.Equal(got, []string{"paid", "paid"}) {
 			t.Errorf("committed are %v", got)
 		}
-		list, err := kadm.NewClient(admin).DescribeTransactions(ctx, id)
-		if d := list[id]; err != nil || d.Err != nil || d.State != "CompleteCommit" {
-			t.Errorf("%+v, %v", d, err)
+		var state string
+		for range 60 { // the end is written after the last marker
+			list, err := kadm.NewClient(admin).DescribeTransactions(ctx, id)
+			if d := list[id]; err != nil || d.Err != nil {
+				t.Fatalf("%+v, %v", d, err)
+			}
+			if state = list[id].State; state == "CompleteCommit" {
+				return
+			}
+			time.Sleep(time.Second)
 		}
+		t.Errorf("a minute after the last marker the transaction is in state %s", state)
 	})
 }
 
