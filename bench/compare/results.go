@@ -3,10 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
-	"slices"
 	"strings"
+
+	"leat/bench/table"
 )
 
 // results holds every figure of every round.
@@ -62,49 +62,12 @@ func (r *results) tables() string {
 
 // line is a row of a table: medians and, in brackets, the lowest and the highest.
 func line(text *strings.Builder, label string, ours, theirs []float64, g goal) {
-	a, b := median(ours), median(theirs)
+	a, b := table.Median(ours), table.Median(theirs)
 	ratio := ""
 	if a >= 0 && b > 0 {
-		ratio = figure(a / b)
+		ratio = table.Figure(a / b)
 	}
-	fmt.Fprintf(text, "| %s | %s | %s | %s | %s | %s |\n", label, cell(ours), cell(theirs), ratio, g, g.verdict(a, b))
-}
-
-func cell(values []float64) string {
-	switch len(values) {
-	case 0:
-		return "not run"
-	case 1:
-		return figure(values[0])
-	}
-	return fmt.Sprintf("%s (%s to %s)", figure(median(values)), figure(slices.Min(values)), figure(slices.Max(values)))
-}
-
-// figure keeps what means something: three digits, or fewer behind the point.
-func figure(v float64) string {
-	switch a := math.Abs(v); {
-	case a >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case a >= 10:
-		return fmt.Sprintf("%.1f", v)
-	case a >= 0.1 || a == 0:
-		return fmt.Sprintf("%.2f", v)
-	default:
-		return fmt.Sprintf("%.3f", v)
-	}
-}
-
-// median of no values is not a number.
-func median(values []float64) float64 {
-	n := len(values)
-	if n == 0 {
-		return math.NaN()
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	if n%2 == 0 {
-		return (sorted[n/2-1] + sorted[n/2]) / 2
-	}
-	return sorted[n/2]
+	fmt.Fprintf(text, "| %s | %s | %s | %s | %s | %s |\n", label, table.Cell(ours), table.Cell(theirs), ratio, g, g.verdict(a, b))
 }
 
 // raw is the form of the results for programs.
@@ -132,7 +95,7 @@ func (r *results) json(about about) ([]byte, error) {
 			}
 		}
 		if len(values) > 0 {
-			all.Figures = append(all.Figures, rawRow{row.id, row.label, row.goal.String(), row.goal.verdict(median(values[leat]), median(values[kafka])), values})
+			all.Figures = append(all.Figures, rawRow{row.id, row.label, row.goal.String(), row.goal.verdict(table.Median(values[leat]), table.Median(values[kafka])), values})
 		}
 	}
 	return json.MarshalIndent(all, "", "  ")

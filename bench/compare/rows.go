@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"math"
+
+	"leat/bench/table"
 )
 
 // row is one figure of the tables.
@@ -23,13 +25,13 @@ type goal struct {
 func (g goal) String() string {
 	switch {
 	case g.ratioAtMost > 0:
-		return "ratio at most " + figure(g.ratioAtMost)
+		return "ratio at most " + table.Figure(g.ratioAtMost)
 	case g.ratioAtLeast > 0:
-		return "ratio at least " + figure(g.ratioAtLeast)
+		return "ratio at least " + table.Figure(g.ratioAtLeast)
 	case g.atMost > 0:
-		return "leat at most " + figure(g.atMost)
+		return "leat at most " + table.Figure(g.atMost)
 	case g.atLeast > 0:
-		return "leat at least " + figure(g.atLeast)
+		return "leat at least " + table.Figure(g.atLeast)
 	}
 	return ""
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"leat/bench/table"
 )
 
 func TestTableShowsMedianRangeRatioAndGoal(t *testing.T) {
@@ -37,11 +39,11 @@ func TestMedian(t *testing.T) {
 		values []float64
 		want   float64
 	}{{[]float64{3}, 3}, {[]float64{5, 1, 3}, 3}, {[]float64{4, 1, 3, 2}, 2.5}} {
-		if got := median(c.values); got != c.want {
+		if got := table.Median(c.values); got != c.want {
 			t.Errorf("median of %v is %v, want %v", c.values, got, c.want)
 		}
 	}
-	if !math.IsNaN(median(nil)) {
+	if !math.IsNaN(table.Median(nil)) {
 		t.Error("no values have a median")
 	}
 }
@@ -120,7 +122,7 @@ func TestRunsArePutTogether(t *testing.T) {
 	}
 	all := newResults()
 	got, err := all.read(files)
-	if err != nil || got.Rounds != 2 || median(all.values[leat]["memory/idle"]) != 22 {
+	if err != nil || got.Rounds != 2 || table.Median(all.values[leat]["memory/idle"]) != 22 {
 		t.Errorf("%+v, %v, %v", got, all.values, err)
 	}
 	other := newResults()

@@ -55,11 +55,11 @@ func (t *Table) String() string {
 			continue
 		}
 		ratio := ""
-		if q := median(ours) / median(theirs); !math.IsNaN(q) && !math.IsInf(q, 0) {
-			ratio = figure(q)
+		if q := Median(ours) / Median(theirs); !math.IsNaN(q) && !math.IsInf(q, 0) {
+			ratio = Figure(q)
 		}
-		goal, verdict := r.verdict(median(ours), median(theirs))
-		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s |\n", r.Label, cell(ours), cell(theirs), ratio, goal, verdict)
+		goal, verdict := r.verdict(Median(ours), Median(theirs))
+		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s |\n", r.Label, Cell(ours), Cell(theirs), ratio, goal, verdict)
 	}
 	return text.String()
 }
@@ -68,9 +68,9 @@ func (r Row) verdict(ours, theirs float64) (goal, result string) {
 	if r.Ratio == 0 {
 		return "", ""
 	}
-	goal, ratio := "ratio at most "+figure(r.Ratio), ours/theirs
+	goal, ratio := "ratio at most "+Figure(r.Ratio), ours/theirs
 	if r.Ratio > 1 {
-		goal = "ratio at least " + figure(r.Ratio)
+		goal = "ratio at least " + Figure(r.Ratio)
 	}
 	switch {
 	case math.IsNaN(ratio) || math.IsInf(ratio, 0):
@@ -81,18 +81,19 @@ func (r Row) verdict(ours, theirs float64) (goal, result string) {
 	return goal, "missed"
 }
 
-func cell(values []float64) string {
+// Cell is the text of a figure: the median and, of several rounds, the lowest and the highest.
+func Cell(values []float64) string {
 	switch len(values) {
 	case 0:
 		return "not run"
 	case 1:
-		return figure(values[0])
+		return Figure(values[0])
 	}
-	return fmt.Sprintf("%s (%s to %s)", figure(median(values)), figure(slices.Min(values)), figure(slices.Max(values)))
+	return fmt.Sprintf("%s (%s to %s)", Figure(Median(values)), Figure(slices.Min(values)), Figure(slices.Max(values)))
 }
 
-// figure keeps what means something: three digits, or fewer behind the point.
-func figure(v float64) string {
+// Figure keeps what means something: three digits, or fewer behind the point.
+func Figure(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 100:
 		return fmt.Sprintf("%.0f", v)
@@ -105,8 +106,8 @@ func figure(v float64) string {
 	}
 }
 
-// median of no values is not a number.
-func median(values []float64) float64 {
+// Median of no values is not a number.
+func Median(values []float64) float64 {
 	n := len(values)
 	if n == 0 {
 		return math.NaN()
