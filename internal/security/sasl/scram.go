@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/xdg-go/scram"
 )
@@ -20,6 +21,7 @@ type Credential struct {
 type scramServer struct {
 	mechanism    string
 	conversation *scram.ServerConversation
+	nonce        string // that this side gave, behind the client's
 }
 
 func generator(mechanism string) (scram.HashGeneratorFcn, bool) {
@@ -61,9 +63,13 @@ func (s *scramServer) Step(_ context.Context, response []byte) ([]byte, *Identit
 	switch {
 	case errors.Is(err, errNoCredential):
 		return nil, nil, refuse("user %q has no credential for %s", name, s.mechanism)
+	case err != nil && s.doubled(string(response)):
+		return nil, nil, refuse("user %q: the client sends its own nonce twice, as librdkafka before 2.6.1 does: Kafka from 4.0 refuses that, too (CVE-2024-56128): "+
+			"give the client a newer librdkafka, or let it use PLAIN over TLS", name)
 	case err != nil:
 		return nil, nil, refuse("user %q: %v", name, err)
 	}
+	s.nonce = attribute(answer, "r=")
 	if id := s.conversation.AuthzID(); id != "" && id != name {
 		return nil, nil, tell("Authentication failed: Client requested an authorization id that is different from username")
 	}
@@ -74,6 +80,22 @@ func (s *scramServer) Step(_ context.Context, response []byte) ([]byte, *Identit
 		return nil, nil, refuse("user %q: the proof is wrong", name)
 	}
 	return []byte(answer), &Identity{Name: name}, nil
+}
+
+// doubled reports whether the last message has the nonce that it should have with something before it.
+func (s *scramServer) doubled(last string) bool {
+	sent := attribute(last, "r=")
+	return s.nonce != "" && len(sent) > len(s.nonce) && strings.HasSuffix(sent, s.nonce)
+}
+
+// attribute is the value of the first attribute of a message with a name, which has its = behind it; "": there is none.
+func attribute(message, name string) string {
+	for part := range strings.SplitSeq(message, ",") {
+		if value, ok := strings.CutPrefix(part, name); ok {
+			return value
+		}
+	}
+	return ""
 }
 
 // scramClient is the other side.
