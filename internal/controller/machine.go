@@ -78,6 +78,7 @@ type Machine struct {
 	limits     limits
 	// topicLimits are leat.topic.limits, which the config's table has checked.
 	topicLimits []config.Limit
+	delegation  delegation
 
 	// Soft state.
 	sessions sessions
@@ -103,6 +104,7 @@ func New(cfg Config) *Machine {
 	m.index, m.node, m.limits, m.now = newIndex(cfg.Image), strconv.Itoa(int(cfg.NodeID)), defaultLimits, cfg.Now
 	m.topicLimits, _ = config.ParseLimits(cfg.Broker.List("leat.topic.limits"))
 	m.sessions = newSessions(cfg.Broker.Millis("broker.session.timeout.ms"), cfg.Now, cfg.Image)
+	m.delegation = newDelegation(cfg.Broker, cfg.Image)
 	m.schedule = m.newSchedule(cfg.Now)
 	m.resume()
 	return m
@@ -132,6 +134,7 @@ func (m *Machine) Apply(entry machine.Entry[Record]) {
 	}
 	m.nextOffset = entry.Offset + 1
 	m.sessions.apply(entry.Record, entry.Offset)
+	m.delegation.apply(entry.Record)
 	if m.applied++; m.applied >= deltaLength && !m.delta.InTransaction() {
 		m.delta, m.applied = metadata.NewDelta(m.delta.Image(entry.Offset, -1, entry.Timestamp)), 0
 	}
@@ -144,7 +147,7 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 	if e.Suspicion != nil {
 		a = m.suspect(now, e.Suspicion)
 	} else {
-		a = m.answer(now, e.Request)
+		a = m.answer(now, &e)
 	}
 	if a.later != nil {
 		a.later.waiting = append(a.later.waiting, e.Ticket)
@@ -174,8 +177,8 @@ func (m *Machine) tooLarge(records []Record) bool {
 	return size > m.limits.atomic
 }
 
-func (m *Machine) answer(now time.Time, request kmsg.Request) answer {
-	switch r := request.(type) {
+func (m *Machine) answer(now time.Time, e *Event) answer {
+	switch r := e.Request.(type) {
 	case *kmsg.BrokerHeartbeatRequest:
 		return m.brokerHeartbeat(now, r)
 	case *kmsg.BrokerRegistrationRequest:
@@ -216,8 +219,14 @@ func (m *Machine) answer(now time.Time, request kmsg.Request) answer {
 		return m.deleteACLs(r)
 	case *kmsg.AlterUserSCRAMCredentialsRequest:
 		return m.alterSCRAM(r)
+	case *kmsg.CreateDelegationTokenRequest:
+		return m.createToken(now, e.Principal, r)
+	case *kmsg.RenewDelegationTokenRequest:
+		return m.renewToken(now, e.Principal, r)
+	case *kmsg.ExpireDelegationTokenRequest:
+		return m.expireToken(now, e.Principal, r)
 	default:
-		return answer{response: fmt.Errorf("controller: request %T is not one that it answers", request)}
+		return answer{response: fmt.Errorf("controller: request %T is not one that it answers", r)}
 	}
 }
 

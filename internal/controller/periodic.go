@@ -13,10 +13,14 @@ type schedule struct {
 	balance  time.Time // leadership goes back to first replicas: auto.leader.rebalance.enable
 	giveBack time.Time // the same, soon after a first replica is in sync again: leat.leader.return.ms
 	rescue   time.Time // partitions without a leader get any: unclean.leader.election.enable, which may have changed since they lost theirs
+	tokens   time.Time // expired delegation tokens are removed: delegation.token.expiry.check.interval.ms
 }
 
 func (m *Machine) newSchedule(now time.Time) schedule {
 	s := schedule{rescue: now.Add(m.rescueInterval())}
+	if m.delegation.secret != "" {
+		s.tokens = now.Add(m.delegation.sweep)
+	}
 	if m.cfg.Broker.Bool("auto.leader.rebalance.enable") {
 		s.balance = now.Add(m.balanceInterval())
 		if wait := m.returnWait(); wait >= 0 && len(m.index.unpreferred) > 0 {
@@ -92,6 +96,8 @@ func (m *Machine) tick(now time.Time) machine.Result[Record] {
 	case due(m.schedule.rescue, now):
 		m.schedule.rescue = now.Add(m.rescueInterval())
 		return m.begin(now, m.rescuing())
+	case due(m.schedule.tokens, now):
+		return m.sweepTokens(now)
 	}
 	return machine.Result[Record]{}
 }
@@ -110,7 +116,7 @@ func (m *Machine) Due() time.Time {
 		}
 		return m.now
 	}
-	return earliest(m.sessions.due(m.image()), m.pulseDue(), m.schedule.balance, m.schedule.giveBack, m.schedule.rescue)
+	return earliest(m.sessions.due(m.image()), m.pulseDue(), m.schedule.balance, m.schedule.giveBack, m.schedule.rescue, m.schedule.tokens)
 }
 
 // balancing gives leadership back to the first replicas that are in sync.
