@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -46,11 +45,11 @@ const (
 	known                   // it is settled who the client is
 )
 
-// authentication is what a connection of a listener with TLS or SASL has beyond those of others. It is the reader's own, but for greeted.
+// authentication is what a connection of a listener with TLS or SASL has beyond those of others. It is the reader's own, but for socket.
 type authentication struct {
-	sasl    *SASL // nil: by certificate
-	greeted atomic.Bool
-	leave   func() // out of the list of those who are not known yet
+	sasl   *SASL      // nil: by certificate
+	socket *tlsSocket // nil: without TLS
+	leave  func()     // out of the list of those who are not known yet
 
 	stage     stage
 	framed    bool // tokens come in SaslAuthenticate requests, not bare
@@ -162,6 +161,9 @@ func (c *conn) choose(r *Request, mechanism string) {
 		return
 	}
 	a.mechanism, a.stage = mechanism, exchanging
+	if !a.again { // or requests under way are asking for it, and it has not changed
+		c.info.Mechanism = mechanism
+	}
 	r.Reply(wire.EncodeResponse(r.Header, resp))
 }
 
@@ -266,7 +268,7 @@ func (c *conn) refuseToken(r *Request, err error) {
 func (c *conn) refuse(r *Request, resp kmsg.Response, why error) {
 	a := c.auth
 	a.err = why
-	c.failedAuthentication(a.again)
+	c.failedAuthentication(a.again, why)
 	if d := a.sasl.FailureDelay; d > 0 {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
@@ -291,8 +293,8 @@ func (c *conn) authenticated(again bool) {
 	}
 }
 
-func (c *conn) failedAuthentication(again bool) {
+func (c *conn) failedAuthentication(again bool, why error) {
 	if f := c.server.cfg.Observe.AuthenticationFailed; f != nil {
-		f(&c.info, again)
+		f(&c.info, again, why)
 	}
 }

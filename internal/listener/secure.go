@@ -23,7 +23,7 @@ func (c *conn) secure() error {
 		if why == nil {
 			return io.EOF
 		}
-		c.failedAuthentication(false)
+		c.failedAuthentication(false, why)
 		return why
 	}
 	if c.auth.sasl != nil {
@@ -33,10 +33,13 @@ func (c *conn) secure() error {
 	if name := c.server.cfg.CertificatePrincipal; name != nil {
 		who, err := name(&state)
 		if err != nil {
-			c.failedAuthentication(false)
+			c.failedAuthentication(false, err)
 			return err
 		}
 		c.info.Principal = who
+		if who != security.Anonymous {
+			c.info.Mechanism = "SSL"
+		}
 	}
 	c.authenticated(false)
 	return nil
@@ -55,7 +58,7 @@ func (c *conn) explainHandshake(err error) error {
 	case closed:
 		return nil
 	case errors.Is(err, io.EOF) || clientLeft(err):
-		if !c.auth.greeted.Load() {
+		if !c.auth.socket.answered.Load() {
 			return nil
 		}
 		return fmt.Errorf("the client went away during the TLS handshake: it may not trust the certificate of listener %s, or not find its host name in it", name)
@@ -98,16 +101,14 @@ func protocolName(p security.Protocol) string {
 }
 
 // wrap puts TLS over an accepted connection. The configuration is that of this moment: certificates may change while the listener is open.
+// It is used as it is and not copied, because the keys of session tickets belong to it: a client that comes again resumes its session, which spares
+// both ends the signature, and tickets end with the certificates under which they were given.
 func (s *Server) wrap(c *conn, nc net.Conn) net.Conn {
 	if s.cfg.TLS == nil {
 		return nc
 	}
-	config := s.cfg.TLS().Clone()
-	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		c.auth.greeted.Store(true)
-		return nil, nil
-	}
-	return tls.Server(nc, config)
+	c.auth.socket = &tlsSocket{Conn: nc}
+	return tls.Server(c.auth.socket, s.cfg.TLS())
 }
 
 // closeNow closes the connection. With TLS that tells the other end first, which may take up to five seconds when it reads nothing; nobody may wait

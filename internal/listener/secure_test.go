@@ -53,6 +53,7 @@ type secureListeners struct {
 	node, client tls.Certificate
 	trust        *x509.CertPool
 	handler      Handler
+	config       atomic.Pointer[tls.Config] // of the listener that was started last
 }
 
 func newSecureListeners(t *testing.T, h Handler) *secureListeners {
@@ -79,13 +80,12 @@ func (l *secureListeners) start(t *testing.T, kind string) (*Server, *logBook) {
 		"PLAINTEXT": security.Plaintext, "SSL": security.SSL, "SASL_PLAINTEXT": security.SASLPlaintext, "SASL_SSL": security.SASLSSL,
 	}[protocol]
 	if strings.HasSuffix(protocol, "SSL") {
-		cfg.TLS = func() *tls.Config {
-			config := &tls.Config{Certificates: []tls.Certificate{l.node}, MinVersion: tls.VersionTLS12, ClientCAs: l.trust}
-			if required != "" {
-				config.ClientAuth = tls.RequireAndVerifyClientCert
-			}
-			return config
+		config := &tls.Config{Certificates: []tls.Certificate{l.node}, MinVersion: tls.VersionTLS12, ClientCAs: l.trust}
+		if required != "" {
+			config.ClientAuth = tls.RequireAndVerifyClientCert
 		}
+		l.config.Store(config)
+		cfg.TLS = l.config.Load
 	}
 	if strings.HasPrefix(protocol, "SASL") {
 		settings := &SASL{

@@ -27,6 +27,7 @@ type sender struct {
 	// direct: with TLS the reader writes its replies itself, though it may have to wait: it would read nothing meanwhile that the client has not sent
 	// in spite of not taking its replies.
 	direct bool
+	socket *tlsSocket // below TLS; nil: without it
 
 	batch []*Request // being written; owner: whoever has conn.writing
 	frame int        // position: frame in batch, part in frame, byte in part
@@ -50,7 +51,10 @@ type sender struct {
 
 func (s *sender) init(nc net.Conn) {
 	s.nc = nc
-	_, s.direct = nc.(*tls.Conn)
+	if t, ok := nc.(*tls.Conn); ok {
+		s.direct = true
+		s.socket, _ = t.NetConn().(*tlsSocket)
+	}
 	if tcp, ok := nc.(*net.TCPConn); ok && hasSendfile {
 		if raw, err := tcp.SyscallConn(); err == nil {
 			s.raw = raw
@@ -79,10 +83,14 @@ func (s *sender) try(files bool) (done bool, err error) {
 }
 
 // finish writes the rest of the batch. A client that takes nothing for timeout ends it.
-func (s *sender) finish(timeout time.Duration) error {
+func (s *sender) finish(timeout time.Duration) (err error) {
 	defer s.rewind()
 	if timeout > 0 {
 		defer func() { _ = s.nc.SetWriteDeadline(time.Time{}) }() // fails on a closed connection only
+	}
+	if s.socket != nil {
+		s.socket.cork()
+		defer func() { err = errors.Join(err, s.socket.uncork()) }() // while the deadline still holds
 	}
 	for s.skipWritten() {
 		if timeout > 0 {
