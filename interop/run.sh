@@ -15,7 +15,7 @@
 #   interop/run.sh upgrade               three nodes of an earlier build become this one and back under load
 #   interop/run.sh replace [-short]      three nodes of Kafka become leat and back under load
 #   interop/run.sh streams [-nodes 3 -kill 30s -duration 10m]  a Kafka Streams application against an oracle
-#   interop/run.sh share [-short]        Java share consumers: order by key, times between tries, sixteen beside one, and all of them while nodes are killed
+#   interop/run.sh share [-short]        Java share consumers: order by key, times between tries, sixteen beside one; those of three clients while nodes are killed
 #   interop/run.sh group-tools           Kafka's tools for groups and transactions say what they say of Kafka; its verifiable clients; every record of groups dumped
 #   interop/run.sh transactions          transactional producers of three clients: fenced, timed out, killed; both versions of the protocol
 #   interop/run.sh groups [-duration 2m -seed 7]  members of three clients come, leave and are killed, with their coordinators
@@ -102,7 +102,7 @@ streams)
 	"$bin/streams" -binary "$leat" "$@"
 	;;
 share)
-	interop/setup.sh kafka
+	interop/setup.sh kafka python
 	go build -o "$bin/share" ./interop/share
 	"$bin/share" -binary "$leat" "$@"
 	;;

@@ -10,7 +10,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
  * Share consumers as anybody would write them: each takes records, works on each for a while, and says what became of it. What they do is printed, a line per
- * record: worker, partition, offset, key, value, delivery count, begin and end in nanoseconds, what was said.
+ * record: worker, partition, offset, key, value, delivery count, begin and end in nanoseconds, what was said, when the poll returned.
  *
  * Arguments: bootstrap, topic, group, workers, milliseconds per record, records per poll, seconds without a record until they end, keys to be released on
  * their first deliveries (key:times,...), keys whose worker hangs for ever (key,...), seconds until they leave in order whatever there is to do (0: never).
@@ -59,17 +59,19 @@ public final class Workers {
         try (KafkaShareConsumer<String, String> consumer = new KafkaShareConsumer<>(p, new StringDeserializer(), new StringDeserializer())) {
             consumer.subscribe(List.of(args[1]));
             while (System.nanoTime() - LAST.get() < idle && (leave == 0 || System.nanoTime() - began < leave)) {
-                for (ConsumerRecord<String, String> r : consumer.poll(Duration.ofMillis(200))) {
+                var records = consumer.poll(Duration.ofMillis(200));
+                long polled = System.nanoTime();
+                for (ConsumerRecord<String, String> r : records) {
                     LAST.set(System.nanoTime());
                     int count = r.deliveryCount().orElse((short) 0);
                     long begin = System.nanoTime();
                     if (stuck.contains(r.key())) {
-                        say(id, r, count, begin, "stuck");
+                        say(id, r, count, begin, "stuck", polled);
                         Thread.sleep(3_600_000);
                     }
                     Thread.sleep(handler);
                     boolean release = releases(args.length > 7 ? args[7] : "-", r.key(), count) == 1;
-                    say(id, r, count, begin, release ? "release" : "accept");
+                    say(id, r, count, begin, release ? "release" : "accept", polled);
                     consumer.acknowledge(r, release ? AcknowledgeType.RELEASE : AcknowledgeType.ACCEPT);
                 }
             }
@@ -83,9 +85,9 @@ public final class Workers {
         }
     }
 
-    private static void say(int id, ConsumerRecord<String, String> r, int count, long begin, String what) {
+    private static void say(int id, ConsumerRecord<String, String> r, int count, long begin, String what, long polled) {
         synchronized (System.out) {
-            System.out.println(String.join("\t", "" + id, "" + r.partition(), "" + r.offset(), "" + r.key(), r.value(), "" + count, "" + begin, "" + System.nanoTime(), what));
+            System.out.println(String.join("\t", "" + id, "" + r.partition(), "" + r.offset(), "" + r.key(), r.value(), "" + count, "" + begin, "" + System.nanoTime(), what, "" + polled));
         }
     }
 }

@@ -1,6 +1,7 @@
 // Command share runs unmodified Java share consumers against leat and checks what leat adds to share groups: order by key, and a time between tries.
+// Then those of all three clients (librdkafka and franz-go, too) share a group that loses members, coordinators and leaders.
 //
-// It is handed a built leat, and finds Kafka's client in the cache of interop/setup.sh.
+// It is handed a built leat, and finds Kafka's client and librdkafka in the cache of interop/setup.sh.
 package main
 
 import (
@@ -23,7 +24,15 @@ func main() {
 	only := flag.String("only", "", "run one scenario only: retry, letters, order, speed, cluster")
 	keep := flag.Bool("keep", false, "keep the directory of the run")
 	short := flag.Bool("short", false, "only what shows most in a minute: cluster, and that shorter")
+	asWorkers := flag.Bool("workers", false, "be share consumers with franz-go: the arguments of Workers.java")
 	flag.Parse()
+	if *asWorkers {
+		if err := franz(flag.Args()); err != nil {
+			fmt.Fprintln(os.Stderr, "share:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*binary, *only, *keep, *short); err != nil {
 		fmt.Fprintln(os.Stderr, "share:", err)
 		os.Exit(1)
@@ -79,7 +88,9 @@ type bench struct {
 	short     bool
 	nodes     []*target.Node
 	bootstrap string
-	classes   string // class path of the workers
+	classes   string // class path of the workers in Java
+
+	self, python, script string // of the others
 }
 
 // begin starts so many nodes, unless they run.
@@ -133,6 +144,10 @@ func (b *bench) compile() error {
 	if err != nil {
 		return err
 	}
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
+	b.python, b.script = filepath.Join(cache, "python", "bin", "python"), filepath.Join(root, "interop", "share", "workers.py")
 	jars, err := filepath.Glob(filepath.Join(cache, "kafka", "*.jar"))
 	if err != nil || len(jars) == 0 {
 		return fmt.Errorf("no jars in %s: run interop/setup.sh kafka: %w", cache, err)

@@ -27,18 +27,22 @@ type delivery struct {
 	count      int
 	begin, end time.Duration // since some moment of the machine
 	outcome    string        // accept, release or stuck
+	polled     time.Duration // when the client handed it out: it was acquired before
+	held       time.Duration // until then at least the client had not acknowledged it
 }
 
 // workers is one process of share consumers.
 type workers struct {
-	cmd  *exec.Cmd
-	out  chan []delivery
-	hung chan struct{} // closed when a worker hangs
-	errs string
+	client string
+	cmd    *exec.Cmd
+	out    chan []delivery
+	hung   chan struct{} // closed when a worker hangs
+	errs   string
 }
 
 // task is what workers do.
 type task struct {
+	client       string // java unless told: franz-go, librdkafka
 	topic, group string
 	workers      int
 	handler      time.Duration
@@ -57,10 +61,17 @@ func (b *bench) start(t task) (*workers, error) {
 		}
 		return s
 	}
-	cmd := exec.Command("java", "-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp", b.classes, "Workers", b.bootstrap, t.topic, t.group, strconv.Itoa(t.workers),
-		strconv.FormatInt(t.handler.Milliseconds(), 10), strconv.Itoa(t.perPoll), strconv.Itoa(t.idle), orDash(t.release), orDash(t.stuck), strconv.Itoa(t.leave))
+	program := []string{"java", "-Xmx1g", "-XX:TieredStopAtLevel=1", "-cp", b.classes, "Workers"}
+	switch t.client {
+	case "franz-go":
+		program = []string{b.self, "-workers"}
+	case "librdkafka":
+		program = []string{b.python, b.script}
+	}
+	cmd := exec.Command(program[0], append(program[1:], b.bootstrap, t.topic, t.group, strconv.Itoa(t.workers),
+		strconv.FormatInt(t.handler.Milliseconds(), 10), strconv.Itoa(t.perPoll), strconv.Itoa(t.idle), orDash(t.release), orDash(t.stuck), strconv.Itoa(t.leave))...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	w := &workers{cmd: cmd, out: make(chan []delivery, 1), hung: make(chan struct{}), errs: filepath.Join(b.dir, fmt.Sprintf("workers-%s-%d.err", t.topic, time.Now().UnixNano()))}
+	w := &workers{client: t.client, cmd: cmd, out: make(chan []delivery, 1), hung: make(chan struct{}), errs: filepath.Join(b.dir, fmt.Sprintf("workers-%s-%d.err", t.topic, time.Now().UnixNano()))}
 	errs, err := os.Create(w.errs)
 	if err != nil {
 		return nil, err
@@ -102,7 +113,7 @@ func (w *workers) read(r io.Reader) (all []delivery) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		f := strings.Split(lines.Text(), "\t")
-		if len(f) != 9 {
+		if len(f) != 10 {
 			continue // the last line of one that was killed
 		}
 		number := func(i int) int64 {
@@ -113,10 +124,30 @@ func (w *workers) read(r io.Reader) (all []delivery) {
 			hung = true
 			close(w.hung)
 		}
-		all = append(all, delivery{worker: fmt.Sprintf("%d of %d", number(0), w.cmd.Process.Pid), partition: int32(number(1)), offset: number(2), key: f[3], value: f[4], count: int(number(5)),
-			begin: time.Duration(number(6)), end: time.Duration(number(7)), outcome: f[8]})
+		all = append(all, delivery{worker: strings.TrimSpace(fmt.Sprintf("%s %d of %d", w.client, number(0), w.cmd.Process.Pid)), partition: int32(number(1)), offset: number(2), key: f[3], value: f[4], count: int(number(5)),
+			begin: time.Duration(number(6)), end: time.Duration(number(7)), outcome: f[8],
+			polled: time.Duration(number(9))})
 	}
+	w.hold(all)
 	return all
+}
+
+// hold says until when each record was held at least. franz-go may acknowledge a record at once; the others tell of all that a poll brought when they poll again.
+func (w *workers) hold(all []delivery) {
+	type poll struct {
+		worker string
+		polled time.Duration
+	}
+	last := make(map[poll]time.Duration)
+	for _, d := range all {
+		last[poll{d.worker, d.polled}] = max(last[poll{d.worker, d.polled}], d.end)
+	}
+	for i := range all {
+		d := &all[i]
+		if d.held = d.end; w.client != "franz-go" {
+			d.held = last[poll{d.worker, d.polled}]
+		}
+	}
 }
 
 // prepare makes a topic of one partition with records whose keys take turns, and configures the group.

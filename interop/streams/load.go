@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -45,7 +46,8 @@ func newLoad(ctx context.Context, bootstrap []string, replicas int) (*load, erro
 	}
 	admin := kadm.NewClient(l.producer)
 	for topic, partitions := range map[string]int32{"orders": 6, "customers": 6, "totals": 3, "named": 3, "windows": 3} {
-		if _, err := admin.CreateTopic(ctx, partitions, int16(replicas), nil, topic); err != nil {
+		_, err := admin.CreateTopic(ctx, partitions, int16(replicas), nil, topic)
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) { // the client asks again if an answer was lost
 			return nil, fmt.Errorf("topic %s: %w", topic, err)
 		}
 	}
