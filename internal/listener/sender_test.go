@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -144,39 +143,6 @@ func TestFileRangesArriveWhole(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Whoever answers a prompt request is done with it when Reply returns, unless that would mean to wait or takes long.
-func TestSmallRangesOfPromptRequestsAreWrittenByWhoeverAnswers(t *testing.T) {
-	f, content := segment(t, 1<<20)
-	var released atomic.Int32
-	requests := make(chan *Request)
-	s, _ := start(t, Limits{}, func(r *Request) {
-		r.Prompt = true
-		go func() { requests <- r }()
-	})
-	conn := dial(t, s)
-	round := int32(0)
-	answer := func(size int, inMemory bool) (at int32) {
-		conn.Write(fetchFrame(round))
-		r := <-requests
-		released.Store(0)
-		r.Reply(fetchOf(r.Header, &fileRange{f: f, pos: 5, size: size, inMemory: inMemory, released: &released}))
-		at = released.Load()
-		if id, body := readReply(t, conn); id != round || !bytes.Equal(records(t, body)[0], content[5:5+size]) {
-			t.Errorf("%d bytes, in memory %v: the reply differs", size, inMemory)
-		}
-		round++
-		return at
-	}
-	for _, size := range []int{1, 20_000, promptRange} {
-		if n := answer(size, true); n != 1 && hasSendfile && runtime.GOOS == "linux" {
-			t.Errorf("%d bytes: released %d times when Reply had returned, want 1", size, n)
-		}
-	}
-	answer(promptRange+1, true)
-	answer(20_000, false)
-	s.Close()
 }
 
 func TestARangeThatBecameShorterClosesTheConnection(t *testing.T) {
