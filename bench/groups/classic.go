@@ -54,7 +54,7 @@ func (m *member) join() (*kmsg.JoinGroupResponse, error) {
 		p := kmsg.NewJoinGroupRequestProtocol()
 		p.Name, p.Metadata = "range", meta.AppendTo(nil)
 		rq.Protocols = append(rq.Protocols, p)
-		got, err := m.conn.Do(rq)
+		got, err := m.conn.do(rq)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (m *member) sync(joined *kmsg.JoinGroupResponse) (bool, error) {
 	if joined.LeaderID == m.id {
 		rq.GroupAssignment = ranges(joined.Members, m.topic, m.partitions)
 	}
-	got, err := m.conn.Do(rq)
+	got, err := m.conn.do(rq)
 	if err != nil {
 		return false, err
 	}
@@ -138,7 +138,7 @@ func ranges(members []kmsg.JoinGroupResponseMember, topic string, partitions int
 func (m *member) beat() (left bool, err error) {
 	for sent := time.Now(); ; {
 		if m.rest(sent, classicHeartbeat) {
-			if err := m.conn.Send(m.leaveFrame()); err != nil {
+			if err := m.conn.send(m.leaveFrame()); err != nil {
 				return false, err
 			}
 			return true, m.skip()
@@ -168,11 +168,11 @@ func (m *member) askOrLeave(rq kmsg.Request) (got kmsg.Response, left bool, err 
 		defer close(sent)
 		select {
 		case <-m.leave:
-			sent <- m.conn.Send(m.leaveFrame())
+			sent <- m.conn.send(m.leaveFrame())
 		case <-answered:
 		}
 	}()
-	got, err = m.conn.Do(rq)
+	got, err = m.conn.do(rq)
 	close(answered)
 	failed, left := <-sent
 	if err = errors.Join(err, failed); err == nil && left {
@@ -180,8 +180,6 @@ func (m *member) askOrLeave(rq kmsg.Request) (got kmsg.Response, left bool, err 
 	}
 	return got, left, err
 }
-
-var formatter = kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench"))
 
 func (m *member) leaveFrame() []byte {
 	rq := kmsg.NewPtrLeaveGroupRequest()
@@ -195,9 +193,6 @@ func (m *member) leaveFrame() []byte {
 
 // skip takes the answer to the leave.
 func (m *member) skip() error {
-	if _, err := m.conn.Next(); err != nil {
-		return err
-	}
-	_, err := m.conn.Rest()
+	_, _, err := m.conn.next()
 	return err
 }

@@ -67,7 +67,8 @@ func rows() []table.Row {
 				}
 				id := fmt.Sprintf("%s/%d/%d/%s", p.protocol, p.delay.Milliseconds(), count, event.id)
 				all = append(all, table.Row{ID: id + "/time", Label: label + ": " + members + event.label + ", s", Ratio: 0.5},
-					table.Row{ID: id + "/cpu", Label: "the same: CPU of the broker until then, s"})
+					table.Row{ID: id + "/cpu", Label: "the same: CPU of the broker until then, s"},
+					table.Row{ID: id + "/members", Label: "the same: CPU of the members until then, s"})
 			}
 		}
 	}
