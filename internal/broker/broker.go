@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/audit"
 	"leat/internal/config"
 	"leat/internal/listener"
 	"leat/internal/metadata"
@@ -76,6 +77,10 @@ type Rooms struct {
 	Logger              *slog.Logger
 	// Authorizer decides by the image's ACLs who may do what; nil: everybody may do everything.
 	Authorizer *acl.Authorizer
+	// Audit is told what clients do; nil: nobody wants to know.
+	Audit *audit.Log
+	// UnstableAPIs has versions answered that Kafka has not settled yet.
+	UnstableAPIs bool
 	// LogLevels is what Logger writes, for the broker-logger resource; nil: it cannot be changed.
 	LogLevels *telemetry.Levels
 }
@@ -96,9 +101,13 @@ type Call struct {
 	Image *metadata.Image
 	Body  kmsg.Request // nil for Produce
 
+	// Of InitProducerId from version 6 on, which Body does not have.
+	twoPhaseCommit, keepPrepared bool
+
 	metrics  *telemetry.Broker
 	envelope *Call // in which this call came; nil: it came by itself
 	amend    func(kmsg.Response)
+	told     func(kmsg.Response) // hears of the answer
 }
 
 // amended has the answer changed before it is sent, after what was asked for before.
@@ -117,6 +126,9 @@ func (c *Call) Respond(resp kmsg.Response) {
 	resp.SetVersion(c.Header.Version)
 	if c.amend != nil {
 		c.amend(resp)
+	}
+	if c.told != nil {
+		c.told(resp)
 	}
 	if c.metrics != nil {
 		c.metrics.Error(c.Header.Key, topLevelError(resp))

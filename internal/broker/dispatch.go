@@ -68,9 +68,11 @@ func (h *Handlers) Handle(rq *listener.Request) {
 		c.Body = body
 		rq.FreeBody() // a member of a group may wait for minutes, and what it holds of the budget would be missing to those it waits for
 	}
+	h.auditRequest(c)
 	if !h.authorized(c) {
 		return
 	}
+	h.auditAccess(c)
 	r := routes[rq.Header.Key]
 	if r.waits {
 		go h.run(r, c)

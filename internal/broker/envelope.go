@@ -26,6 +26,7 @@ func (h *Handlers) openEnvelope(c *Call) {
 		c.Respond(resp)
 		return
 	}
+	h.auditRequest(inner)
 	if !h.authorized(inner) {
 		return
 	}
@@ -69,7 +70,7 @@ func (h *Handlers) unwrap(c *Call) (*Call, int16, error) {
 		return nil, kerr.InvalidRequest.Code, err
 	}
 	conn := *c.Conn
-	conn.Principal, conn.Remote = principal, netip.AddrPortFrom(address, 0)
+	conn.Principal, conn.Remote, conn.Mechanism, conn.TokenAuthenticated = principal, netip.AddrPortFrom(address, 0), "", false
 	return &Call{
 		Request: &listener.Request{Conn: &conn, Header: header, Received: c.Received, Gone: c.Gone},
 		Image:   c.Image, Body: request, metrics: c.metrics, envelope: c,

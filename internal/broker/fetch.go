@@ -74,6 +74,7 @@ func (h *Handlers) fetch(c *Call) {
 	if h.Authorizer != nil {
 		f.authorize()
 	}
+	f.audit()
 	f.limits()
 	if enough := f.read(); enough || f.rq.MaxWaitMillis <= 0 || len(f.parts) == 0 {
 		f.respond()

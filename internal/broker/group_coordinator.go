@@ -137,6 +137,8 @@ func (h *Handlers) internalTopic(name string) (kmsg.CreateTopicsRequestTopic, bo
 		configure("segment.bytes", strconv.Itoa(timerSegment)) // what is gone leaves with the next compaction, which leaves the newest segment alone
 		configure("unclean.leader.election.enable", "false")
 		configure("min.insync.replicas", strconv.Itoa(min(v.Int("leat.delay.topic.min.isr"), int(t.ReplicationFactor))))
+	case AuditTopic:
+		h.auditTopicConfigs(&t, configure)
 	default:
 		return t, false
 	}

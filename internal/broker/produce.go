@@ -10,7 +10,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"leat/internal/coordinator"
 	"leat/internal/record"
 	"leat/internal/replication"
 	"leat/internal/security"
@@ -71,6 +70,7 @@ func (p *produceCall) begin() bool {
 	if p.h.Authorizer != nil && !p.authorize() {
 		return true
 	}
+	p.audit()
 	delays := p.mustDelay()
 	if p.rq.TransactionalID != nil {
 		id, epoch, ok := p.producer()
@@ -160,7 +160,7 @@ func (p *produceCall) write(tp record.TopicPartition, part wire.ProducePartition
 	if p.rq.Acks < -1 || p.rq.Acks > 1 {
 		return refused(kerr.InvalidRequiredAcks), 0
 	}
-	if isInternal(tp.Topic) && (p.c.Header.ClientID != adminClient || tp.Topic == coordinator.TimersTopic) {
+	if isInternal(tp.Topic) && !p.mayWriteInternal(tp.Topic) {
 		return refused(kerr.InvalidTopicException), 0
 	}
 	if refusal := p.unverified(index); refusal != nil {

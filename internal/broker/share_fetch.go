@@ -127,6 +127,7 @@ func (f *shareFetchCall) finish() {
 // fetch hands out records. The partition whose turn it is comes first.
 func (f *shareFetchCall) fetch(parts []sharing.Topic) {
 	parts, f.denied = f.h.readable(f.c, parts)
+	f.audit(parts)
 	if n := len(parts); n > 1 {
 		turn := int(uint32(f.rq.ShareSessionEpoch)) % n
 		parts = slices.Concat(parts[turn:], parts[:turn])

@@ -57,7 +57,8 @@ func ParseBroker(layers ...map[string]string) (v *Values, warnings []string, err
 //	log.dirs                   ./leat-data, unless log.dir is given
 //	offsets.topic.replication.factor, transaction.state.log.replication.factor, transaction.state.log.min.isr,
 //	share.coordinator.state.topic.replication.factor, share.coordinator.state.topic.min.isr,
-//	leat.delay.topic.replication.factor, leat.delay.topic.min.isr
+//	leat.delay.topic.replication.factor, leat.delay.topic.min.isr,
+//	leat.audit.topic.replication.factor, leat.audit.topic.min.isr
 //	                           1 while neither controller.quorum.voters nor controller.quorum.bootstrap.servers is given:
 //	                           a node that is alone can hold no three replicas
 func defaultsFor(given map[string]entry) map[string]string {
@@ -103,6 +104,7 @@ var aloneKeys = []string{
 	"offsets.topic.replication.factor", "transaction.state.log.replication.factor", "transaction.state.log.min.isr",
 	"share.coordinator.state.topic.replication.factor", "share.coordinator.state.topic.min.isr",
 	"leat.delay.topic.replication.factor", "leat.delay.topic.min.isr",
+	"leat.audit.topic.replication.factor", "leat.audit.topic.min.isr",
 }
 
 // LogDirs are the data directories: log.dirs, or else log.dir.

@@ -112,6 +112,17 @@ func (v *Values) entry(k *Key) Entry {
 	found, _ := v.resolve(k)
 	e := Entry{Name: k.Name, Type: k.Type, Sensitive: k.Sensitive(), ReadOnly: k.Mode == ReadOnly, Doc: k.Doc, Source: FromDefault}
 	if found.parsed != nil {
+// SecretName reports whether the value of a broker key that is not in the table may be a secret: all are, but those of listeners whose key is known and
+// is none.
+func SecretName(name string) bool {
+	base, ok := listenerKey(name)
+	if !ok {
+		return true
+	}
+	k, known := Lookup(Broker, base)
+	return !known || k.Sensitive()
+}
+
 		e.Value = shown(k.format(found.parsed), e.Sensitive)
 	}
 	if v.scope == Broker {

@@ -53,7 +53,7 @@ func inSASLBubble(t *testing.T, limits Limits, session time.Duration, test func(
 			},
 			Logger: slog.New(slog.NewTextHandler(book, nil)),
 			Observe: Observe{
-				Authenticated: count(&seen.in, &seen.again), AuthenticationFailed: count(&seen.failed, &seen.failed), Expired: func(*Conn) { seen.expired++ },
+				Authenticated: count(&seen.in, &seen.again), AuthenticationFailed: func(*Conn, bool, error) { seen.failed++ }, Expired: func(*Conn) { seen.expired++ },
 			},
 			SASL: func() *SASL { return settings },
 		})

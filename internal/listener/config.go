@@ -85,7 +85,7 @@ type Observe struct {
 
 	// Of listeners with TLS or SASL; again: it was known before.
 	Authenticated        func(c *Conn, again bool)
-	AuthenticationFailed func(c *Conn, again bool)
+	AuthenticationFailed func(c *Conn, again bool, why error)
 	Expired              func(*Conn) // its session
 }
 

@@ -17,6 +17,8 @@ type Conn struct {
 	Control   bool   // a controller listener
 	Protocol  security.Protocol
 	Principal security.Principal
+	// Mechanism is how Principal is known: a SASL mechanism, "SSL" by its certificate; "": nobody asked.
+	Mechanism string
 	// TokenAuthenticated: a delegation token proved who it is.
 	TokenAuthenticated bool
 	Remote             netip.AddrPort

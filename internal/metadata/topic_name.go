@@ -35,7 +35,7 @@ func topicNameByte(b byte) bool {
 // InternalTopic reports whether a topic is one of the platform's own, which no client creates.
 func InternalTopic(name string) bool {
 	switch name {
-	case "__consumer_offsets", "__transaction_state", "__share_group_state", "__leat_timers":
+	case "__consumer_offsets", "__transaction_state", "__share_group_state", "__leat_timers", "__leat_audit":
 		return true
 	}
 	return false

@@ -135,6 +135,7 @@ func (n *node) publish(im *metadata.Image, delta *metadata.Delta) {
 	if delta == nil || brokerConfigChanged(delta) {
 		n.settings.publish(im)
 		n.renewSecurity()
+		n.renewAudit()
 	}
 	if n.quorum != nil {
 		n.knowControllers(im)

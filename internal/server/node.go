@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"leat/internal/audit"
 	"leat/internal/broker"
 	"leat/internal/config"
 	"leat/internal/coordinator"
@@ -35,6 +36,7 @@ type node struct {
 	endpoints []metadata.Endpoint
 
 	authorizer   *acl.Authorizer // nil: everybody may do everything
+	audit        *audit.Log
 	settings     *settingsFeed
 	images       *imageFeed
 	sealed       *sealed.FS

@@ -61,7 +61,7 @@ func (n *node) openOperations() error {
 		Notes: []telemetry.Check{{Name: "other nodes", Problem: n.unreachedNodes}},
 		Metrics: &telemetry.Source{
 			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
-			Coordinators: n.coordinatorStats, Groups: n.groupStats, Sharing: n.sharingStats, Transactions: n.transactionStats,
+			Coordinators: n.coordinatorStats, Groups: n.groupStats, Sharing: n.sharingStats, Transactions: n.transactionStats, Audit: n.auditStats,
 			APIName: apiName, ErrorName: errorName,
 		},
 		Balance: n.balanceStatus, Logger: n.Logger,
@@ -120,10 +120,13 @@ func (n *node) observe(name string) listener.Observe {
 		Request: func(d listener.Done) {
 			n.ops.metrics.Request(d.Key, d.Version, telemetry.Times{Handled: d.Handled, Answered: d.Answered, Sent: d.Sent})
 		},
-		Panic:                n.ops.metrics.Panicked,
-		Authenticated:        func(_ *listener.Conn, again bool) { counters.Authenticated(again) },
-		AuthenticationFailed: func(_ *listener.Conn, again bool) { counters.AuthenticationFailed(again) },
-		Expired:              func(*listener.Conn) { counters.Expired() },
+		Panic:         n.ops.metrics.Panicked,
+		Authenticated: func(c *listener.Conn, again bool) { counters.Authenticated(again); n.auditAuthenticated(c, again) },
+		AuthenticationFailed: func(c *listener.Conn, again bool, why error) {
+			counters.AuthenticationFailed(again)
+			n.auditNotAuthenticated(c, again, why)
+		},
+		Expired: func(c *listener.Conn) { counters.Expired(); n.auditExpired(c) },
 	}
 }
 

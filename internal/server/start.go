@@ -41,6 +41,9 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.chooseAuthorizer(); err != nil {
 		return err
 	}
+	if err := n.openAudit(); err != nil {
+		return err
+	}
 	if err := n.bindListeners(); err != nil {
 		return err
 	}
@@ -85,6 +88,7 @@ func (n *node) open(ctx context.Context) error {
 	}
 	n.serve(clients)
 	n.onClose("membership", n.leave)
+	n.onClose("audit events", n.flushAudit)
 	if n.broker() {
 		n.tryOwnAddresses()
 	}
@@ -167,7 +171,8 @@ func (n *node) openHandlers() {
 		Await: n.images.await, ControllerEndpoints: n.controllerEndpoints,
 		Metrics: n.ops.metrics, Logger: n.Logger, LogLevels: telemetry.LevelsOf(n.Logger),
 	}
-	rooms.Shares, rooms.Authorizer = n.shares, n.authorizer
+	rooms.UnstableAPIs = n.Values.Bool("unstable.api.versions.enable")
+	rooms.Shares, rooms.Authorizer, rooms.Audit = n.shares, n.authorizer, n.audit
 	if n.shareStates != nil { // a nil pointer would not be a nil interface
 		rooms.ShareStates = n.shareStates
 	}

@@ -181,6 +181,7 @@ func Metrics() []Metric {
 	all = append(all, groupRows()...)
 	all = append(all, sharingRows()...)
 	all = append(all, transactionRows()...)
+	all = append(all, auditRows()...)
 	for _, m := range partitionMetrics {
 		all = append(all, *m.Metric)
 	}

@@ -25,6 +25,8 @@ type Source struct {
 	Sharing func() *SharingStats
 	// Transactions tells about transactions and delayed records, nil if nothing is known. It may be nil.
 	Transactions func() *TransactionStats
+	// Audit tells about the audit log, nil while it is off. It may be nil.
+	Audit func() *AuditStats
 	// APIName and ErrorName name API keys and error codes.
 	APIName   func(key int16) string
 	ErrorName func(code int16) string
@@ -54,6 +56,7 @@ func (s *Source) WriteTo(out io.Writer, now time.Time) error {
 	s.writeGroups(w)
 	s.writeSharing(w, now)
 	s.writeTransactions(w, now)
+	s.writeAudit(w)
 	if s.Partitions != nil {
 		s.writePartitions(w)
 	}
