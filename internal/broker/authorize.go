@@ -53,8 +53,8 @@ func (h *Handlers) request(c *Call, op security.Operation, t security.ResourceTy
 func (h *Handlers) may(c *Call, op security.Operation, t security.ResourceType, name string) bool {
 	allowed := h.mayQuietly(c, op, t, name)
 	if !allowed {
-		h.auditDenied(c, op, t, name)
 		h.denials.log(h.Logger, c, op, t, name)
+		h.auditDenied(c, op, t, name)
 	}
 	return allowed
 }

@@ -108,10 +108,6 @@ func (v *Values) unknownEntry(name string) Entry {
 	return e
 }
 
-func (v *Values) entry(k *Key) Entry {
-	found, _ := v.resolve(k)
-	e := Entry{Name: k.Name, Type: k.Type, Sensitive: k.Sensitive(), ReadOnly: k.Mode == ReadOnly, Doc: k.Doc, Source: FromDefault}
-	if found.parsed != nil {
 // SecretName reports whether the value of a broker key that is not in the table may be a secret: all are, but those of listeners whose key is known and
 // is none.
 func SecretName(name string) bool {
@@ -123,6 +119,10 @@ func SecretName(name string) bool {
 	return !known || k.Sensitive()
 }
 
+func (v *Values) entry(k *Key) Entry {
+	found, _ := v.resolve(k)
+	e := Entry{Name: k.Name, Type: k.Type, Sensitive: k.Sensitive(), ReadOnly: k.Mode == ReadOnly, Doc: k.Doc, Source: FromDefault}
+	if found.parsed != nil {
 		e.Value = shown(k.format(found.parsed), e.Sensitive)
 	}
 	if v.scope == Broker {
