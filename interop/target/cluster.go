@@ -49,7 +49,7 @@ func NewCluster(cfg ClusterConfig) ([]*Node, error) {
 		if cfg.Operations {
 			one.Operations = net.JoinHostPort("127.0.0.1", ports[portsEach*i+2])
 		}
-		n, err := newAt(one, ports[portsEach*i], ports[portsEach*i+1])
+		n, err := newAt(one, ports[portsEach*i], ports[portsEach*i+1], nil)
 		if err != nil {
 			return nil, err
 		}

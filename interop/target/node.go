@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,6 +40,10 @@ type Config struct {
 	Settings map[string]string
 	// Wrap goes before the command, for instance a processor limit.
 	Wrap []string
+	// Listeners are there beside PLAINTEXT and CONTROLLER, by name, with their protocol; each has a free port.
+	Listeners map[string]string
+	// Environment is added to that of the process.
+	Environment []string
 	// StaticVoters names the one controller by controller.quorum.voters, as a directory that leat made demands of Kafka: its
 	// kraft.version is 0, with which the voters do not stand in the metadata log.
 	StaticVoters bool
@@ -54,6 +60,7 @@ type Node struct {
 	cfg        Config
 	port       string
 	controller string
+	more       map[string]string // ports of further listeners
 	cmd        *exec.Cmd
 	exited     chan struct{}
 	err        error
@@ -61,18 +68,23 @@ type Node struct {
 
 // New writes the properties file and, for Kafka, formats the data directory if that was not done before.
 func New(cfg Config) (*Node, error) {
-	ports, err := freePorts(2)
+	names := slices.Sorted(maps.Keys(cfg.Listeners))
+	ports, err := freePorts(2 + len(names))
 	if err != nil {
 		return nil, err
 	}
-	return newAt(cfg, ports[0], ports[1])
+	more := map[string]string{}
+	for i, name := range names {
+		more[name] = ports[2+i]
+	}
+	return newAt(cfg, ports[0], ports[1], more)
 }
 
-func newAt(cfg Config, port, controller string) (*Node, error) {
+func newAt(cfg Config, port, controller string, more map[string]string) (*Node, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, port: port, controller: controller}
+	n := &Node{cfg: cfg, port: port, controller: controller, more: more}
 	if err := os.WriteFile(n.PropertiesFile(), []byte(n.properties()), 0o644); err != nil {
 		return nil, err
 	}
@@ -85,7 +97,7 @@ func newAt(cfg Config, port, controller string) (*Node, error) {
 // As is the other implementation on the same data directory, properties file and address. Stop the first one before
 // starting the second.
 func (n *Node) As(kind Kind) *Node {
-	other := &Node{cfg: n.cfg, port: n.port, controller: n.controller}
+	other := &Node{cfg: n.cfg, port: n.port, controller: n.controller, more: n.more}
 	other.cfg.Kind = kind
 	return other
 }
@@ -95,6 +107,9 @@ func (n *Node) Kind() Kind { return n.cfg.Kind }
 
 // Bootstrap is the address for clients.
 func (n *Node) Bootstrap() string { return net.JoinHostPort("127.0.0.1", n.port) }
+
+// Address is that of a further listener.
+func (n *Node) Address(listener string) string { return net.JoinHostPort("127.0.0.1", n.more[listener]) }
 
 // Controller is the address for nodes that have their controller here.
 func (n *Node) Controller() string { return net.JoinHostPort("127.0.0.1", n.controller) }
@@ -136,6 +151,9 @@ func (n *Node) Start(ctx context.Context) (time.Duration, error) {
 	n.cmd = exec.Command(argv[0], argv[1:]...)
 	n.cmd.Dir = n.cfg.Dir
 	n.cmd.Stdout, n.cmd.Stderr = log, log
+	if len(n.cfg.Environment) > 0 {
+		n.cmd.Env = append(os.Environ(), n.cfg.Environment...)
+	}
 	// A broker must not outlive a suite that was killed.
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	began := time.Now()

@@ -30,6 +30,7 @@ func (n *Node) properties() string {
 		delete(settings, "controller.quorum.bootstrap.servers")
 		settings["controller.quorum.voters"] = "1@127.0.0.1:" + n.controller
 	}
+	n.listeners(settings)
 	maps.Copy(settings, n.cfg.Settings)
 	maps.DeleteFunc(settings, func(_, value string) bool { return value == "" })
 	var text strings.Builder
@@ -37,4 +38,20 @@ func (n *Node) properties() string {
 		fmt.Fprintf(&text, "%s=%s\n", key, settings[key])
 	}
 	return text.String()
+}
+
+// listeners adds those beside PLAINTEXT and CONTROLLER.
+func (n *Node) listeners(settings map[string]string) {
+	if len(n.more) == 0 {
+		return
+	}
+	protocols := "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"
+	for _, name := range slices.Sorted(maps.Keys(n.more)) {
+		address := "," + name + "://" + n.Address(name)
+		settings["listeners"] += address
+		settings["advertised.listeners"] += address
+		protocols += "," + name + ":" + n.cfg.Listeners[name]
+	}
+	settings["listener.security.protocol.map"] = protocols
+	settings["inter.broker.listener.name"] = "PLAINTEXT"
 }
