@@ -167,6 +167,41 @@ func (c *conn) choose(r *Request, mechanism string) {
 	r.Reply(wire.EncodeResponse(r.Header, resp))
 }
 
+// failure is why an exchange has failed that the client has not ended. Some clients go away when they are told that their token is no good (franz-go), some
+// ask for something as if they had got in (kafkajs).
+func (a *authentication) failure() error {
+	if a == nil || a.stage != exchanging {
+		return nil
+	}
+	f, ok := a.exchange.(sasl.Failing)
+	if !ok || f.Failure() == nil {
+		return nil
+	}
+	return a.failed(f.Failure())
+}
+
+// leftInExchange is what there is to tell of a client that has left: nothing, unless its authentication had failed.
+func (c *conn) leftInExchange() string {
+	why := c.auth.failure()
+	if why == nil {
+		return ""
+	}
+	c.failedAuthentication(c.auth.again, why)
+	return why.Error()
+}
+
+// failed is what the operator reads.
+func (a *authentication) failed(err error) error {
+	return fmt.Errorf("%s by SASL %s failed: %w", a.doing(), a.mechanism, err)
+}
+
+func (a *authentication) doing() string {
+	if a.again {
+		return "re-authentication"
+	}
+	return "authentication"
+}
+
 // authenticateRequest takes a token out of its request.
 func (c *conn) authenticateRequest(r *Request) {
 	api, _ := wire.Lookup(r.Header.Key)
@@ -177,7 +212,11 @@ func (c *conn) authenticateRequest(r *Request) {
 			illegal.ErrorCode = kerr.IllegalSaslState.Code
 			resp = illegal
 		}
-		c.refuse(r, resp, fmt.Errorf("%s version %d came in the middle of the SASL exchange", api.Name, r.Header.Version))
+		why := c.auth.failure()
+		if why == nil {
+			why = fmt.Errorf("%s version %d came in the middle of the SASL exchange", api.Name, r.Header.Version)
+		}
+		c.refuse(r, resp, why)
 		return
 	}
 	body, err := wire.Decode(r.Header, r.Body)
@@ -245,18 +284,14 @@ func (c *conn) identified(who *sasl.Identity) time.Duration {
 // refuseToken answers a token that is no good in Kafka's words.
 func (c *conn) refuseToken(r *Request, err error) {
 	a := c.auth
-	text := "authentication"
-	if a.again {
-		text = "re-authentication"
-	}
-	told := fmt.Sprintf("Authentication failed during %s due to invalid credentials with SASL mechanism %s", text, a.mechanism)
+	told := fmt.Sprintf("Authentication failed during %s due to invalid credentials with SASL mechanism %s", a.doing(), a.mechanism)
 	var refusal *sasl.Refusal
 	if errors.As(err, &refusal) && refusal.Told != "" {
 		told = refusal.Told
 	}
 	resp := kmsg.NewPtrSASLAuthenticateResponse()
 	resp.ErrorCode, resp.ErrorMessage, resp.SASLAuthBytes = kerr.SaslAuthenticationFailed.Code, &told, []byte{}
-	err = fmt.Errorf("%s by SASL %s failed: %w", text, a.mechanism, err)
+	err = a.failed(err)
 	if !a.framed {
 		c.refuse(r, nil, err)
 		return

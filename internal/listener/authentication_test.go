@@ -2,7 +2,9 @@ package listener
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -39,8 +41,13 @@ func inSASLBubble(t *testing.T, limits Limits, session time.Duration, test func(
 			}
 		}
 		settings := &SASL{
-			Mechanisms: []string{sasl.Plain}, MaxReceive: 1000, FailureDelay: 100 * time.Millisecond,
-			Begin: func(string) (sasl.Server, error) {
+			Mechanisms: []string{sasl.Plain, sasl.OAuthBearer}, MaxReceive: 1000, FailureDelay: 100 * time.Millisecond,
+			Begin: func(mechanism string) (sasl.Server, error) {
+				if mechanism == sasl.OAuthBearer {
+					return sasl.NewBearer(func(context.Context, string) (sasl.Identity, error) {
+						return sasl.Identity{}, errors.New("token is expired")
+					}), nil
+				}
 				return sasl.NewPlain(sasl.Passwords{"alice": "secret", "bob": "secret"}), nil
 			},
 			MaxSession: func(string) time.Duration { return session },
@@ -252,7 +259,7 @@ func TestBeforeAuthentication(t *testing.T) {
 		"a request":        {heartbeat(1), "asks for Heartbeat and has not authenticated, but this listener is SASL_PLAINTEXT"},
 		"many bytes":       {bareToken(strings.Repeat("x", 1001)), "request of 1001 bytes"},
 		"a token at once":  {wire.AppendRequest(nil, 1, "test", authenticate), "asks for SaslAuthenticate and has not authenticated"},
-		"not offered":      {wire.AppendRequest(nil, 1, "test", handshake), `the client wants the SASL mechanism \"GSSAPI\", but this listener has [PLAIN]`},
+		"not offered":      {wire.AppendRequest(nil, 1, "test", handshake), `the client wants the SASL mechanism \"GSSAPI\", but this listener has [PLAIN OAUTHBEARER]`},
 		"TLS":              {[]byte{0x16, 3, 1, 0, 5}, "the first bytes are a TLS handshake, but this listener is plain: set security.protocol=SASL_PLAINTEXT"},
 		"a negative size":  {[]byte{0xff, 0xff, 0xff, 0xff}, "request of -1 bytes"},
 		"nothing sensible": {bareToken("\x00\x11"), "err="},
@@ -268,6 +275,37 @@ func TestBeforeAuthentication(t *testing.T) {
 				}
 				book.said(t, c.words)
 			})
+		})
+	}
+}
+
+// TestATokenThatIsNoGoodIsToldOfWhateverTheClientSaysToIt: by the protocol one byte; kafkajs asks for something, franz-go leaves.
+func TestATokenThatIsNoGoodIsToldOfWhateverTheClientSaysToIt(t *testing.T) {
+	for name, reaction := range map[string]func(t *testing.T, c net.Conn){
+		"one byte": func(t *testing.T, c net.Conn) {
+			rq := kmsg.NewPtrSASLAuthenticateRequest()
+			rq.Version, rq.SASLAuthBytes = 1, []byte{1}
+			c.Write(wire.AppendRequest(nil, 3, "test", rq))
+			readReply(t, c)
+		},
+		"another request": func(_ *testing.T, c net.Conn) { c.Write(heartbeat(3)) },
+		"leaves":          func(_ *testing.T, c net.Conn) { c.Close() },
+	} {
+		inSASLBubble(t, Limits{}, 0, func(t *testing.T, ln *memListener, book *logBook, seen *secrets) {
+			c := ln.dial()
+			shake(t, c, 1, sasl.OAuthBearer)
+			rq := kmsg.NewPtrSASLAuthenticateRequest()
+			rq.Version, rq.SASLAuthBytes = 1, []byte("n,,\x01auth=Bearer a.b.c\x01\x01")
+			c.Write(wire.AppendRequest(nil, 2, "test", rq))
+			readReply(t, c)
+			reaction(t, c)
+			time.Sleep(time.Second)
+			if seen.failed != 1 || seen.in != 0 || len(seen.who) != 0 {
+				t.Errorf("%s: seen %+v", name, seen)
+			}
+			book.said(t, "authentication by SASL OAUTHBEARER failed")
+			book.said(t, "token is expired")
+			c.Close()
 		})
 	}
 }

@@ -57,7 +57,7 @@ func (c *conn) serve() {
 	switch {
 	case err == nil:
 	case clientLeft(err), errors.Is(err, errIdle):
-		c.finish("")
+		c.finish(c.leftInExchange())
 	default:
 		c.finish(err.Error())
 	}

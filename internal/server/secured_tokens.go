@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,11 +58,15 @@ func filePath(address string) (string, bool) {
 	return u.Path, true
 }
 
-// call makes a request of HTTP and reads the answer. A trust store of the listener counts for it, too.
+// call makes a request of HTTP for a listener and reads the answer.
 func (n *node) call(rq *http.Request, s *secured) ([]byte, error) {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: n.Dial, Proxy: http.ProxyFromEnvironment}
-	if s != nil && s.stores != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: s.stores.Store().Roots(), MinVersion: tls.VersionTLS12}
+	if s != nil && rq.URL.Scheme == "https" {
+		roots, err := n.issuerRoots(s)
+		if err != nil {
+			return nil, err
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
 	resp, err := (&http.Client{Transport: transport}).Do(rq)
 	if err != nil {
@@ -77,6 +83,25 @@ func (n *node) call(rq *http.Request, s *secured) ([]byte, error) {
 		return nil, fmt.Errorf("%s answers more than %d bytes", rq.URL.Redacted(), maxFetch)
 	}
 	return data, nil
+}
+
+// issuerRoots are whom an issuer of tokens must be signed by: the trust store in the login line of OAUTHBEARER, where Kafka looks, or that of the listener, whether
+// the listener itself speaks TLS or not; nil: whom the system trusts.
+func (n *node) issuerRoots(s *secured) (*x509.CertPool, error) {
+	of := listenerKeys{n.settings.now().values, s.name}
+	settings := of.stores()
+	if l, err := of.jaas(sasl.OAuthBearer); err == nil && l.Options["ssl.truststore.location"]+l.Options["ssl.truststore.certificates"] != "" {
+		settings = tlsstore.Settings{TruststoreType: cmp.Or(l.Options["ssl.truststore.type"], "JKS"), TruststoreLocation: l.Options["ssl.truststore.location"],
+			TruststorePassword: l.Options["ssl.truststore.password"], TrustedCertificates: l.Options["ssl.truststore.certificates"]}
+	} else if s.stores != nil {
+		return s.stores.Store().Roots(), nil
+	}
+	store, err := tlsstore.Load(&tlsstore.Settings{TruststoreType: settings.TruststoreType, TruststoreLocation: settings.TruststoreLocation,
+		TruststorePassword: settings.TruststorePassword, TrustedCertificates: settings.TrustedCertificates}, tlsstore.FromDisk)
+	if err != nil {
+		return nil, err
+	}
+	return store.Roots(), nil
 }
 
 // tokenSource is where this node has the tokens from by which it authenticates at others.

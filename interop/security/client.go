@@ -164,6 +164,9 @@ const (
 	mechanism      = "mechanism"      // the listener does not have theirs
 	tlsFailed      = "tls"            // no trust, on either side
 	noConnection   = "disconnected"   // the connection ended, or nothing came of it
+	ownCheck       = "own check"      // the client has looked at its credentials itself
+	// outOf is any of the last four: of a listener with another protocol some clients say that they were cut off, some that it is no TLS.
+	outOf = "out"
 )
 
 // words tell the class of an error by what clients write.
@@ -173,6 +176,7 @@ var words = []struct {
 }{
 	{denied, regexp.MustCompile(`TopicAuthorization|TOPIC_AUTHORIZATION_FAILED|[Tt]opic [Aa]uthorization [Ff]ailed|not authorized to access (this )?topic|` +
 		`\[3\] Unknown Topic Or Partition`)}, // kafka-go asks for all topics and misses this one
+	{ownCheck, regexp.MustCompile(`Must supply an unexpired token|Malformed JWT provided`)},
 	{mechanism, regexp.MustCompile(`UnsupportedSaslMechanism|UNSUPPORTED_SASL_MECHANISM|[Mm]echanism \S+ (is )?not supported|mechanism is not supported|(?i)unsupported sasl mechanism|` +
 		`SASL mechanism handshake failed|does not support the requested SASL`)},
 	{authentication, regexp.MustCompile(`SaslAuthentication|SASL_AUTHENTICATION_FAILED|SASL Authentication [Ff]ailed|(?i)authentication fail|invalid credentials|invalid_token|SASL authentication error`)},

@@ -24,8 +24,8 @@ func NewBearer(verify Verify) Server { return &bearerServer{verify: verify} }
 const controlA = "\x01"
 
 func (s *bearerServer) Step(ctx context.Context, response []byte) ([]byte, *Identity, error) {
-	if s.failed != "" { // the client has read why, and says so with one byte
-		return nil, nil, &Refusal{Told: s.failed, Why: s.why.Error()}
+	if err := s.Failure(); err != nil { // the client has read why, and says so with one byte
+		return nil, nil, err
 	}
 	m, err := parseBearer(response)
 	if err != nil {
@@ -41,6 +41,14 @@ func (s *bearerServer) Step(ctx context.Context, response []byte) ([]byte, *Iden
 			m.authorized, who.Name))
 	}
 	return nil, &who, nil
+}
+
+// Failure implements Failing.
+func (s *bearerServer) Failure() error {
+	if s.failed == "" {
+		return nil
+	}
+	return &Refusal{Told: s.failed, Why: s.why.Error()}
 }
 
 // bearer is the client's message.

@@ -27,6 +27,12 @@ type Server interface {
 	Step(ctx context.Context, response []byte) (challenge []byte, who *Identity, err error)
 }
 
+// Failing is a Server that knows that an exchange has failed before it is over: the client has been told, and what it says to that is still to come. Clients
+// also just leave then.
+type Failing interface {
+	Failure() error // nil: it has not failed
+}
+
 // Client is the side of who opens the connection.
 type Client interface {
 	Mechanism() string
