@@ -18,6 +18,7 @@ type Limits struct {
 	MaxConnectionsPerIP    int            // max.connections.per.ip; 0 without overrides, or < 0: no bound
 	PerIPOverrides         map[string]int // max.connections.per.ip.overrides, by address
 	MaxIdle                time.Duration  // connections.max.idle.ms; <= 0: no bound
+	MinRequestRate         int64          // bytes a second of a request that has begun, leat.request.min.bytes.per.second; <= 0: however slow
 	MaxInFlight            int            // requests of one connection under way at once; <= 0: 100
 	SendBuffer, RecvBuffer int            // socket.*.buffer.bytes; -1 or 0: the system's
 

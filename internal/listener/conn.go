@@ -24,6 +24,7 @@ type conn struct {
 	patient  *Request      // the last request, if it gives way to the next; the reader's own
 	active   time.Time
 	armed    time.Time // when the read deadline that is set falls due; zero: none is set
+	arriving *arrival  // the request that is being read, if it is watched; the reader's own
 
 	mu       sync.Mutex
 	changed  *sync.Cond // inFlight fell, writing ended, or closed

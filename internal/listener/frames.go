@@ -42,18 +42,21 @@ func (c *conn) readLength(limits *Limits) (int, error) {
 	return size, nil
 }
 
-// readRequest reads a frame of size bytes, once there is room for it in the budget of all connections.
+// readRequest reads a frame of size bytes. A large one waits before it is read until there is room for it in the budget of all connections. A small one is
+// read first, as far as it comes: it needs little until then, and whoever is slow to send it must not take room from others.
 func (c *conn) readRequest(size int, limits *Limits) (*Request, error) {
-	shared := c.server.cfg.Shared
-	if !shared.acquire(c.gone, int64(size), limits.QueuedMaxBytes) {
+	r := &Request{Conn: &c.info, Gone: c.gone, conn: c, size: size}
+	if size > maxAhead && !c.charge(r, limits) {
 		return nil, net.ErrClosed
 	}
-	r := &Request{Conn: &c.info, Gone: c.gone, conn: c, size: size}
-	r.charged.Store(int64(size))
 	frame, err := c.readBody(r, size, limits)
 	if err != nil {
 		r.FreeBody()
 		return nil, err
+	}
+	if size <= maxAhead && !c.charge(r, limits) {
+		r.FreeBody()
+		return nil, net.ErrClosed
 	}
 	r.Received = c.active
 	if c.auth.bare() {
@@ -70,6 +73,15 @@ func (c *conn) readRequest(size int, limits *Limits) (*Request, error) {
 	return r, nil
 }
 
+// charge takes what a request needs from the budget; false: the connection has ended.
+func (c *conn) charge(r *Request, limits *Limits) bool {
+	if !c.server.cfg.Shared.acquire(c.gone, int64(r.size), limits.QueuedMaxBytes) {
+		return false
+	}
+	r.charged.Store(int64(r.size))
+	return true
+}
+
 // readBody fills r.buffer, which grows as bytes arrive, and returns the frame without its length prefix.
 func (c *conn) readBody(r *Request, size int, limits *Limits) ([]byte, error) {
 	var frame []byte
@@ -79,6 +91,10 @@ func (c *conn) readBody(r *Request, size int, limits *Limits) ([]byte, error) {
 	} else {
 		r.buffer = wire.NewBuffer(min(size, max(bodyStep, len(c.in.ahead)-prefix)))
 		frame, have = r.buffer.B, c.in.take(r.buffer.B)
+	}
+	if have < size && limits.MinRequestRate > 0 {
+		c.arriving = c.server.cfg.Shared.arrivals.begin(c, size, limits.MinRequestRate)
+		defer func() { c.arriving.over(); c.arriving = nil }()
 	}
 	for {
 		n, err := c.readFull(frame[have:], limits)
@@ -105,6 +121,9 @@ func (c *conn) readFull(p []byte, limits *Limits) (int, error) {
 	for n < len(p) {
 		m, err := c.read(p[n:], limits, false)
 		n += m
+		if c.arriving != nil {
+			c.arriving.have.Add(int64(m))
+		}
 		if err != nil && n < len(p) {
 			return n, err
 		}

@@ -219,7 +219,7 @@ func TestReadersWaitForTheSharedBudget(t *testing.T) {
 			t.Fatalf("%d requests with %d bytes, want 2 with %d", len(held), n, 2*size)
 		}
 		clients[3].Close() // nobody notices before its turn, and then it must not keep what it was given
-		for i := range 4 {
+		for i := range 5 {
 			answerHeartbeat(held[i])
 			synctest.Wait()
 		}

@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"context"
 	"net/netip"
 	"sync"
 )
@@ -12,19 +11,17 @@ type Shared struct {
 	connections int
 	perIP       map[netip.Addr]int
 	slot        chan struct{} // closed and renewed when a connection ends; nil: nobody waits
-	used, limit int64         // request bytes held, and the bound that acquire was last called with
-	queue       []*claim      // readers that wait for request bytes, in order
+	budget      budget
 	pending     pending
-}
-
-// claim is a reader's wish for n bytes.
-type claim struct {
-	n       int64
-	granted chan struct{}
+	arrivals    arrivals // has a lock of its own
 }
 
 // NewShared returns empty counts.
-func NewShared() *Shared { return &Shared{perIP: map[netip.Addr]int{}} }
+func NewShared() *Shared {
+	s := &Shared{perIP: map[netip.Addr]int{}}
+	s.arrivals.shared = s
+	return s
+}
 
 // Connections is the number of open connections over all listeners.
 func (s *Shared) Connections() int {
@@ -37,7 +34,7 @@ func (s *Shared) Connections() int {
 func (s *Shared) RequestBytes() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.used
+	return s.budget.used()
 }
 
 // open counts a connection in if there is room, or returns a channel that is closed when one ends.
@@ -81,60 +78,5 @@ func (s *Shared) closeFrom(addr netip.Addr) {
 	defer s.mu.Unlock()
 	if s.perIP[addr]--; s.perIP[addr] <= 0 {
 		delete(s.perIP, addr)
-	}
-}
-
-// acquire waits until fewer than limit bytes are held and then takes n; it reports false when gone ends first. One request may go over
-// the limit, so that one larger than what long waits leave free does not wait for ever (Kafka's memory pool does the same).
-func (s *Shared) acquire(gone context.Context, n, limit int64) bool {
-	s.mu.Lock()
-	s.limit = limit
-	if limit <= 0 || s.used < limit && len(s.queue) == 0 {
-		s.used += n
-		s.mu.Unlock()
-		return true
-	}
-	c := &claim{n: n, granted: make(chan struct{})}
-	s.queue = append(s.queue, c)
-	s.mu.Unlock()
-	select {
-	case <-c.granted:
-		return true
-	case <-gone.Done():
-		s.abandon(c)
-		return false
-	}
-}
-
-// abandon takes a claim back whose connection is gone.
-func (s *Shared) abandon(c *claim) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, q := range s.queue {
-		if q == c {
-			s.queue = append(s.queue[:i], s.queue[i+1:]...)
-			return
-		}
-	}
-	s.used -= c.n // it was granted in the same moment
-	s.grant()
-}
-
-// release gives n bytes back and lets readers go on.
-func (s *Shared) release(n int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used -= n
-	s.grant()
-}
-
-// grant lets waiting readers take bytes, first come first served. s.mu is held.
-func (s *Shared) grant() {
-	for len(s.queue) > 0 && (s.limit <= 0 || s.used < s.limit) {
-		c := s.queue[0]
-		s.queue[0] = nil
-		s.queue = s.queue[1:]
-		s.used += c.n
-		close(c.granted)
 	}
 }

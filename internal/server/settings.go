@@ -170,6 +170,7 @@ func limits(v *config.Values) listener.Limits {
 }
 
 // receiveBuffer leaves the size to the system, which lets it grow with what a connection brings, unless somebody set one: Kafka's default, set
+		MinRequestRate:      v.Int64("leat.request.min.bytes.per.second"),
 // as a size, would fix it, and requests of a megabyte then come in ten pieces.
 func receiveBuffer(v *config.Values) int {
 	const key = "socket.receive.buffer.bytes"
