@@ -54,7 +54,7 @@ func (m *member) join() (*kmsg.JoinGroupResponse, error) {
 		p := kmsg.NewJoinGroupRequestProtocol()
 		p.Name, p.Metadata = "range", meta.AppendTo(nil)
 		rq.Protocols = append(rq.Protocols, p)
-		got, err := m.conn.do(rq)
+		got, err := m.conn.Do(rq)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func (m *member) sync(joined *kmsg.JoinGroupResponse) (bool, error) {
 	if joined.LeaderID == m.id {
 		rq.GroupAssignment = ranges(joined.Members, m.topic, m.partitions)
 	}
-	got, err := m.conn.do(rq)
+	got, err := m.conn.Do(rq)
 	if err != nil {
 		return false, err
 	}
@@ -138,7 +138,7 @@ func ranges(members []kmsg.JoinGroupResponseMember, topic string, partitions int
 func (m *member) beat() (left bool, err error) {
 	for sent := time.Now(); ; {
 		if m.rest(sent, classicHeartbeat) {
-			if err := m.conn.send(m.leaveFrame()); err != nil {
+			if err := m.conn.Send(m.leaveFrame()); err != nil {
 				return false, err
 			}
 			return true, m.skip()
@@ -168,11 +168,11 @@ func (m *member) askOrLeave(rq kmsg.Request) (got kmsg.Response, left bool, err 
 		defer close(sent)
 		select {
 		case <-m.leave:
-			sent <- m.conn.send(m.leaveFrame())
+			sent <- m.conn.Send(m.leaveFrame())
 		case <-answered:
 		}
 	}()
-	got, err = m.conn.do(rq)
+	got, err = m.conn.Do(rq)
 	close(answered)
 	failed, left := <-sent
 	if err = errors.Join(err, failed); err == nil && left {
@@ -180,6 +180,8 @@ func (m *member) askOrLeave(rq kmsg.Request) (got kmsg.Response, left bool, err 
 	}
 	return got, left, err
 }
+
+var formatter = kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench"))
 
 func (m *member) leaveFrame() []byte {
 	rq := kmsg.NewPtrLeaveGroupRequest()
@@ -193,6 +195,6 @@ func (m *member) leaveFrame() []byte {
 
 // skip takes the answer to the leave.
 func (m *member) skip() error {
-	_, _, err := m.conn.next()
+	_, _, err := m.conn.Next()
 	return err
 }

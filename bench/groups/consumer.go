@@ -72,7 +72,7 @@ func (m *member) say(all bool) (*kmsg.ConsumerGroupHeartbeatResponse, error) {
 		rq.RebalanceTimeoutMillis = int32(rebalanceTimeout.Milliseconds())
 		rq.SubscribedTopicNames = []string{m.topic}
 	}
-	got, err := m.conn.do(rq)
+	got, err := m.conn.Do(rq)
 	if err != nil {
 		return nil, err
 	}

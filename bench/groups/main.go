@@ -1,5 +1,5 @@
 // Command groups measures how fast groups rebalance, leat's beside Apache Kafka's, on the same machine in one run: members join at once, then one
-// leaves, and each time it counts until every partition is read by its owner and everybody has a share.
+// leaves and later another, and each time it counts until every partition is read by its owner and everybody has a share.
 //
 // Both brokers are single nodes with the same settings. The members are the same for both, hundreds in one process, and keep the times of Kafka's own client:
 // a classic member is heard every 3 s, a member of a consumer group as often as its coordinator says.
@@ -28,6 +28,7 @@ type options struct {
 	counts     []int
 	rounds     int
 	warm       int
+	leaves     int
 	pause      time.Duration
 	spread     time.Duration
 	seed       int
@@ -99,8 +100,9 @@ func parse() (options, error) {
 	flag.StringVar(&counts, "counts", "1,10,100,500", "how many members")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
 	flag.IntVar(&o.warm, "warm", 1, "how often ten members join and leave before anything is measured")
+	flag.IntVar(&o.leaves, "leaves", 3, "how many members leave, one after the other; the table has the medians")
 	flag.DurationVar(&o.pause, "pause", 4*time.Second, "from a settled group to the leave, at least")
-	flag.DurationVar(&o.spread, "spread", 3*time.Second, "how much later the leave may come")
+	flag.DurationVar(&o.spread, "spread", 5*time.Second, "how much later the leave may come")
 	flag.IntVar(&o.seed, "seed", 1, "of the times of leaves")
 	flag.StringVar(&o.json, "o", "", "file to write the raw results to")
 	flag.StringVar(&o.docs, "docs", "", "page whose table is replaced")

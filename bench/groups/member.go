@@ -8,6 +8,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/bench/load"
 )
 
 // member is one member of a group on a connection of its own. It does what a client must do and no more, at the times at which Kafka's own client
@@ -17,7 +19,7 @@ type member struct {
 	topicID      [16]byte
 	partitions   int
 	board        *board
-	conn         *line
+	conn         *load.Line
 	leave        chan struct{} // closed: leave the group
 	left         chan struct{}
 
@@ -37,7 +39,7 @@ func (m *member) run(p protocol) {
 		m.board.fail(fmt.Errorf("%s: member %s: %w", m.group, m.id, err))
 	}
 	m.give(m.owned)
-	_ = m.conn.close() // it has left, or failed
+	_ = m.conn.Close() // it has left, or failed
 }
 
 // own takes over an assignment, and reports whether it differs from what the member had.
@@ -86,7 +88,7 @@ func (m *member) catchUp(epochs bool) (bool, error) {
 	}
 	g.Topics = []kmsg.OffsetFetchRequestGroupTopic{{Topic: m.topic, Partitions: m.unread}}
 	rq.Groups = append(rq.Groups, g)
-	resp, err := m.conn.do(rq)
+	resp, err := m.conn.Do(rq)
 	if err != nil {
 		return false, err
 	}
@@ -115,7 +117,7 @@ func (m *member) fetch() error {
 			t.Partitions = append(t.Partitions, one)
 		}
 		rq.Topics = append(rq.Topics, t)
-		resp, err := m.conn.do(rq)
+		resp, err := m.conn.Do(rq)
 		if err != nil {
 			return err
 		}

@@ -59,12 +59,12 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	for range s.warm {
-		if err := s.measure(ctx, 10, func(string, float64) {}); err != nil {
+		if err := s.measure(ctx, 10, 1, func(string, float64) {}); err != nil {
 			return fmt.Errorf("warm-up: %w\n%s", err, s.node.LogTail(20))
 		}
 	}
 	for _, count := range s.counts {
-		if err := s.measure(ctx, count, s.add); err != nil {
+		if err := s.measure(ctx, count, s.leaves, s.add); err != nil {
 			return fmt.Errorf("%d members: %w\n%s", count, err, s.node.LogTail(20))
 		}
 	}
@@ -87,8 +87,8 @@ func (s *session) await(ctx context.Context) error {
 	}
 }
 
-// measure lets so many members join a new group at once, and then one leave.
-func (s *session) measure(ctx context.Context, count int, add func(id string, value float64)) error {
+// measure lets so many members join a new group at once, and then one leave, and another.
+func (s *session) measure(ctx context.Context, count, leaves int, add func(id string, value float64)) error {
 	partitions := max(count, 12)
 	s.groups++
 	topic := fmt.Sprintf("topic-%d", s.groups)
@@ -107,23 +107,21 @@ func (s *session) measure(ctx context.Context, count int, add func(id string, va
 			go m.run(protocols[s.part.protocol])
 		}
 	})
-	if err == nil && count > 1 {
-		// The leave comes at any time between two heartbeats, the same for both implementations.
+	// The leaves come at any time between two heartbeats, the same for both implementations.
+	for i := 0; i < min(leaves, count-1) && err == nil; i++ {
 		time.Sleep(s.pause + time.Duration(rand.Int64N(int64(s.spread))))
-		err = s.timed(ctx, b, count-1, id+"/leave", add, func() { close(members[0].leave) })
+		err = s.timed(ctx, b, count-1-i, id+"/leave", add, func() { close(members[i].leave) })
 	}
-	for i, m := range members {
-		if i > 0 || count == 1 || err != nil {
-			select {
-			case <-m.leave:
-			default:
-				close(m.leave)
-			}
+	for _, m := range members {
+		select {
+		case <-m.leave:
+		default:
+			close(m.leave)
 		}
 	}
 	for _, m := range members {
 		if err != nil {
-			m.conn.interrupt()
+			m.conn.Interrupt()
 		}
 		<-m.left
 	}
@@ -175,7 +173,7 @@ func (s *session) members(ctx context.Context, b *board, group, topic string, pa
 	}
 	var all []*member
 	for range count {
-		conn, err := dial(s.node.Bootstrap())
+		conn, err := load.DialLine(s.node.Bootstrap())
 		if err != nil {
 			return nil, err
 		}

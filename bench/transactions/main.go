@@ -32,6 +32,7 @@ type options struct {
 	kinds      []string
 	counts     []int
 	versions   []int
+	loads      []string
 	rounds     int
 	window     time.Duration
 	warm       time.Duration
@@ -61,8 +62,20 @@ func rows() []table.Row {
 				table.Row{ID: id + "retries", Label: label + "retries per transaction"})
 		}
 	}
+	for _, version := range []int{2, 1} {
+		for _, producers := range []int{1, 16, 64} {
+			id, label := fmt.Sprintf("v%d/%d/even/", version, producers), fmt.Sprintf("version %d, %d/s offered by %d: ", version, evenly[producers], producers)
+			all = append(all, table.Row{ID: id + "cpu", Label: label + "CPU of the broker, s per 1,000 transactions", Ratio: 0.5},
+				table.Row{ID: id + "rate", Label: label + "transactions/s"},
+				table.Row{ID: id + "p50", Label: label + "EndTxn p50, ms", Ratio: 1}, table.Row{ID: id + "p99", Label: label + "EndTxn p99, ms", Ratio: 1})
+		}
+	}
 	return all
 }
+
+// evenly is how many transactions per second so many producers begin when both brokers get the same load: what Kafka can take on two processors, and
+// about two thirds of what it takes at most.
+var evenly = map[int]int{1: 30, 16: 400, 64: 1000}
 
 func main() {
 	o, err := parse()
@@ -79,7 +92,7 @@ func main() {
 
 func parse() (options, error) {
 	var o options
-	var kinds, counts, versions, from string
+	var kinds, counts, versions, loads, from string
 	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
 	flag.StringVar(&o.dir, "dir", "", "directory for all data, removed at the end; a new temporary one if empty")
 	flag.StringVar(&o.operations, "operations", "", "address for leat's operations listener; none if empty")
@@ -87,6 +100,7 @@ func parse() (options, error) {
 	flag.StringVar(&kinds, "kinds", "leat,kafka", "what to measure")
 	flag.StringVar(&counts, "counts", "1,16,64", "how many producers")
 	flag.StringVar(&versions, "versions", "2,1", "commit protocols")
+	flag.StringVar(&loads, "loads", "full,even", "full: as many transactions as there is time for; even: the same number for both")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
 	flag.DurationVar(&o.window, "window", 4*time.Second, "how long each load is measured")
 	flag.DurationVar(&o.warm, "warm", 4*time.Second, "how long 16 producers run with each protocol before anything is measured")
@@ -94,7 +108,7 @@ func parse() (options, error) {
 	flag.StringVar(&o.docs, "docs", "", "page whose table is replaced")
 	flag.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with commas between them")
 	flag.Parse()
-	o.kinds = strings.Split(kinds, ",")
+	o.kinds, o.loads = strings.Split(kinds, ","), strings.Split(loads, ",")
 	if from != "" {
 		o.from = strings.Split(from, ",")
 	}
@@ -172,30 +186,46 @@ func measure(ctx context.Context, o options, kind string, all *table.Table) erro
 		return err
 	}
 	for _, version := range o.versions {
-		if _, err := offer(ctx, node, version, 16, o.warm); err != nil {
+		if _, err := offer(ctx, node, demand{version: version, producers: 16}, o.warm); err != nil {
 			return fmt.Errorf("warm-up: %w\n%s", err, node.LogTail(20))
 		}
 	}
-	for _, version := range o.versions {
-		for _, producers := range o.counts {
-			id := fmt.Sprintf("v%d/%d/", version, producers)
-			saved := profile(ctx, o, node, kind, fmt.Sprintf("v%d-%d", version, producers))
-			got, err := offer(ctx, node, version, producers, o.window)
-			if err == nil {
-				err = saved()
+	for _, mode := range o.loads {
+		for _, version := range o.versions {
+			for _, producers := range o.counts {
+				if err := one(ctx, o, node, kind, mode, demand{version: version, producers: producers}, all); err != nil {
+					return err
+				}
 			}
-			if err != nil {
-				return fmt.Errorf("%s: %w\n%s", id, err, node.LogTail(20))
-			}
-			n := float64(len(got.ends))
-			all.Add(kind, id+"cpu", got.cpu/n*1000)
-			all.Add(kind, id+"rate", n/got.seconds)
-			all.Add(kind, id+"p50", load.Quantile(got.ends, 0.5))
-			all.Add(kind, id+"p99", load.Quantile(got.ends, 0.99))
-			all.Add(kind, id+"retries", float64(got.retries)/n)
 		}
 	}
 	return node.Stop()
+}
+
+// one measures a load.
+func one(ctx context.Context, o options, node *target.Node, kind, mode string, d demand, all *table.Table) error {
+	id := fmt.Sprintf("v%d/%d/", d.version, d.producers)
+	if mode == "even" {
+		id += "even/"
+		d.rate = evenly[d.producers]
+	}
+	saved := profile(ctx, o, node, kind, strings.ReplaceAll(strings.TrimSuffix(id, "/"), "/", "-"))
+	got, err := offer(ctx, node, d, o.window)
+	if err == nil {
+		err = saved()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", id, err, node.LogTail(20))
+	}
+	n := float64(len(got.ends))
+	all.Add(kind, id+"cpu", got.cpu/n*1000)
+	all.Add(kind, id+"rate", n/got.seconds)
+	all.Add(kind, id+"p50", load.Quantile(got.ends, 0.5))
+	all.Add(kind, id+"p99", load.Quantile(got.ends, 0.99))
+	if mode != "even" {
+		all.Add(kind, id+"retries", float64(got.retries)/n)
+	}
+	return nil
 }
 
 // profile saves what leat's processors do during a load, if that is wanted. What it returns waits for it.

@@ -33,7 +33,9 @@ type producer struct {
 	version int // of the commit protocol
 	id      string
 	targets [2]int32
-	conn    *load.Conn
+	conn    *load.Line
+	next    time.Time     // when the next transaction begins, with an even load
+	every   time.Duration // between the beginnings of two; 0: as many as there is time for
 	until   time.Time
 
 	producerID int64
@@ -43,25 +45,44 @@ type producer struct {
 	retries    int
 }
 
-// offer lets so many producers commit transactions for some time.
-func offer(ctx context.Context, node *target.Node, version, count int, window time.Duration) (total, error) {
-	var got total
-	all := make([]*producer, count)
+// demand is what is asked of a broker.
+type demand struct {
+	version, producers int
+	rate               int // transactions per second of all producers; 0: as many as they can
+}
+
+// producers of a demand, each on a connection of its own and with a producer id.
+func (d demand) connect(node *target.Node) ([]*producer, error) {
+	all := make([]*producer, d.producers)
 	for i := range all {
-		conn, err := load.Dial(node.Bootstrap())
+		conn, err := load.DialLine(node.Bootstrap())
 		if err != nil {
-			return got, err
+			return all[:i], err
 		}
-		defer conn.Close()
-		p := &producer{version: version, id: fmt.Sprintf("producer-%d-%d", version, i), conn: conn}
+		p := &producer{version: d.version, id: fmt.Sprintf("producer-%d-%d", d.version, i), conn: conn}
+		all[i] = p
 		p.targets = [2]int32{int32(i % partitions), int32((i + 1 + i/partitions) % partitions)}
 		if p.targets[0] == p.targets[1] {
 			p.targets[1] = (p.targets[1] + 1) % partitions
 		}
 		if err := p.init(); err != nil {
-			return got, fmt.Errorf("%s: %w", p.id, err)
+			return all[:i+1], fmt.Errorf("%s: %w", p.id, err)
 		}
-		all[i] = p
+	}
+	return all, nil
+}
+
+// offer lets producers commit transactions for some time.
+func offer(ctx context.Context, node *target.Node, d demand, window time.Duration) (total, error) {
+	var got total
+	all, err := d.connect(node)
+	defer func() {
+		for _, p := range all {
+			_ = p.conn.Close() // nobody waits for anything on it
+		}
+	}()
+	if err != nil {
+		return got, err
 	}
 	stop := context.AfterFunc(ctx, func() {
 		for _, p := range all {
@@ -75,9 +96,13 @@ func offer(ctx context.Context, node *target.Node, version, count int, window ti
 	}
 	began := time.Now()
 	var wg sync.WaitGroup
-	errs := make([]error, count)
+	errs := make([]error, len(all))
 	for i, p := range all {
 		p.until = began.Add(window)
+		if d.rate > 0 { // the beginnings of all are as far apart from each other
+			p.every = time.Second * time.Duration(d.producers) / time.Duration(d.rate)
+			p.next = began.Add(p.every * time.Duration(i) / time.Duration(d.producers))
+		}
 		wg.Go(func() { errs[i] = p.run() })
 	}
 	wg.Wait()
@@ -98,12 +123,20 @@ func offer(ctx context.Context, node *target.Node, version, count int, window ti
 }
 
 func (p *producer) run() error {
-	for time.Now().Before(p.until) {
+	for p.wait(); time.Now().Before(p.until); p.wait() {
 		if err := p.transaction(); err != nil {
 			return fmt.Errorf("%s: %w", p.id, err)
 		}
 	}
 	return nil
+}
+
+// wait is for when the next transaction begins. Who is late begins at once, until the number is made up.
+func (p *producer) wait() {
+	if p.every > 0 {
+		time.Sleep(time.Until(p.next))
+		p.next = p.next.Add(p.every)
+	}
 }
 
 // transaction begins, writes and commits.

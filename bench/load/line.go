@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -10,16 +10,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// line is a member's connection. Hundreds of members wait at once, so that it is one of Go's network poller: on sockets that block, each would keep a
+// Line is a connection of one of many clients that wait at once, so that it is one of Go's network poller: on sockets that block, each would keep a
 // thread of its own, and the threads would take more of the two processors than what is measured.
-type line struct {
+type Line struct {
 	conn *net.TCPConn
 	in   *bufio.Reader
 	body []byte
 }
 
-// dial connects to a broker.
-func dial(address string) (*line, error) {
+// DialLine connects to a broker.
+func DialLine(address string) (*Line, error) {
 	to, err := net.ResolveTCPAddr("tcp4", address)
 	if err != nil {
 		return nil, err
@@ -28,26 +28,26 @@ func dial(address string) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &line{conn: conn, in: bufio.NewReaderSize(conn, 1024)}, nil
+	return &Line{conn: conn, in: bufio.NewReaderSize(conn, 1024)}, nil
 }
 
-// interrupt makes all that waits on the connection fail.
-func (l *line) interrupt() {
+// Interrupt makes all that waits on the connection fail.
+func (l *Line) Interrupt() {
 	_ = l.conn.CloseRead() // the other side may have closed already
 	_ = l.conn.CloseWrite()
 }
 
-// close closes the connection, which nobody may use any more.
-func (l *line) close() error { return l.conn.Close() }
+// Close closes the connection, which nobody may use any more.
+func (l *Line) Close() error { return l.conn.Close() }
 
-// send writes a frame.
-func (l *line) send(frame []byte) error {
+// Send writes a frame.
+func (l *Line) Send(frame []byte) error {
 	_, err := l.conn.Write(frame)
 	return err
 }
 
-// next reads a response; its body is valid until the next call.
-func (l *line) next() (correlation int32, body []byte, err error) {
+// Next reads a response; its body is valid until the next call.
+func (l *Line) Next() (correlation int32, body []byte, err error) {
 	var head [8]byte
 	if _, err := io.ReadFull(l.in, head[:]); err != nil {
 		return 0, nil, err
@@ -64,15 +64,13 @@ func (l *line) next() (correlation int32, body []byte, err error) {
 	return int32(binary.BigEndian.Uint32(head[4:])), l.body, err
 }
 
-var formatter = kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench"))
-
-// do sends a request and decodes its answer.
-func (l *line) do(rq kmsg.Request) (kmsg.Response, error) {
+// Do sends a request and decodes its answer.
+func (l *Line) Do(rq kmsg.Request) (kmsg.Response, error) {
 	const correlation = 4711
-	if err := l.send(formatter.AppendRequest(nil, rq, correlation)); err != nil {
+	if err := l.Send(formatter.AppendRequest(nil, rq, correlation)); err != nil {
 		return nil, err
 	}
-	got, body, err := l.next()
+	got, body, err := l.Next()
 	if err != nil {
 		return nil, err
 	}
