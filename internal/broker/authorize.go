@@ -21,7 +21,7 @@ var guards map[int16]guard
 // Set here and not where it is declared, because guards look into routes.
 func init() {
 	guards = make(map[int16]guard)
-	for _, family := range []map[int16]guard{clusterGuards, topicGuards, dataGuards, groupGuards, shareGuards, transactionGuards} {
+	for _, family := range []map[int16]guard{clusterGuards, topicGuards, dataGuards, groupGuards, shareGuards, transactionGuards, delegationGuards} {
 		for key, g := range family {
 			guards[key] = g
 		}
@@ -33,7 +33,7 @@ var unguarded = map[int16]string{
 	0: "looks itself", 1: "looks itself", 78: "looks itself",
 	17: "before authentication", 18: "before authentication", 36: "before authentication",
 	71: "about the client itself", 72: "about the client itself",
-	38: "not built", 39: "not built", 40: "not built", 41: "not built",
+	39: "the controller looks who owns the token", 40: "the controller looks who owns the token", 41: "looks itself",
 }
 
 // authorized reports whether the call's handler is to be called.

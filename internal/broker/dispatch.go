@@ -21,7 +21,7 @@ func init() { routes = collectRoutes() }
 
 func collectRoutes() map[int16]route {
 	all := make(map[int16]route)
-	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, consumerRoutes, streamsRoutes, shareRoutes, shareGroupRoutes, transactionRoutes, aclRoutes, controllerRoutes, voterRoutes, frameRoutes, saslRoutes, scramRoutes} {
+	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, consumerRoutes, streamsRoutes, shareRoutes, shareGroupRoutes, transactionRoutes, aclRoutes, controllerRoutes, voterRoutes, frameRoutes, saslRoutes, scramRoutes, delegationRoutes} {
 		for _, r := range family {
 			if _, twice := all[r.key]; twice {
 				panic(fmt.Sprintf("two handlers for API key %d", r.key))

@@ -80,8 +80,9 @@ func (n *node) serverMechanism(s *secured, of listenerKeys, mechanism string) (f
 		}
 		return func() (sasl.Server, error) { return sasl.NewBearer(verify), nil }, nil
 	default:
+		delegated := n.delegationTokens(mechanism)
 		return func() (sasl.Server, error) {
-			return sasl.NewScram(mechanism, func(name string) (sasl.Credential, bool) { return n.scramCredential(mechanism, name) })
+			return sasl.NewScram(mechanism, func(name string) (sasl.Credential, bool) { return n.scramCredential(mechanism, name) }, delegated)
 		}, nil
 	}
 }

@@ -53,7 +53,7 @@ type Case struct {
 type IDs struct{ Topic, Other [16]byte }
 
 // authorizationCodes are the codes by which somebody learns that he may not.
-var authorizationCodes = map[int64]bool{29: true, 30: true, 31: true, 53: true}
+var authorizationCodes = map[int64]bool{29: true, 30: true, 31: true, 53: true, 65: true}
 
 // Codes lists the error codes of an answer that are not 0, with the places where they stand, sorted.
 func Codes(resp kmsg.Response) string {
@@ -80,6 +80,8 @@ func codes(v reflect.Value, path string, tell func(string, int64)) {
 		switch {
 		case strings.HasSuffix(name, "ErrorCode") && f.Kind() == reflect.Int16:
 			tell(path+name, f.Int())
+		case v.Type().Field(i).Anonymous && f.Kind() == reflect.Struct:
+			codes(f, path, tell)
 		case f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Struct:
 			for j := range f.Len() {
 				codes(f.Index(j), fmt.Sprintf("%s%s[%d].", path, name, j), tell)

@@ -93,7 +93,7 @@ func TestScram(t *testing.T) {
 	for mechanism, newHash := range map[string]func() hash.Hash{ScramSHA256: sha256.New, ScramSHA512: sha512.New} {
 		stored := credential(newHash, "secret")
 		server := func() Server {
-			s, err := NewScram(mechanism, func(name string) (Credential, bool) { return stored, name == "al=,ice" })
+			s, err := NewScram(mechanism, func(name string) (Credential, bool) { return stored, name == "al=,ice" }, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -248,7 +248,7 @@ func FuzzServers(f *testing.F) {
 	f.Add([]byte("n,,\x01auth=Bearer eyJhbGciOiJub25lIn0.e30.\x01k=v\x01\x01"), []byte{1})
 	r := &UnsecuredRules{}
 	f.Fuzz(func(t *testing.T, first, second []byte) {
-		scram, err := NewScram(ScramSHA256, func(string) (Credential, bool) { return Credential{Salt: []byte("salt"), Iterations: 4096}, true })
+		scram, err := NewScram(ScramSHA256, func(string) (Credential, bool) { return Credential{Salt: []byte("salt"), Iterations: 4096}, true }, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

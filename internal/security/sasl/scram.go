@@ -22,6 +22,9 @@ type scramServer struct {
 	mechanism    string
 	conversation *scram.ServerConversation
 	nonce        string // that this side gave, behind the client's
+	tokens       Tokens // nil: there are none
+	tokenAsked   bool   // the client says that its name is the id of a token
+	token        *Token // that the client named
 }
 
 func generator(mechanism string) (scram.HashGeneratorFcn, bool) {
@@ -36,16 +39,17 @@ func generator(mechanism string) (scram.HashGeneratorFcn, bool) {
 
 var errNoCredential = errors.New("no credential")
 
-// NewScram begins an exchange; lookup finds what is kept of a user's password.
-func NewScram(mechanism string, lookup func(name string) (Credential, bool)) (Server, error) {
+// NewScram begins an exchange; lookup finds what is kept of a user's password, and tokens, unless it is nil, delegation tokens.
+func NewScram(mechanism string, lookup func(name string) (Credential, bool), tokens Tokens) (Server, error) {
 	hash, ok := generator(mechanism)
 	if !ok {
 		return nil, fmt.Errorf("%s is no mechanism of SCRAM", mechanism)
 	}
+	s := &scramServer{mechanism: mechanism, tokens: tokens}
 	server, err := hash.NewServer(func(name string) (scram.StoredCredentials, error) {
-		c, ok := lookup(name)
-		if !ok {
-			return scram.StoredCredentials{}, errNoCredential
+		c, err := s.credential(name, lookup)
+		if err != nil {
+			return scram.StoredCredentials{}, err
 		}
 		return scram.StoredCredentials{
 			KeyFactors: scram.KeyFactors{Salt: string(c.Salt), Iters: c.Iterations}, StoredKey: c.StoredKey, ServerKey: c.ServerKey,
@@ -54,13 +58,29 @@ func NewScram(mechanism string, lookup func(name string) (Credential, bool)) (Se
 	if err != nil {
 		return nil, err
 	}
-	return &scramServer{mechanism: mechanism, conversation: server.NewConversation()}, nil
+	s.conversation = server.NewConversation()
+	return s, nil
+}
+
+// credential finds what the client must know.
+func (s *scramServer) credential(name string, lookup func(string) (Credential, bool)) (Credential, error) {
+	if s.tokenAsked {
+		return s.tokenCredential(name)
+	}
+	c, ok := lookup(name)
+	if !ok {
+		return Credential{}, errNoCredential
+	}
+	return c, nil
 }
 
 func (s *scramServer) Step(_ context.Context, response []byte) ([]byte, *Identity, error) {
+	s.tokenAsked = s.nonce == "" && byToken(string(response))
 	answer, err := s.conversation.Step(string(response))
 	name := s.conversation.Username()
-	switch {
+	switch refusal := (*Refusal)(nil); {
+	case errors.As(err, &refusal):
+		return nil, nil, refusal
 	case errors.Is(err, errNoCredential):
 		return nil, nil, refuse("user %q has no credential for %s", name, s.mechanism)
 	case err != nil && s.doubled(string(response)):
@@ -78,6 +98,9 @@ func (s *scramServer) Step(_ context.Context, response []byte) ([]byte, *Identit
 	}
 	if !s.conversation.Valid() {
 		return nil, nil, refuse("user %q: the proof is wrong", name)
+	}
+	if s.token != nil {
+		return []byte(answer), &Identity{Name: s.token.Owner, Expires: s.token.Expires, Token: true}, nil
 	}
 	return []byte(answer), &Identity{Name: name}, nil
 }
