@@ -26,7 +26,7 @@ func (h *Handlers) apiVersions(c *Call) {
 	if rq.Version >= 3 {
 		c.Conn.SetSoftware(rq.ClientSoftwareName, rq.ClientSoftwareVersion)
 	}
-	resp.ApiKeys = servedKeys(c.Conn)
+	resp.ApiKeys = servedKeys(c.Conn, h.UnstableAPIs)
 	resp.SupportedFeatures = supportedFeatures(rq.Version)
 	resp.FinalizedFeaturesEpoch = c.Image.Offset
 	for name, level := range c.Image.Features() {
@@ -65,7 +65,7 @@ func (h *Handlers) checkApiVersions(rq *kmsg.ApiVersionsRequest) int16 {
 	return 0
 }
 
-func servedKeys(conn *listener.Conn) []kmsg.ApiVersionsResponseApiKey {
+func servedKeys(conn *listener.Conn, unstable bool) []kmsg.ApiVersionsResponseApiKey {
 	keys := make([]kmsg.ApiVersionsResponseApiKey, 0, len(wire.APIs))
 	for i := range wire.APIs {
 		api := &wire.APIs[i]
@@ -73,7 +73,7 @@ func servedKeys(conn *listener.Conn) []kmsg.ApiVersionsResponseApiKey {
 			continue
 		}
 		k := kmsg.NewApiVersionsResponseApiKey()
-		k.ApiKey, k.MinVersion, k.MaxVersion = api.Key, api.Min, api.Max
+		k.ApiKey, k.MinVersion, k.MaxVersion = api.Key, api.Min, api.Newest(unstable)
 		if api.Key == keyProduce {
 			// Kafka says so, too, though it answers from version 3 on: librdkafka up to 2.6 takes a higher lowest version for a broker
 			// that cannot compress (KAFKA-18659).

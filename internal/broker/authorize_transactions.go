@@ -27,13 +27,14 @@ func (h *Handlers) mayWriteID(c *Call, id string) bool {
 	return h.may(c, security.OpWrite, security.TransactionalIDResource, id)
 }
 
-// guardInitProducerID lets an idempotent producer in that may write to the cluster so, or to any topic (KIP-679).
+// guardInitProducerID lets an idempotent producer in that may write to the cluster so, or to any topic (KIP-679). Who wants transactions in two phases, which
+// never time out, needs an operation of its own (KIP-939).
 func (h *Handlers) guardInitProducerID(c *Call) bool {
 	rq := c.Body.(*kmsg.InitProducerIDRequest)
 	var code *kerr.Error
 	switch {
 	case rq.TransactionalID != nil:
-		if !h.mayWriteID(c, *rq.TransactionalID) {
+		if !h.mayWriteID(c, *rq.TransactionalID) || c.twoPhaseCommit && !h.may(c, security.OpTwoPhaseCommit, security.TransactionalIDResource, *rq.TransactionalID) {
 			code = kerr.TransactionalIDAuthorizationFailed
 		}
 	case h.mayClusterQuietly(c, security.OpIdempotentWrite):

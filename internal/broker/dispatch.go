@@ -50,12 +50,12 @@ func (h *Handlers) Handle(rq *listener.Request) {
 		rq.Hangup(fmt.Sprintf("API key %d is not served on listener %s", rq.Header.Key, rq.Conn.Listener))
 		return
 	}
-	if v := rq.Header.Version; v < api.Min || v > api.Max {
+	if v := rq.Header.Version; v < api.Min || v > api.Newest(h.UnstableAPIs) {
 		if rq.Header.Key == keyApiVersions {
 			rq.Reply(wire.UnsupportedVersion(rq.Header))
 			return
 		}
-		rq.Hangup(fmt.Sprintf("%s version %d is not supported, only %d to %d", api.Name, v, api.Min, api.Max))
+		rq.Hangup(fmt.Sprintf("%s version %d is not supported, only %d to %d", api.Name, v, api.Min, api.Newest(h.UnstableAPIs)))
 		return
 	}
 	c := &Call{Request: rq, Image: h.Image(), metrics: h.Metrics}
@@ -65,7 +65,7 @@ func (h *Handlers) Handle(rq *listener.Request) {
 			rq.Hangup(fmt.Sprintf("%s version %d: %v", api.Name, rq.Header.Version, err))
 			return
 		}
-		c.Body = body
+		c.take(body)
 		rq.FreeBody() // a member of a group may wait for minutes, and what it holds of the budget would be missing to those it waits for
 	}
 	h.auditRequest(c)

@@ -6,10 +6,20 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/wire"
 )
 
 // producerIDWait bounds how long a producer waits for this node to get ids; then it is told to try again.
 const producerIDWait = 10 * time.Second
+
+// take makes a request that was decoded the call's body, in the form that handlers know.
+func (c *Call) take(body kmsg.Request) {
+	c.Body = body
+	if rq, ok := body.(*wire.InitProducerIDRequest); ok {
+		c.Body, c.twoPhaseCommit, c.keepPrepared = &rq.InitProducerIDRequest, rq.Enable2PC, rq.KeepPreparedTxn
+	}
+}
 
 // initProducerID gives a producer its id: a new one to an idempotent producer. Whatever id it had before, it gets another: without a transactional id nobody else may use
 // the old one, so that nothing has to be fenced. With a transactional id, its coordinator decides.

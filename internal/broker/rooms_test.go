@@ -68,7 +68,7 @@ func newNode(t testing.TB, settings ...string) *node {
 	}
 	n.replicas = replication.New(replication.Config{NodeID: self, Store: n.store, LogConfig: testLogConfig,
 		MinISR: func(_ string, overrides map[string]string) int { return minISR(overrides) }, Logger: slog.New(slog.DiscardHandler)})
-	n.h = &Handlers{Rooms: Rooms{NodeID: self, Metrics: telemetry.NewBroker(10), Image: n.newest, Config: func() *config.Values { return n.values },
+	n.h = &Handlers{Rooms: Rooms{NodeID: self, UnstableAPIs: true, Metrics: telemetry.NewBroker(10), Image: n.newest, Config: func() *config.Values { return n.values },
 		Replicas: n.replicas, Store: n.store, Controller: n, Transactions: &n.txns, Logger: slog.New(slog.DiscardHandler)}}
 	n.h.open()
 	n.server = listener.Serve(listener.Config{

@@ -45,7 +45,7 @@ func (h *Handlers) initTransactional(ctx context.Context, c *Call, rq *kmsg.Init
 		c.Respond(coordinator.RefuseTxn(rq, kerr.CoordinatorLoadInProgress.Code))
 		return
 	}
-	h.Transactions.Submit(coordinator.TxnCall{TransactionalID: *rq.TransactionalID, Request: rq, NewProducerID: id}, c.Respond)
+	h.Transactions.Submit(coordinator.TxnCall{TransactionalID: *rq.TransactionalID, Request: rq, NewProducerID: id, TwoPhaseCommit: c.twoPhaseCommit, KeepPrepared: c.keepPrepared}, c.Respond)
 	h.producerIDs.refill(ctx, h.allocateProducerIDs)
 }
 

@@ -70,7 +70,7 @@ var brokerNodeKeys = []Key{
 		Doc: "What this node is: broker, controller, or both."},
 	{Name: "server.max.startup.time.ms", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Importance: "MEDIUM", Internal: true,
 		Doc: "How long starting may take before the node gives up."},
-	{Name: "unstable.api.versions.enable", Type: Boolean, Default: "false", Importance: "HIGH", Internal: true,
+	{Name: "unstable.api.versions.enable", Type: Boolean, Default: "false", Importance: "HIGH", Internal: true, Built: true,
 		Doc: "Whether unfinished versions of APIs are offered."},
 	{Name: "unstable.feature.versions.enable", Type: Boolean, Default: "false", Importance: "HIGH", Internal: true,
 		Doc: "Whether unfinished feature levels are offered."},

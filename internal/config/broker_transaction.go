@@ -28,8 +28,8 @@ var brokerTransactionKeys = []Key{
 		Doc: "Replicas of the transaction topic."},
 	{Name: "transaction.state.log.segment.bytes", Type: Int, Default: "104857600", Valid: atLeast(1), Importance: "HIGH", Built: true,
 		Doc: "Size at which a segment of the transaction topic is closed."},
-	{Name: "transaction.two.phase.commit.enable", Type: Boolean, Default: "false", Importance: "LOW",
-		Doc: "Whether producers may take part in two-phase commits."},
+	{Name: "transaction.two.phase.commit.enable", Type: Boolean, Default: "false", Importance: "LOW", Built: true,
+		Doc: "Whether producers may take part in two-phase commits; they ask for it with a version that unstable.api.versions.enable offers."},
 	{Name: "transactional.id.expiration.ms", Type: Int, Default: "604800000", Valid: atLeast(1), Importance: "HIGH", Built: true,
 		Doc: "How long a silent transactional id is remembered."},
 }

@@ -27,6 +27,8 @@ type TxnCall struct {
 	Request         kmsg.Request // see txn.Event
 	GroupPartition  int32        // for AddOffsetsToTxn
 	NewProducerID   int64        // for InitProducerId: one that nobody has
+
+	TwoPhaseCommit, KeepPrepared bool // for InitProducerId
 }
 
 // membershipAsk is a question on its way.

@@ -133,7 +133,8 @@ func (t *Transactions) Submit(call TxnCall, done func(kmsg.Response)) {
 		done(resp.(kmsg.Response))
 	})
 	t.Coordinator.Submit(call.TransactionalID, func(ticket machine.Ticket) txn.Event {
-		return txn.Event{Ticket: ticket, Request: call.Request, GroupPartition: call.GroupPartition, NewProducerID: call.NewProducerID}
+		return txn.Event{Ticket: ticket, Request: call.Request, GroupPartition: call.GroupPartition, NewProducerID: call.NewProducerID,
+			TwoPhaseCommit: call.TwoPhaseCommit, KeepPrepared: call.KeepPrepared}
 	}, finish)
 }
 

@@ -21,8 +21,8 @@ func Decode(h RequestHeader, body []byte) (kmsg.Request, error) {
 	if l == nil {
 		return nil, fmt.Errorf("%s: no such version: %w", messageName(h.Key, h.Version), ErrMalformed)
 	}
-	req := kmsg.RequestForKey(h.Key)
-	if req == nil || h.Version > req.MaxVersion() {
+	req := newRequest(h.Key, h.Version)
+	if req == nil {
 		return nil, fmt.Errorf("%s: no such version: %w", messageName(h.Key, h.Version), ErrMalformed)
 	}
 	if _, err := walk(l, body, elementSize(request, h.Key, req)); err != nil {

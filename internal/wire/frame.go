@@ -94,6 +94,7 @@ func sealBytes(buf *Buffer, b []byte) *Frame {
 
 // EncodeResponse encodes any response but Produce's and Fetch's. It clears tagged fields that the version does not know.
 func EncodeResponse(h RequestHeader, resp kmsg.Response) *Frame {
+	resp = inNewForm(h.Version, resp)
 	resp.SetVersion(h.Version)
 	clearForeignTags(resp)
 	buf := NewBuffer(1 << 10)

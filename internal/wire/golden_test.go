@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // recorded is a frame that Kafka's own classes wrote (testdata/golden makes them), without its length prefix.
@@ -70,6 +69,9 @@ func TestKafkasFramesAreReadAndWrittenBitByBit(t *testing.T) {
 			t.Errorf("%s: %d frames in testdata/frames, want 4", name, seen[name])
 		}
 	}
+	if n := seen["InitProducerId v6"]; n != 4 {
+		t.Errorf("InitProducerId v6: %d frames in testdata/frames, want 4", n)
+	}
 }
 
 func checkRequest(t *testing.T, r recorded) {
@@ -95,7 +97,7 @@ func checkResponse(t *testing.T, r recorded) {
 	if !bytes.HasPrefix(r.frame, head) {
 		t.Fatalf("header %x, want the start of %x", head, r.frame)
 	}
-	resp := kmsg.ResponseForKey(r.key)
+	resp := newRequest(r.key, r.version).ResponseKind()
 	resp.SetVersion(r.version)
 	if err := DecodeResponse(resp, r.frame[len(head):]); err != nil {
 		t.Fatal(err)

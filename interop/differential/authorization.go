@@ -34,6 +34,8 @@ func authorized(settings map[string]string) map[string]string {
 		"listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
 		"authorizer.class.name":                            "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"super.users":                                      "User:" + adminUser,
+		"unstable.api.versions.enable":                     "true",
+		"transaction.two.phase.commit.enable":              "true",
 	})
 	return all
 }
@@ -60,6 +62,7 @@ func (s *side) login() error {
 // withAuthorizer run on brokers with an authorizer.
 var withAuthorizer = []scenario{
 	{"authorization", authorization},
+	{"two phases", twoPhases},
 }
 
 // guarded is one of the two brokers, with a connection to each listener for each user.

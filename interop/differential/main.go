@@ -68,6 +68,7 @@ func run(ctx context.Context, o options) error {
 	}
 	unmoved := maps.Clone(settings)
 	unmoved["group.consumer.migration.policy"] = "disabled"
+	unmoved["unstable.api.versions.enable"] = "true"
 	if err := r.play(ctx, o, filepath.Join(dir, "without-migration"), unmoved, withoutMigration); err != nil {
 		return err
 	}

@@ -74,6 +74,7 @@ var scenarios = []scenario{
 // withoutMigration run on brokers where groups keep the protocol that they have.
 var withoutMigration = []scenario{
 	{"migrations disabled", migrationsDisabled},
+	{"two phases disabled", twoPhasesDisabled},
 }
 
 // ask is one request of many that change nothing and are sent in every version.

@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/security"
+	"leat/internal/wire"
 )
 
 const (
@@ -110,6 +111,8 @@ func transactions() []Case {
 	return []Case{
 		{"InitProducerId of a transaction", 5, message(&kmsg.InitProducerIDRequest{TransactionalID: text(TxnID), TransactionTimeoutMillis: 10000, ProducerID: -1, ProducerEpoch: -1}),
 			false, one(txn(write)), topCode + "53"},
+		{"InitProducerId in two phases", 6, message(&wire.InitProducerIDRequest{Enable2PC: true, InitProducerIDRequest: kmsg.InitProducerIDRequest{TransactionalID: text(TxnID), TransactionTimeoutMillis: 10000,
+			ProducerID: -1, ProducerEpoch: -1}}), false, one(txn(write), txn(security.OpTwoPhaseCommit)), topCode + "53"},
 		{"InitProducerId of an idempotent producer", 5, message(&kmsg.InitProducerIDRequest{ProducerID: -1, ProducerEpoch: -1}), false,
 			any(all(cluster(security.OpIdempotentWrite)), all(on(write, security.TopicResource, "whatever"))), topCode + "31"},
 		{"AddPartitionsToTxn", 3, message(&kmsg.AddPartitionsToTxnRequest{TransactionalID: TxnID, ProducerID: 1, Topics: []kmsg.AddPartitionsToTxnRequestTopic{{Topic: Topic, Partitions: []int32{0}}}}),

@@ -36,7 +36,7 @@ public final class GoldenFrames {
         Path dir = Path.of(args[0]);
         Files.createDirectories(dir);
         for (ApiMessageType type : ApiMessageType.values()) {
-            short last = type.highestSupportedVersion(false);
+            short last = type.highestSupportedVersion(true); // with unstable versions
             if (type.listeners().isEmpty() || last < 0) {
                 continue;
             }
