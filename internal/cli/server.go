@@ -154,7 +154,7 @@ func readConfig(file string, set map[string]string) (*config.Values, []string, e
 			return nil, nil, fmt.Errorf("configuration %s: %w", file, err)
 		}
 	}
-	values, warnings, err := config.ParseBroker(fromFile, set)
+	values, warnings, err := config.ParseBrokerFrom(config.Sources{ReadFile: os.ReadFile, Env: os.LookupEnv}, fromFile, set)
 	if err != nil {
 		err = fmt.Errorf("wrong configuration:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}

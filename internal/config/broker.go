@@ -14,6 +14,11 @@ func ParseBroker(layers ...map[string]string) (v *Values, warnings []string, err
 	for _, l := range layers {
 		maps.Copy(texts, l)
 	}
+	return parseBroker(texts, References{})
+}
+
+// parseBroker makes values from texts in which references have been looked up.
+func parseBroker(texts map[string]string, refs References) (v *Values, warnings []string, err error) {
 	var wrongs []error
 	static := layer{FromStaticBroker, map[string]entry{}}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
@@ -27,6 +32,9 @@ func ParseBroker(layers ...map[string]string) (v *Values, warnings []string, err
 		}
 		parsed, err := k.parse(texts[name])
 		if err != nil {
+			if written, ok := refs.Texts[name]; ok {
+				err = &errReferenced{k, written}
+			}
 			wrongs = append(wrongs, err)
 			continue
 		}
@@ -35,7 +43,7 @@ func ParseBroker(layers ...map[string]string) (v *Values, warnings []string, err
 	if id, ok := static.entries["node.id"]; ok && static.entries["broker.id"].parsed == nil {
 		static.entries["broker.id"] = id // as Kafka does, so that DescribeConfigs tells it under both names
 	}
-	v = &Values{scope: Broker, layers: []layer{static}}
+	v = &Values{scope: Broker, layers: []layer{static}, references: refs}
 	v.layers = append(v.layers, newLayer(Broker, FromDefault, defaultsFor(static.entries), keepAll))
 	if len(wrongs) == 0 { // what contradicts a value that is wrong itself would only confuse
 		wrongs = v.contradictions()

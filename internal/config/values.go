@@ -28,6 +28,8 @@ type Values struct {
 	scope  Scope
 	layers []layer // the first that has a key wins
 	base   *Values // broker values behind the values of a topic or group
+
+	references References // of broker values
 }
 
 // layer is one place that sets values. Names that are not in the table are kept as text only.
