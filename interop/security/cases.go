@@ -28,7 +28,7 @@ type kase struct {
 // patience is how long a client may try what is expected to work; haste what is expected to come to nothing.
 const (
 	patience = 30 * time.Second
-	haste    = 3 * time.Second
+	haste    = 1500 * time.Millisecond
 )
 
 // one lets all clients come at once, and looks at what each says and at what the log says.
@@ -148,7 +148,7 @@ func (r *run) logged(behind int64, pattern string, times int) error {
 			return nil
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("%d lines of %d have %q: %s", found, times, pattern, text)
+			return fmt.Errorf("%d lines of %d have %q: %s", found, times, pattern, short(text))
 		}
 	}
 }

@@ -31,7 +31,7 @@ func main() {
 	defer stop()
 	dir, err := os.MkdirTemp("", "leat-security-")
 	if err == nil {
-		r := &run{ctx: ctx, dir: dir, only: *only, short: *short, verbose: *verbose}
+		r := &run{ctx: ctx, dir: dir, binary: *binary, only: *only, short: *short, verbose: *verbose}
 		err = r.all(target.Kind(*kind), *binary, strings.Split(*clients, ","))
 		if *keep {
 			fmt.Println("security  kept:", dir)
@@ -47,9 +47,9 @@ func main() {
 
 // run is one run of everything against one node.
 type run struct {
-	ctx            context.Context
-	dir, only      string
-	short, verbose bool
+	ctx               context.Context
+	dir, binary, only string
+	short, verbose    bool
 
 	files   *files
 	issuer  *issuer

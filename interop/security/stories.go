@@ -1,8 +1,18 @@
 package main
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // story is something that goes on for a while, with what the node or the issuer does meanwhile.
@@ -14,7 +24,16 @@ type story struct {
 }
 
 func (r *run) stories() []story {
-	return nil
+	return []story{
+		{name: "certificate replaced while running", do: r.rotateCertificate, short: true, leatOnly: true},
+		{name: "sessions that end, clients that go on", do: r.reauthenticate},
+		{name: "password revoked while connected", do: r.revokePassword, short: true},
+		{name: "rule revoked while connected", do: r.revokeRule},
+		{name: "issuer with a new key", do: r.rotateKeys, short: true, leatOnly: true},
+		{name: "HTTP and TLS by hand", do: r.byHand, short: true, leatOnly: true},
+		{name: "Kafka's tools over SASL_SSL", do: r.tools, short: false},
+		{name: "SCRAM at formatting", do: r.formatted, leatOnly: true, short: true},
+	}
 }
 
 func (r *run) story(s *story) {
@@ -24,4 +43,184 @@ func (r *run) story(s *story) {
 	if err == nil {
 		fmt.Printf("%s  %-44s %4.1fs  ok\n", r.node.Kind(), s.name, time.Since(began).Seconds())
 	}
+}
+
+// rotateCertificate: new connections are shown the new certificate, the old one goes on.
+func (r *run) rotateCertificate() error {
+	address := r.node.Address("ROTATING")
+	l := login{Bootstrap: address, Protocol: "SSL", CA: r.files.authority.file, Topic: topic, Timeout: int(patience.Milliseconds())}
+	opts, err := l.options()
+	if err != nil {
+		return err
+	}
+	var dials connections
+	cl, err := kgo.NewClient(append(opts, kgo.WithHooks(&dials), kgo.ConnIdleTimeout(10*time.Minute))...)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	admin := kadm.NewClient(cl)
+	for range 2 { // the second time at the address that the node tells
+		if err := describe(admin, &l); err != nil {
+			return err
+		}
+	}
+	before := dials.opened.Load()
+	if err := os.Rename(r.files.path("renewed.pem"), r.files.rotating); err != nil {
+		return err
+	}
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		c, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			return err
+		}
+		shown := c.ConnectionState().PeerCertificates[0].Subject.CommonName
+		c.Close()
+		if shown == "second" {
+			break
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("still the certificate of %s is shown", shown)
+		}
+	}
+	if err := describe(admin, &l); err != nil {
+		return fmt.Errorf("the connection that was open: %w", err)
+	}
+	if after := dials.opened.Load(); after != before {
+		return fmt.Errorf("%d connections were opened, %d before the change", after, before)
+	}
+	r.one(&kase{name: "  who trusts the new authority", listener: "ROTATING", as: login{CA: r.files.stranger.file}, want: in})
+	r.one(&kase{name: "  who trusts the old one only", listener: "ROTATING", want: tlsFailed, log: "listener=ROTATING.*(" + refusesUs + ")"})
+	return nil
+}
+
+// connections counts them.
+type connections struct{ opened atomic.Int32 }
+
+// OnBrokerConnect implements a hook of franz-go.
+func (c *connections) OnBrokerConnect(kgo.BrokerMetadata, time.Duration, net.Conn, error) {
+	c.opened.Add(1)
+}
+
+// reauthenticate: sessions of two seconds are no concern of clients that authenticate again. kafka-go does not, and comes again.
+func (r *run) reauthenticate() error {
+	const several = 3 * sessionTime
+	for _, m := range []string{"PLAIN", "SCRAM-SHA-512", "OAUTHBEARER"} {
+		as := login{Mechanism: m, User: "alice", Password: alicePass, Hold: int(several.Milliseconds())}
+		of := map[string]string{"kcat": "-", "kafka-go": "-"}
+		if m == "OAUTHBEARER" {
+			as.App = "alice-app"
+		}
+		r.one(&kase{name: "  again by " + m, listener: "SHORT", as: as, want: in, of: of})
+	}
+	return nil
+}
+
+// meanwhile lets clients hold their connections as somebody, does something once all of them got in, and wants them to end in a class.
+func (r *run) meanwhile(l login, want, log string, do func() error) error {
+	l.Hold = int((patience + 10*time.Second).Milliseconds())
+	l = r.complete(&kase{listener: "SHORT", as: l, want: in})
+	behind := r.logSize()
+	var wg, began sync.WaitGroup
+	var mu sync.Mutex
+	var problems []error
+	ends := 0
+	for _, who := range r.clients {
+		if who.name() == "kcat" || who.name() == "kafka-go" { // one does not stay, the other goes on with what it knows
+			continue
+		}
+		began.Add(1)
+		once := sync.OnceFunc(began.Done)
+		wg.Go(func() {
+			err := who.try(l, once)
+			once() // or it never began
+			mu.Lock()
+			defer mu.Unlock()
+			ends++
+			if got := classify(err); got != want && (who.name() != "kafkajs" || err == nil) { // kafkajs is cut off before it learns why
+				problems = append(problems, fmt.Errorf("%s: %s, want %s: %v", who.name(), got, want, err))
+			}
+		})
+	}
+	began.Wait()
+	err := do()
+	wg.Wait()
+	if err == nil && log != "" && r.node.Kind() == "leat" {
+		err = r.logged(behind, log, ends)
+	}
+	return errors.Join(append(problems, err)...)
+}
+
+func (r *run) revokePassword() error {
+	ctx, cancel := context.WithTimeout(r.ctx, time.Minute)
+	defer cancel()
+	admin, err := r.admin()
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	if err := upsert(ctx, admin, kadm.ScramSha256, map[string]string{"carol": "carol-secret"}); err != nil {
+		return err
+	}
+	if err := allow(ctx, admin, "carol"); err != nil {
+		return err
+	}
+	return r.meanwhile(login{Mechanism: "SCRAM-SHA-256", User: "carol", Password: "carol-secret"}, authentication, `authentication by SASL SCRAM-SHA-256 failed: user "carol" has no credential`,
+		func() error {
+			altered, err := admin.AlterUserSCRAMs(ctx, []kadm.DeleteSCRAM{{User: "carol", Mechanism: kadm.ScramSha256}}, nil)
+			if err != nil {
+				return err
+			}
+			return altered.Error()
+		})
+}
+
+func (r *run) revokeRule() error {
+	ctx, cancel := context.WithTimeout(r.ctx, time.Minute)
+	defer cancel()
+	admin, err := r.admin()
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	if err := upsert(ctx, admin, kadm.ScramSha256, map[string]string{"dave": "dave-secret"}); err != nil {
+		return err
+	}
+	if err := allow(ctx, admin, "dave"); err != nil {
+		return err
+	}
+	return r.meanwhile(login{Mechanism: "SCRAM-SHA-256", User: "dave", Password: "dave-secret"}, denied, "", func() error {
+		_, err := admin.DeleteACLs(ctx, kadm.NewACLs().Allow("User:dave").AllowHosts().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpDescribe))
+		return err
+	})
+}
+
+// allow lets somebody describe the topic.
+func allow(ctx context.Context, admin *kadm.Client, user string) error {
+	b := kadm.NewACLs().Allow("User:" + user).AllowHosts("*").Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpDescribe)
+	results, err := admin.CreateACLs(ctx, b)
+	if err != nil {
+		return err
+	}
+	for _, result := range results {
+		if result.Err != nil {
+			return result.Err
+		}
+	}
+	return nil
+}
+
+// rotateKeys: tokens by a new key are good at once, those by the withdrawn one not any more where
+// the keys were fetched again for one that was not known, and elsewhere when their time is over.
+func (r *run) rotateKeys() error {
+	if err := r.issuer.rotate(); err != nil {
+		return err
+	}
+	time.Sleep(1100 * time.Millisecond) // the keys are fetched once a second at most, and an unknown one may just have been asked for
+	able := map[string]string{"kcat": "-", "kafka-go": "-"}
+	r.one(&kase{name: "  a token by the new key", listener: "BOTH", as: login{Mechanism: "OAUTHBEARER", App: "alice-app"}, want: in, of: able})
+	r.one(&kase{name: "  a token by the withdrawn key", listener: "BOTH", as: login{Mechanism: "OAUTHBEARER", App: "withdrawn"}, want: authentication,
+		of:  map[string]string{"kcat": "-", "kafka-go": "-", "franz-go": noConnection, "kafkajs": noConnection},
+		log: `listener=BOTH.*signed by the key "key-[0-9.]*", which is not one of the 1 of the issuer`})
+	return nil
 }

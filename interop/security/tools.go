@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bufio"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"leat/interop/target"
+)
+
+// toolbox is one process that runs Kafka's tools one after the other (interop/grouptools has it, too).
+type toolbox struct{ *process }
+
+func (r *run) newToolbox() (*toolbox, error) {
+	root, err := target.Root()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := target.Cache()
+	if err != nil {
+		return nil, err
+	}
+	classes := r.files.path("tools")
+	jars := classes + string(os.PathListSeparator) + filepath.Join(cache, "kafka-tools", "*")
+	if out, err := exec.CommandContext(r.ctx, "javac", "-cp", jars, "-d", classes, filepath.Join(root, "interop", "grouptools", "Toolbox.java")).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("javac: %w: %s", err, out)
+	}
+	c, err := start(r.dir, "tools", "java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars,
+		"-Dlog4j2.configurationFile="+filepath.Join(root, "interop", "kafka", "log4j2.properties"), "Toolbox")
+	if err != nil {
+		return nil, err
+	}
+	p, ok := c.(*process)
+	if !ok {
+		return nil, fmt.Errorf("%T is no process", c)
+	}
+	p.out.Split(bufio.ScanLines)
+	return &toolbox{p}, nil
+}
+
+// run runs a tool and returns what it said.
+func (b *toolbox) run(name string, args ...string) (string, error) {
+	class, err := target.ToolClass(name)
+	if err != nil {
+		return "", err
+	}
+	timer := time.AfterFunc(stuck, func() { _ = b.cmd.Process.Kill() })
+	defer timer.Stop()
+	if _, err := fmt.Fprintln(b.in, strings.Join(append([]string{class}, args...), "\t")); err != nil {
+		return "", err
+	}
+	if !b.out.Scan() {
+		return "", fmt.Errorf("%s: no answer", name)
+	}
+	_, said, _ := strings.Cut(b.out.Text(), "\t")
+	text, err := base64.StdEncoding.DecodeString(said)
+	return string(text), err
+}
+
+// properties writes the file of a client that comes to BOTH.
+func (r *run) properties(user, password string) (string, error) {
+	file := r.files.path(user + ".properties")
+	m, module := "SCRAM-SHA-512", "scram.ScramLoginModule"
+	if user == "admin" {
+		m, module = "PLAIN", "plain.PlainLoginModule"
+	}
+	return file, os.WriteFile(file, fmt.Appendf(nil, "security.protocol=SASL_SSL\nsasl.mechanism=%s\nssl.truststore.type=PKCS12\nssl.truststore.location=%s\nssl.truststore.password=%s\n"+
+		"sasl.jaas.config=%s%s required username=\"%s\" password=\"%s\";\ndefault.api.timeout.ms=20000\nrequest.timeout.ms=10000\nmax.block.ms=10000\n",
+		m, r.files.truststore, storePassword, modules, module, user, password), 0o600)
+}
+
+// step is one call of a tool.
+type step struct {
+	who, tool, args, says string
+	in                    string // for the console producer: it and the consumer run as processes of their own
+}
+
+// toolSteps are what an administrator does for a user called clerk, and what the user may do then.
+var toolSteps = []step{
+	{"admin", "kafka-topics", "--create --topic office-mail --partitions 1", "Created topic office-mail", ""},
+	{"admin", "kafka-configs", "--alter --entity-type users --entity-name clerk --add-config SCRAM-SHA-512=[password=clerk-secret]", "Completed updating config for user clerk", ""},
+	{"admin", "kafka-configs", "--describe --entity-type users --entity-name clerk", "SCRAM-SHA-512=iterations=4096", ""},
+	{"clerk", "kafka-topics", "--describe --topic office-mail", "does not exist as expected|not authorized|Topic authorization failed", ""},
+	{"clerk", "kafka-topics", "--list", `^\s*$`, ""},
+	{"clerk", "kafka-console-producer", "--topic office-mail", "Topic authorization failed|TopicAuthorizationException|Not authorized", "one\ntwo\n"},
+	{"clerk", "kafka-acls", "--list", "ClusterAuthorizationException|Cluster authorization failed", ""},
+	{"admin", "kafka-acls", "--add --allow-principal User:clerk --producer --topic office- --resource-pattern-type prefixed", "Adding ACLs for resource .*PREFIXED", ""},
+	{"clerk", "kafka-console-producer", "--topic office-mail", `^[\s>]*$`, "one\ntwo\n"},
+	{"clerk", "kafka-topics", "--list", "^office-mail\\s*$", ""},
+	{"clerk", "kafka-console-consumer", "--topic office-mail --group clerks --from-beginning --max-messages 2 --timeout-ms 15000", "GroupAuthorizationException|Not authorized to access group", ""},
+	{"admin", "kafka-acls", "--add --allow-principal User:clerk --allow-host 127.0.0.1 --consumer --topic office-mail --group clerks", "Adding ACLs for resource .*GROUP", ""},
+	{"clerk", "kafka-console-consumer", "--topic office-mail --group clerks --from-beginning --max-messages 2 --timeout-ms 15000", "(?s)one.*two.*Processed a total of 2 messages", ""},
+	{"clerk", "kafka-consumer-groups", "--describe --group clerks", `clerks\s+office-mail\s+0\s+2\s+2\s+0`, ""},
+	{"alice", "kafka-consumer-groups", "--describe --group clerks", "GroupAuthorizationException|Not authorized to access group", ""},
+	{"admin", "kafka-acls", "--list --topic office-mail --resource-pattern-type match", "(?s)LITERAL.*PREFIXED|PREFIXED.*LITERAL", ""},
+	{"admin", "kafka-acls", "--add --deny-principal User:clerk --deny-host 127.0.0.1 --operation Read --topic office-mail", "permissionType=DENY", ""},
+	{"clerk", "kafka-console-consumer", "--topic office-mail --group clerks --from-beginning --max-messages 2 --timeout-ms 15000", "TopicAuthorizationException|Not authorized to access topics", ""},
+	{"admin", "kafka-acls", "--remove --force --deny-principal User:clerk --deny-host 127.0.0.1 --operation Read --topic office-mail", "Current ACLs|^\\s*$", ""},
+	{"clerk", "kafka-consumer-groups", "--all-topics --reset-offsets --to-earliest --execute --group clerks", `clerks\s+office-mail\s+0\s+0`, ""},
+	{"admin", "kafka-acls", "--remove --force --producer --allow-principal User:clerk --topic office- --resource-pattern-type prefixed", "", ""},
+	{"clerk", "kafka-console-producer", "--topic office-mail", "Topic authorization failed|TopicAuthorizationException|Not authorized", "one\n"},
+	{"admin", "kafka-configs", "--alter --entity-type users --entity-name clerk --delete-config SCRAM-SHA-512", "Completed updating config for user clerk", ""},
+	{"clerk", "kafka-topics", "--list", "SaslAuthenticationException|Authentication failed", ""},
+}
+
+// tools lets Kafka's tools do what they do, all through the listener with TLS and SASL.
+func (r *run) tools() error {
+	box, err := r.newToolbox()
+	if err != nil {
+		return err
+	}
+	defer box.close()
+	files := map[string]string{}
+	for user, password := range map[string]string{"admin": "admin-secret", "clerk": "clerk-secret", "alice": alicePass} {
+		if files[user], err = r.properties(user, password); err != nil {
+			return err
+		}
+	}
+	for i := range toolSteps {
+		s := &toolSteps[i]
+		said, err := r.tool(box, s, files[s.who])
+		if err == nil && !regexp.MustCompile(s.says).MatchString(said) {
+			err = fmt.Errorf("it says %q, want %q", short(said), s.says)
+		}
+		r.check(fmt.Sprintf("  %s: %s %s", s.who, s.tool, s.args), err)
+		if r.verbose {
+			fmt.Printf("          %s: %s %s: %s\n", s.who, s.tool, s.args, short(said))
+		}
+	}
+	return nil
+}
+
+func (r *run) tool(box *toolbox, s *step, file string) (string, error) {
+	args := append([]string{"--bootstrap-server", r.node.Address("BOTH")}, strings.Fields(s.args)...)
+	switch s.tool {
+	case "kafka-console-producer":
+		cmd, err := target.Tool(s.tool, append(args, "--producer.config", file, "--sync")...)
+		if err != nil {
+			return "", err
+		}
+		cmd.Stdin = strings.NewReader(s.in)
+		out, _ := cmd.CombinedOutput() // what it says is looked at
+		return withoutLog(string(out)), nil
+	case "kafka-console-consumer":
+		return box.run(s.tool, append(args, "--consumer.config", file)...)
+	}
+	return box.run(s.tool, append(args, "--command-config", file)...)
+}
+
+// withoutLog leaves out warnings that an option is old.
+func withoutLog(said string) string {
+	var kept []string
+	for line := range strings.Lines(said) {
+		if !strings.Contains(line, "deprecated") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
