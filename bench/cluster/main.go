@@ -31,6 +31,7 @@ type options struct {
 	kills      int
 	partitions int
 	replicas   int
+	restarts   int
 	session    time.Duration
 	json       string
 	profiles   string
@@ -73,6 +74,7 @@ func main() {
 	flag.IntVar(&o.kills, "kills", 3, "how many leaders and controllers are killed in a round")
 	flag.IntVar(&o.partitions, "partitions", 100_000, "partitions of the part partitions")
 	flag.IntVar(&o.replicas, "replicas", 1, "replicas of each of them")
+	flag.IntVar(&o.restarts, "restarts", 1, "how often the whole cluster is restarted with them")
 	flag.DurationVar(&o.session, "session", 0, "broker.session.timeout.ms of the failover part; 0: the default of both")
 	flag.StringVar(&o.json, "o", "", "file to write the raw results to")
 	flag.StringVar(&o.profiles, "profiles", "", "directory for processor profiles of leat's nodes under the loads of produce; the loads become slower by it")

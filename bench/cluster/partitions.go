@@ -38,25 +38,34 @@ func manyPartitions(ctx context.Context, o options, t *trio, add func(id string,
 	if err := t.awaitLed(ctx, each*topicsOfMany); err != nil {
 		return err
 	}
-	for _, n := range t.all {
-		if err := n.Stop(); err != nil {
+	for range o.restarts {
+		took, err := t.restart(ctx, each*topicsOfMany)
+		if err != nil {
 			return err
 		}
+		add("partitions/restart", took.Seconds())
 	}
-	began = time.Now()
-	if err := t.start(ctx); err != nil {
-		return err
-	}
-	if err := t.awaitLed(ctx, each*topicsOfMany); err != nil {
-		return err
-	}
-	add("partitions/restart", time.Since(began).Seconds())
 	memory, err := t.memory()
 	if err != nil {
 		return err
 	}
 	add("partitions/highest", memory.Highest)
 	return nil
+}
+
+// restart stops all nodes and starts them, and waits until that many partitions have a leader.
+func (t *trio) restart(ctx context.Context, partitions int) (time.Duration, error) {
+	for _, n := range t.all {
+		if err := n.Stop(); err != nil {
+			return 0, err
+		}
+	}
+	began := time.Now()
+	if err := t.start(ctx); err != nil {
+		return 0, err
+	}
+	err := t.awaitLed(ctx, partitions)
+	return time.Since(began), err
 }
 
 // idle measures what the nodes hold and use while nobody asks anything.
