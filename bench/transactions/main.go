@@ -73,8 +73,8 @@ func rows() []table.Row {
 	return all
 }
 
-// evenly is how many transactions per second so many producers begin when both brokers get the same load: what Kafka can take on two processors, and
-// about two thirds of what it takes at most.
+// evenly is how many transactions per second so many producers begin when both brokers get the same load: what Kafka can take on two processors,
+// about half of what it takes at most.
 var evenly = map[int]int{1: 30, 16: 400, 64: 1000}
 
 func main() {
