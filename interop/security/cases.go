@@ -110,7 +110,7 @@ func (r *run) complete(c *kase) login {
 	}
 	if l.Timeout == 0 {
 		l.Timeout = int(patience.Milliseconds())
-		if c.want == outOf || c.want == tlsFailed {
+		if c.want == outOf {
 			l.Timeout = int(haste.Milliseconds())
 		}
 	}

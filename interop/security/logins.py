@@ -42,7 +42,7 @@ def describe(admin, login, told):
     deadline = time.monotonic() + login["Timeout"] / 1000
     while True:
         admin.poll(0)
-        fatal = [str(e) for e in told if e.code() in FATAL]
+        fatal = [str(e) for e in told if e.code() in FATAL or "SSL alert" in str(e)]
         if fatal:
             return fatal[0]
         try:

@@ -109,7 +109,9 @@ func (n *Node) Kind() Kind { return n.cfg.Kind }
 func (n *Node) Bootstrap() string { return net.JoinHostPort("127.0.0.1", n.port) }
 
 // Address is that of a further listener.
-func (n *Node) Address(listener string) string { return net.JoinHostPort("127.0.0.1", n.more[listener]) }
+func (n *Node) Address(listener string) string {
+	return net.JoinHostPort("127.0.0.1", n.more[listener])
+}
 
 // Controller is the address for nodes that have their controller here.
 func (n *Node) Controller() string { return net.JoinHostPort("127.0.0.1", n.controller) }
