@@ -192,7 +192,7 @@ func askFor[R kmsg.Response](h *Handlers, c *Call, rq kmsg.Request, resources in
 	}
 	ctx, cancel := context.WithTimeout(c.Gone, alterTimeout)
 	defer cancel()
-	resp, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.Conn.Principal, rq)
+	resp, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), h.asker(c), rq)
 	switch answer, ok := resp.(R); {
 	case errors.Is(err, context.DeadlineExceeded):
 		return answer, &configProblem{kerr.RequestTimedOut, err.Error()}

@@ -22,7 +22,12 @@ func (h *Handlers) guardAlterReplicaLogDirs(c *Call) bool {
 	if h.mayCluster(c, security.OpAlter) {
 		return true
 	}
-	rq := c.Body.(*kmsg.AlterReplicaLogDirsRequest)
+	c.Respond(refuseDirs(c.Body.(*kmsg.AlterReplicaLogDirsRequest)))
+	return false
+}
+
+// refuseDirs refuses each partition.
+func refuseDirs(rq *kmsg.AlterReplicaLogDirsRequest) kmsg.Response {
 	resp := kmsg.NewPtrAlterReplicaLogDirsResponse()
 	for _, d := range rq.Dirs {
 		for _, t := range d.Topics {
@@ -40,8 +45,7 @@ func (h *Handlers) guardAlterReplicaLogDirs(c *Call) bool {
 			}
 		}
 	}
-	c.Respond(resp)
-	return false
+	return resp
 }
 
 // guardDescribeLogDirs tells nothing; versions below 3 cannot even say why.
@@ -77,9 +81,9 @@ func (p *produceCall) authorize() bool {
 // topicName is the name of a partition's topic, if an id that stands for it is known.
 func (p *produceCall) topicName(part wire.ProducePartition) (string, bool) {
 	if p.c.Header.Version < 13 {
-		return part.Topic, true
+		return p.c.innerTopic(part.Topic), true
 	}
-	topic, ok := p.c.Image.TopicByID(part.TopicID)
+	topic, ok := p.c.topicByID(part.TopicID)
 	if !ok {
 		return "", false
 	}
@@ -105,7 +109,7 @@ func (f *fetchCall) authorize() {
 	for i := range f.parts {
 		p := &f.parts[i]
 		if i == 0 || p.key.topic != f.parts[i-1].key.topic || p.key.topicID != f.parts[i-1].key.topicID {
-			name := p.key.topic
+			name := f.c.innerTopic(p.key.topic)
 			if p.topic != nil {
 				name = p.topic.Name
 			}
@@ -130,6 +134,12 @@ func (h *Handlers) nodesFetch(c *Call) bool {
 		c.Respond(refuseTop(rq, kerr.ClusterAuthorizationFailed))
 		return false
 	}
+	c.Respond(refuseFetch(rq))
+	return false
+}
+
+// refuseFetch refuses a fetch of somebody who says to be a node.
+func refuseFetch(rq *kmsg.FetchRequest) kmsg.Response {
 	resp := kmsg.NewPtrFetchResponse()
 	for _, t := range rq.Topics {
 		rt := kmsg.NewFetchResponseTopic()
@@ -141,6 +151,5 @@ func (h *Handlers) nodesFetch(c *Call) bool {
 		}
 		resp.Topics = append(resp.Topics, rt)
 	}
-	c.Respond(resp)
-	return false
+	return resp
 }

@@ -38,6 +38,7 @@ func (h *Handlers) guardInitProducerID(c *Call) bool {
 			code = kerr.TransactionalIDAuthorizationFailed
 		}
 	case h.mayClusterQuietly(c, security.OpIdempotentWrite):
+	case c.administersTenant():
 	case !h.Authorizer.AllowedSome(c.Image.Rules(), h.request(c, security.OpWrite, security.TopicResource, "")):
 		h.denials.log(h.Logger, c, security.OpIdempotentWrite, security.ClusterResource, "kafka-cluster")
 		code = kerr.ClusterAuthorizationFailed

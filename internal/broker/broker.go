@@ -19,6 +19,7 @@ import (
 	"leat/internal/sharing"
 	"leat/internal/storage"
 	"leat/internal/telemetry"
+	"leat/internal/tenant"
 	"leat/internal/wire"
 )
 
@@ -81,6 +82,8 @@ type Rooms struct {
 	Audit *audit.Log
 	// UnstableAPIs has versions answered that Kafka has not settled yet.
 	UnstableAPIs bool
+	// Tenants knows who shares the cluster; nil, or if it returns nil: nobody does.
+	Tenants func() *tenant.Directory
 	// LogLevels is what Logger writes, for the broker-logger resource; nil: it cannot be changed.
 	LogLevels *telemetry.Levels
 }
@@ -105,7 +108,8 @@ type Call struct {
 	twoPhaseCommit, keepPrepared bool
 
 	metrics  *telemetry.Broker
-	envelope *Call // in which this call came; nil: it came by itself
+	envelope *Call            // in which this call came; nil: it came by itself
+	tenant   *tenant.Exchange // nil: the client belongs to no tenant
 	amend    func(kmsg.Response)
 	told     func(kmsg.Response) // hears of the answer
 }
@@ -129,6 +133,9 @@ func (c *Call) Respond(resp kmsg.Response) {
 	}
 	if c.told != nil {
 		c.told(resp)
+	}
+	if c.tenant != nil {
+		c.tenant.Out(resp)
 	}
 	if c.metrics != nil {
 		c.metrics.Error(c.Header.Key, topLevelError(resp))

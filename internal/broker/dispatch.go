@@ -68,6 +68,9 @@ func (h *Handlers) Handle(rq *listener.Request) {
 		c.take(body)
 		rq.FreeBody() // a member of a group may wait for minutes, and what it holds of the budget would be missing to those it waits for
 	}
+	if !h.entered(c) {
+		return
+	}
 	h.auditRequest(c)
 	if !h.authorized(c) {
 		return

@@ -20,14 +20,14 @@ func (f *fetchCall) open() int16 {
 	}
 	if epoch == fullFetchEpoch || epoch == noSessionEpoch {
 		if id != 0 {
-			f.h.sessions.remove(id) // a full fetch closes the session that it names
+			f.closeSession(id) // a full fetch closes the session that it names
 		}
 		f.create = epoch == fullFetchEpoch
 		f.takeAll()
 		return 0
 	}
 	s := f.h.sessions.find(id)
-	if s == nil {
+	if s == nil || s.tenant != f.c.tenantName() {
 		return kerr.FetchSessionIDNotFound.Code
 	}
 	s.mu.Lock()
@@ -82,9 +82,9 @@ func (f *fetchCall) asked(topic, partition int) (sessionKey, fetchAsk) {
 func (f *fetchCall) topic(id record.UUID, name string) *metadata.Topic {
 	var t *metadata.Topic
 	if f.c.Header.Version < fetchByID {
-		t, _ = f.c.Image.Topic(name)
+		t, _ = f.c.Image.Topic(f.c.innerTopic(name))
 	} else {
-		t, _ = f.c.Image.TopicByID(id)
+		t, _ = f.c.topicByID(id)
 	}
 	return t
 }
@@ -134,7 +134,7 @@ func (f *fetchCall) newSession(now time.Time) int32 {
 	if len(f.parts) > f.sessionLimit() {
 		return 0
 	}
-	s := &fetchSession{privileged: f.follower(), byID: f.c.Header.Version >= fetchByID, epoch: firstIncremental,
+	s := &fetchSession{privileged: f.follower(), byID: f.c.Header.Version >= fetchByID, epoch: firstIncremental, tenant: f.c.tenantName(),
 		parts: make(map[sessionKey]*sessionPart, len(f.parts))}
 	for i := range f.parts {
 		p := s.put(f.parts[i].key, f.parts[i].ask)

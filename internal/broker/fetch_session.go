@@ -35,6 +35,7 @@ type fetchSession struct {
 	privileged bool // of a follower
 	byID       bool
 	created    time.Time
+	tenant     string // of the client, "": none
 
 	mu    sync.Mutex
 	epoch int32 // of the next request

@@ -54,10 +54,11 @@ func (h *Handlers) produce(c *Call) {
 		c.Hangup(err.Error())
 		return
 	}
-	if h.Timers != nil && ofNode(c.Header.ClientID) && h.toTimers(&rq) && (h.Authorizer == nil || h.mayCluster(c, security.OpClusterAction)) {
+	if h.Timers != nil && c.tenant == nil && ofNode(c.Header.ClientID) && h.toTimers(&rq) && (h.Authorizer == nil || h.mayCluster(c, security.OpClusterAction)) {
 		h.timerCommands(c, rq)
 		return
 	}
+	c.enterProduce(&rq)
 	p := produceCalls.Get().(*produceCall)
 	p.h, p.c, p.rq, p.line = h, c, rq, lineOf(c)
 	if !p.line.join(p) {
@@ -128,14 +129,11 @@ func (p *produceCall) answer() {
 
 // append writes the records of one partition and returns its answer.
 func (p *produceCall) append(part wire.ProducePartition, index int) wire.ProduceResult {
-	tp := record.TopicPartition{Topic: part.Topic, Partition: part.Partition}
-	if p.c.Header.Version >= 13 {
-		topic, ok := p.c.Image.TopicByID(part.TopicID)
-		if !ok {
-			return refused(kerr.UnknownTopicID)
-		}
-		tp.Topic = topic.Name
+	name, known := p.topicName(part)
+	if !known {
+		return refused(kerr.UnknownTopicID)
 	}
+	tp := record.TopicPartition{Topic: name, Partition: part.Partition}
 	if p.mayNot(index) {
 		return refused(kerr.TopicAuthorizationFailed)
 	}
@@ -294,6 +292,7 @@ func (p *produceCall) ended(w produceWait, err error) {
 }
 
 func (p *produceCall) respond() {
+	p.leaveTenant()
 	for i := range p.results {
 		p.h.Metrics.Error(keyProduce, p.results[i].ErrorCode)
 	}

@@ -49,13 +49,9 @@ func (p *produceCall) mustDelay() bool {
 	index, waits := -1, false
 	for part := range p.rq.Partitions {
 		index++
-		topic := part.Topic
-		if p.c.Header.Version >= 13 {
-			known, ok := p.c.Image.TopicByID(part.TopicID)
-			if !ok {
-				continue
-			}
-			topic = known.Name
+		topic, known := p.topicName(part)
+		if !known {
+			continue
 		}
 		if p.mayNot(index) || !p.h.Timers.Delays(topic) || p.checkRecords(part.Records) != nil || p.rq.Acks < -1 || p.rq.Acks > 1 {
 			continue

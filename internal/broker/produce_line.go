@@ -20,12 +20,7 @@ type produceLine struct {
 
 // lineOf is that of the connection; a handler of produce requests runs on the connection's reader.
 func lineOf(c *Call) *produceLine {
-	l, ok := c.Conn.State.(*produceLine)
-	if !ok {
-		l = new(produceLine)
-		c.Conn.State = l
-	}
-	return l
+	return &stateOf(c).line
 }
 
 // join queues a request if it has to wait for its turn.

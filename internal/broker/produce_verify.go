@@ -41,14 +41,11 @@ func (p *produceCall) mustVerify() bool {
 		if p.mayNot(index) || err != nil || len(rest) > 0 || !batch.Transactional() || batch.Control() || batch.ProducerID() < 0 {
 			continue // or it is refused
 		}
-		tp := record.TopicPartition{Topic: part.Topic, Partition: part.Partition}
-		if p.c.Header.Version >= 13 {
-			topic, ok := p.c.Image.TopicByID(part.TopicID)
-			if !ok {
-				continue
-			}
-			tp.Topic = topic.Name
+		name, known := p.topicName(part)
+		if !known {
+			continue
 		}
+		tp := record.TopicPartition{Topic: name, Partition: part.Partition}
 		partition, err := p.h.Replicas.Leader(tp, -1)
 		if err != nil || isInternal(tp.Topic) && p.c.Header.ClientID != adminClient {
 			continue
@@ -77,7 +74,7 @@ func (p *produceCall) verify(producerID int64, producerEpoch int16) {
 // asked once more. then is called with the codes in place, on a goroutine of its own.
 func (h *Handlers) askMembership(c *Call, ask coordinator.Membership, leaves []leave, then func()) {
 	v := h.Config()
-	backoff, deadline := v.Millis("add.partitions.to.txn.retry.backoff.ms"), time.Now().Add(addPatience(v))
+	pause, deadline := firstPause(v), time.Now().Add(addPatience(v))
 	var try func()
 	again := func() {
 		for i := range leaves {
@@ -88,7 +85,8 @@ func (h *Handlers) askMembership(c *Call, ask coordinator.Membership, leaves []l
 	try = func() {
 		h.Transactions.Membership(ask, func(codes []int16) {
 			if ask.Add && slices.Contains(codes, kerr.ConcurrentTransactions.Code) && time.Now().Before(deadline) {
-				time.AfterFunc(backoff, again)
+				time.AfterFunc(pause, again)
+				pause = min(2*pause, v.Millis("add.partitions.to.txn.retry.backoff.ms"))
 				return
 			}
 			go h.run(route{handle: func(*Handlers, *Call) {
@@ -114,6 +112,12 @@ func takenBack(leaves []leave, codes []int16) bool {
 		}
 	}
 	return false
+}
+
+// firstPause is how long the coordinator is left alone before it is asked a second time. The transaction before is mostly complete within a
+// millisecond or two, so that waiting for the whole backoff would cost a producer more than its transaction; from then on the pause doubles.
+func firstPause(v *config.Values) time.Duration {
+	return v.Millis("add.partitions.to.txn.retry.backoff.ms") / 16
 }
 
 // addPatience is how long the end of the transaction before is waited for.

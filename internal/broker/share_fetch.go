@@ -173,6 +173,7 @@ func (f *shareFetchCall) respond(got []sharing.Fetched) {
 			f.include(resp, g)
 		}
 	}
+	f.c.leaveShareFetch(resp)
 	f.c.Reply(wire.EncodeShareFetch(f.c.Header, resp))
 }
 

@@ -124,7 +124,7 @@ func (h *Handlers) createForStreams(c *Call, topics []kmsg.CreateTopicsRequestTo
 	defer cancel()
 	rq := kmsg.NewPtrCreateTopicsRequest()
 	rq.Version, rq.TimeoutMillis, rq.Topics = rq.MaxVersion(), int32(autoCreateWait.Milliseconds()), topics
-	answer, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.Conn.Principal, rq)
+	answer, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), h.asker(c), rq)
 	resp, ok := answer.(*kmsg.CreateTopicsResponse)
 	if err != nil || !ok {
 		for i := range topics {

@@ -95,7 +95,7 @@ func (h *Handlers) createPartitions(c *Call) {
 func (h *Handlers) askController(c *Call, timeoutMillis int32) kmsg.Response {
 	ctx, cancel := context.WithTimeout(c.Gone, max(time.Duration(timeoutMillis)*time.Millisecond, time.Second))
 	defer cancel()
-	resp, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.Conn.Principal, c.Body)
+	resp, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), h.asker(c), c.Body)
 	if err == nil {
 		return resp
 	}
@@ -204,7 +204,7 @@ func (h *Handlers) autoCreate(ctx context.Context, c *Call, names []string) map[
 		rq.Topics = append(rq.Topics, h.autoCreated(name))
 	}
 	refused := make(map[string]int16)
-	asking := c.Conn.Principal
+	asking := h.asker(c)
 	if !slices.ContainsFunc(names, func(name string) bool { return !isInternal(name) }) {
 		asking = security.Self // no client has to have a right to what the platform needs
 	}

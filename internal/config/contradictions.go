@@ -11,7 +11,7 @@ func (v *Values) contradictions() []error {
 	var wrongs []error
 	for _, check := range []func() error{
 		v.checkNode, v.checkListeners, v.checkVoters, v.checkDirs, v.checkLogTimes, v.checkCleaner, v.checkCodec, v.checkConnections, v.checkProtocols,
-		v.checkEncryption, v.checkLimits,
+		v.checkEncryption, v.checkLimits, v.checkTenants,
 	} {
 		if err := check(); err != nil {
 			wrongs = append(wrongs, err)

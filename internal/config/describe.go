@@ -41,6 +41,10 @@ func (v *Values) Describe() []Entry {
 			entries = append(entries, v.entry(k))
 		}
 	}
+	for _, name := range v.tenantKeys() {
+		k, _ := lookupTenant(name)
+		entries = append(entries, v.entry(k))
+	}
 	for _, name := range v.unknown() {
 		entries = append(entries, v.unknownEntry(name))
 	}

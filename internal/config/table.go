@@ -16,7 +16,7 @@ var tables = [...]*table{
 	Broker: newTable(
 		brokerNodeKeys, brokerNetworkKeys, brokerTopicKeys, brokerLogKeys, brokerLogCleanerKeys, brokerReplicationKeys, brokerGroupKeys,
 		brokerGroupConsumerKeys, brokerGroupShareKeys, brokerGroupStreamsKeys, brokerTransactionKeys, brokerRemoteKeys, brokerSASLKeys,
-		brokerOAuthKeys, brokerSSLKeys, brokerSecurityKeys, brokerObserveKeys, brokerThrottleKeys, leatKeys, leatDelayKeys, leatSecurityKeys, leatAuditKeys, balanceKeys,
+		brokerOAuthKeys, brokerSSLKeys, brokerSecurityKeys, brokerObserveKeys, brokerThrottleKeys, leatKeys, leatDelayKeys, leatSecurityKeys, leatAuditKeys, balanceKeys, leatTenantKeys,
 	),
 	Topic:         newTable(topicKeys, leatDelayTopicKeys),
 	Group:         newTable(groupKeys, leatShareKeys),
@@ -47,6 +47,9 @@ func newTable(parts ...[]Key) *table {
 // Lookup finds a row; listener.name.X. prefixes and Kafka's old names are not resolved here.
 func Lookup(s Scope, name string) (*Key, bool) {
 	k, ok := tables[s].byName[name]
+	if !ok && s == Broker {
+		return lookupTenant(name)
+	}
 	return k, ok
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/config"
 	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/security"
@@ -63,7 +64,7 @@ func (m *Machine) newACLID(drawn map[record.UUID]bool) record.UUID {
 // checkRule refuses a rule that cannot be kept.
 func (m *Machine) checkRule(r *acl.Rule) *refusal {
 	switch {
-	case r.Type == security.ClusterResource && r.Name != acl.ClusterName:
+	case r.Type == security.ClusterResource && r.Name != acl.ClusterName && !ofTenant(r.Name):
 		return refuse(kerr.InvalidRequest, "The only valid name for the CLUSTER resource is kafka-cluster")
 	case r.Name == "":
 		return refuse(kerr.InvalidRequest, "Invalid empty resource name")
@@ -165,4 +166,10 @@ func matching(r *acl.Rule) kmsg.DeleteACLsResponseResultMatchingACL {
 	out.Principal, out.Host = r.Principal, r.Host
 	out.Operation, out.PermissionType = kmsg.ACLOperation(r.Operation), kmsg.ACLPermissionType(r.Permission)
 	return out
+}
+
+// ofTenant reports whether a name is that of the cluster as a tenant has it (package tenant): its own rules about the cluster are about its part.
+func ofTenant(name string) bool {
+	tenant, rest, ok := strings.Cut(name, ".")
+	return ok && rest == acl.ClusterName && config.CheckTenant(tenant) == nil
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/storage"
+	"leat/internal/tenant"
 )
 
 // settings is the typed form of the node's configuration at one moment: the file and --set, with the dynamic overrides of the metadata
@@ -33,6 +35,8 @@ type settings struct {
 	txn              txn.Settings
 	timerCoordinator coordinator.Settings
 	timers           timers.Settings
+
+	tenants *tenant.Directory // nil: none
 }
 
 // settingsFeed holds the newest settings.
@@ -40,11 +44,12 @@ type settingsFeed struct {
 	static *config.Values
 	nodeID int32
 	newest atomic.Pointer[settings]
+	usages tenant.Usages
 }
 
 func newSettingsFeed(static *config.Values, nodeID int32) *settingsFeed {
 	f := &settingsFeed{static: static, nodeID: nodeID}
-	f.newest.Store(typed(static))
+	f.store(static)
 	return f
 }
 
@@ -52,10 +57,32 @@ func (f *settingsFeed) now() *settings { return f.newest.Load() }
 
 // publish takes the dynamic overrides of an image in.
 func (f *settingsFeed) publish(im *metadata.Image) {
-	f.newest.Store(typed(f.static.With(
+	f.store(f.static.With(
 		im.Config(metadata.BrokerResource, ""),
 		im.Config(metadata.BrokerResource, strconv.Itoa(int(f.nodeID))),
-	)))
+	))
+}
+
+func (f *settingsFeed) store(v *config.Values) {
+	s := typed(v)
+	s.tenants = tenant.NewDirectory(v, &f.usages)
+	f.newest.Store(s)
+}
+
+// renew takes in what has changed in the files that values refer to: fresh are made anew from what was said at the start.
+func (f *settingsFeed) renew(fresh *config.Values) (changed, later []string) {
+	f.mu.Lock()
+	f.static, changed, later = f.static.Renewed(fresh)
+	image, static := f.image, f.static
+	f.mu.Unlock()
+	switch {
+	case len(changed) == 0:
+	case image != nil:
+		f.publish(image)
+	default:
+		f.newest.Store(typed(static))
+	}
+	return changed, later
 }
 
 func typed(v *config.Values) *settings {
@@ -160,6 +187,7 @@ func limits(v *config.Values) listener.Limits {
 		MaxConnectionsPerIP: v.Int("max.connections.per.ip"),
 		PerIPOverrides:      perIP(v.String("max.connections.per.ip.overrides")),
 		MaxIdle:             v.Millis("connections.max.idle.ms"),
+		MinRequestRate:      v.Int64("leat.request.min.bytes.per.second"),
 		MaxInFlight:         maxInFlight,
 		SendBuffer:          v.Int("socket.send.buffer.bytes"),
 		RecvBuffer:          receiveBuffer(v),
@@ -170,7 +198,6 @@ func limits(v *config.Values) listener.Limits {
 }
 
 // receiveBuffer leaves the size to the system, which lets it grow with what a connection brings, unless somebody set one: Kafka's default, set
-		MinRequestRate:      v.Int64("leat.request.min.bytes.per.second"),
 // as a size, would fix it, and requests of a megabyte then come in ten pieces.
 func receiveBuffer(v *config.Values) int {
 	const key = "socket.receive.buffer.bytes"

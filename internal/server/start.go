@@ -13,6 +13,7 @@ import (
 	"leat/internal/record"
 	"leat/internal/storage"
 	"leat/internal/telemetry"
+	"leat/internal/tenant"
 )
 
 // start opens the rooms in order. What it opened before an error is closed by the caller.
@@ -169,7 +170,8 @@ func (n *node) openHandlers() {
 		Config:   func() *config.Values { return n.settings.now().values },
 		Replicas: n.replicas, Store: n.store, Controller: n.controller(), Groups: n.groups,
 		Await: n.images.await, ControllerEndpoints: n.controllerEndpoints,
-		Metrics: n.ops.metrics, Logger: n.Logger, LogLevels: telemetry.LevelsOf(n.Logger),
+		Tenants: func() *tenant.Directory { return n.settings.now().tenants },
+		Metrics: n.ops.metrics, Logger: n.Logger, CheckSecurity: n.checkSecurity, LogLevels: telemetry.LevelsOf(n.Logger),
 	}
 	rooms.UnstableAPIs = n.Values.Bool("unstable.api.versions.enable")
 	rooms.Shares, rooms.Authorizer, rooms.Audit = n.shares, n.authorizer, n.audit

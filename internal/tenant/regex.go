@@ -1,0 +1,48 @@
+package tenant
+
+import (
+	"regexp"
+	"regexp/syntax"
+)
+
+// A regular expression of a tenant is about plain names; the inner one also wants the prefix. What a tenant's expression is must be seen by itself, because
+// "x)|(.*" would otherwise end the group that it stands in.
+
+func (x *Exchange) regexIn(pattern string) string {
+	if pattern == "" {
+		return "" // none
+	}
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return pattern // who resolves it says what is wrong
+	}
+	inner := x.regexPrefix() + pattern + regexSuffix
+	if _, err := regexp.Compile(inner); err != nil || !closed(pattern) {
+		inner = x.regexPrefix() + parsed.String() + regexSuffix
+	}
+	return inner
+}
+
+func (x *Exchange) regexOut(pattern string) string {
+	if plain, ok := cutAround(pattern, x.regexPrefix(), regexSuffix); ok {
+		return plain
+	}
+	return x.plainText(pattern)
+}
+
+func (x *Exchange) regexPrefix() string { return x.Name + `\.(?:` }
+
+const regexSuffix = `)`
+
+// closed reports whether an expression is free of what could reach beyond it: a quotation that nothing ends.
+func closed(pattern string) bool {
+	for i := 0; i+1 < len(pattern); i++ {
+		if pattern[i] == '\\' {
+			if pattern[i+1] == 'Q' {
+				return false
+			}
+			i++
+		}
+	}
+	return true
+}
