@@ -47,6 +47,7 @@ func (b Batch) validate(rules Rules, quickly bool) (Summary, error) {
 		return Summary{}, err
 	}
 	defer w.close()
+	w.most = rules.MaxRecordBytes
 	v := validation{Rules: rules, batch: b, Summary: Summary{MaxTimestamp: NoTimestamp}}
 	plain := v.plainRules()
 	plain.on = plain.on && quickly
@@ -104,9 +105,6 @@ type validation struct {
 
 // record checks one record. It returns an error if the record cannot be read and notes it as rejected if it breaks a rule.
 func (v *validation) record(index int32, body []byte) error {
-	if v.MaxRecordBytes > 0 && len(body) > v.MaxRecordBytes {
-		return invalidf("Invalid record size: %d exceeds the configured maximum record size of %d.", len(body), v.MaxRecordBytes)
-	}
 	if bad := decodeRecord(body, &v.rec, false); bad != "" {
 		return invalidf("field %s", bad)
 	}

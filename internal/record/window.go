@@ -13,7 +13,14 @@ const defaultMaxBytes = 1 << 30
 const (
 	windowSize   = 64 << 10
 	maxKeptBytes = 4 << 20 // larger buffers go to the garbage collector instead of a pool
+
+	// largeRecord is above what records are in practice. largeRecords is how many larger ones are decompressed at once over the whole process: a small
+	// batch may hold one of a gigabyte, and who sends many of them must not choose how much memory that takes.
+	largeRecord  = 16 << 20
+	largeRecords = 2
 )
+
+var largeRecordSlots = make(chan struct{}, largeRecords)
 
 // window yields the bodies of a batch's records one by one. Over an uncompressed batch it is a view of the batch's own bytes; over
 // a compressed one it holds as much of the decompressed stream as the current record needs. It grows by what really arrives,
@@ -22,10 +29,12 @@ type window struct {
 	buf    []byte
 	lo, hi int // buf[lo:hi] is not consumed yet
 
-	dec  decoder // nil: buf holds everything
-	left int     // how many more bytes may be decompressed
-	err  error   // why dec has no more: io.EOF at its end
-	own  []byte  // the pooled buffer
+	dec   decoder // nil: buf holds everything
+	left  int     // how many more bytes may be decompressed
+	most  int     // bytes of one record; 0: as many as left
+	err   error   // why dec has no more: io.EOF at its end
+	own   []byte  // the pooled buffer
+	large bool    // buf is larger than largeRecord: one of largeRecordSlots is taken
 }
 
 var windows = sync.Pool{New: func() any { return &window{own: make([]byte, windowSize)} }}
@@ -36,7 +45,7 @@ func openWindow(b Batch, maxBytes int) (*window, error) {
 		maxBytes = defaultMaxBytes
 	}
 	w := windows.Get().(*window)
-	w.lo, w.err, w.left = 0, nil, maxBytes
+	w.lo, w.err, w.left, w.most = 0, nil, maxBytes, 0
 	if b.Codec() == Uncompressed {
 		w.buf, w.hi = b.Payload(), len(b)-HeaderSize
 		return w, nil
@@ -59,6 +68,10 @@ func (w *window) close() {
 		}
 	}
 	w.buf, w.err = nil, nil
+	if w.large {
+		w.large = false
+		<-largeRecordSlots
+	}
 	windows.Put(w)
 }
 
@@ -73,6 +86,12 @@ func (w *window) next() ([]byte, error) {
 	}
 	if n < 0 || size < 0 {
 		return nil, invalidf("record size %d: not a length", size)
+	}
+	if w.most > 0 && int(size) > w.most { // before it is decompressed
+		return nil, invalidf("Invalid record size: %d exceeds the configured maximum record size of %d.", size, w.most)
+	}
+	if w.dec != nil && int(size)-(w.hi-w.lo-n) > w.left {
+		return nil, ErrTooLarge
 	}
 	for w.hi-w.lo-n < int(size) {
 		if err := w.fill(); err != nil {
@@ -122,6 +141,10 @@ func (w *window) fill() error {
 		w.lo = 0
 	}
 	if w.hi == len(w.buf) {
+		if 2*len(w.buf) > largeRecord && !w.large {
+			largeRecordSlots <- struct{}{}
+			w.large = true
+		}
 		grown := make([]byte, 2*len(w.buf))
 		copy(grown, w.buf)
 		w.buf = grown

@@ -21,8 +21,8 @@ const (
 	maxZstdBlock = 128 << 10 // of the format, decompressed
 	minZstdBlock = 4         // of the format, compressed: a header of three bytes and one that is repeated
 
-	// largeWindows is how many frames with a larger window are streamed at once over the whole process: their memory is what
-	// somebody claimed, so it must have a bound.
+	// largeWindows is how many frames with a larger window are read at once over the whole process, as a whole or as a stream: their memory is
+	// what somebody claimed, so it must have a bound.
 	largeWindows = 2
 )
 
@@ -30,7 +30,8 @@ const (
 type zstdDecoder struct {
 	zr    *zstd.Decoder
 	in    bytes.Reader
-	large *zstd.Decoder // in use for this batch; holds one of largeSlots
+	slot  bool          // one of largeSlots is taken
+	large *zstd.Decoder // in use for this batch
 	from  io.Reader     // zr, large, or what was decoded as a whole
 }
 
@@ -57,6 +58,8 @@ func (d *zstdDecoder) reset(src []byte) error {
 		d.from = d.zr
 		return d.zr.Reset(&d.in)
 	}
+	largeSlots <- struct{}{}
+	d.slot = true
 	whole, ok, err := decodeWholeZstd(src, h)
 	if err != nil {
 		return err
@@ -66,7 +69,6 @@ func (d *zstdDecoder) reset(src []byte) error {
 		d.from = &d.in
 		return nil
 	}
-	largeSlots <- struct{}{}
 	d.large = newZstdReader(zstd.WithDecoderMaxWindow(maxZstdWindow))
 	d.from = d.large
 	d.in.Reset(src)
@@ -81,6 +83,9 @@ func (d *zstdDecoder) release() {
 	if d.large != nil {
 		d.large.Close()
 		d.large = nil
+	}
+	if d.slot {
+		d.slot = false
 		<-largeSlots
 	}
 	_ = d.zr.Reset(nil) // only fails for a closed decoder

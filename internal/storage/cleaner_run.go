@@ -56,10 +56,13 @@ func (w *cleanWorker) clean(t *toClean, now time.Time) (CleanerRun, error) {
 	return c.run, err
 }
 
+// letIn is what a batch in a log may decompress to: 1 GiB, with which it was let in, whatever max.decompressed.message.bytes says of records that come.
+const letIn = 1 << 30
+
 // begin is followed by the log's endCleaning unless it fails.
 func (w *cleanWorker) begin(t *toClean, now time.Time) (*cleaning, error) {
 	l := t.log
-	c := &cleaning{cleanWorker: w, toClean: *t, now: now, cfg: l.Config(), maxBytes: l.host.settings().MaxDecompressedBatchBytes}
+	c := &cleaning{cleanWorker: w, toClean: *t, now: now, cfg: l.Config(), maxBytes: letIn}
 	c.run = CleanerRun{Worker: w.number, Partition: l.tp, Start: now, FirstDirty: t.firstDirty, NextDirty: t.firstDirty}
 	truncates, ok := l.beginCleaning()
 	if !ok {

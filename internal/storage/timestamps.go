@@ -246,7 +246,7 @@ func (l *Log) searchRecords(f fs.File, h batchHeader, at int64, wanted func(*rec
 	if n, err := f.ReadAt(b, at); n < len(b) {
 		return found, errors.Join(err, io.ErrUnexpectedEOF)
 	}
-	err := b.Records(l.host.settings().MaxDecompressedBatchBytes, func(r *record.Record) bool {
+	err := b.Records(0, func(r *record.Record) bool {
 		if wanted(r) {
 			found = TimestampOffset{r.Timestamp, r.Offset, h.leaderEpoch}
 		}
