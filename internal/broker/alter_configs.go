@@ -49,6 +49,10 @@ func (h *Handlers) incrementalAlterConfigs(c *Call) {
 		case a.t == kmsg.ConfigResourceTypeBrokerLogger:
 			a.decided, a.problem = true, h.alterLogLevels(rq.Resources[a.index].Configs, rq.ValidateOnly)
 		default:
+			if a.problem = h.checkSecurity(c, &rq.Resources[a.index]); a.problem != nil {
+				a.decided = true
+				continue
+			}
 			forward.Resources = append(forward.Resources, rq.Resources[a.index])
 		}
 	}

@@ -84,6 +84,8 @@ type Rooms struct {
 	UnstableAPIs bool
 	// Tenants knows who shares the cluster; nil, or if it returns nil: nobody does.
 	Tenants func() *tenant.Directory
+	// CheckSecurity says why this node's dynamic settings, all of them given, would not do for its TLS; nil: nobody looks.
+	CheckSecurity func(overrides map[string]string) error
 	// LogLevels is what Logger writes, for the broker-logger resource; nil: it cannot be changed.
 	LogLevels *telemetry.Levels
 }

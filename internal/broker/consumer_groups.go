@@ -29,7 +29,22 @@ func (h *Handlers) consumerGroupHeartbeat(c *Call) {
 		c.Respond(resp)
 		return
 	}
-	h.submit(c, rq.Group, rq, c.Respond)
+	call := callOf(c, rq.Group, rq)
+	call.Sees = h.seer(c)
+	h.Groups.Submit(call, c.Respond)
+}
+
+// seer tells, also when the call is answered, which topics its principal may describe; nil: all.
+func (h *Handlers) seer(c *Call) func(topic string) bool {
+	if h.Authorizer == nil || c.administersTenant() { // whose expressions are about the tenant's topics only
+		return nil
+	}
+	authorizer, rules, rq := h.Authorizer, c.Image.Rules(), h.request(c, security.OpDescribe, security.TopicResource, "")
+	return func(topic string) bool {
+		one := rq
+		one.Name = topic
+		return authorizer.Allowed(rules, one)
+	}
 }
 
 // consumerGroupDescribe asks each group's coordinator.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -23,13 +22,16 @@ type clusterFlags struct {
 	controllers string
 	timeout     time.Duration
 	output      string
+	file        string // properties of the client
 
+	line  *line
 	order []string // the addresses once it is known who answers
 }
 
 func (f *clusterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.servers, "bootstrap-server", "", "`HOST:PORT,...` of brokers to ask, one after the other until one answers, those first that are there; without it localhost:9092")
 	cmd.Flags().StringVar(&f.controllers, "bootstrap-controller", "", "`HOST:PORT,...` of controllers to ask instead, where no broker can be reached")
+	cmd.Flags().StringVar(&f.file, "command-config", "", "properties `FILE` of the client, as Kafka's tools have it: security.protocol, ssl.* and sasl.*")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the cluster")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "form of the output: text or json")
 	complete(cmd, "output", "text", "json")
@@ -41,6 +43,10 @@ func (f *clusterFlags) check() error {
 	}
 	if f.servers != "" && f.controllers != "" {
 		return errors.New("--bootstrap-server and --bootstrap-controller: give one of them")
+	}
+	var err error
+	if f.line, err = readLine(f.file); err != nil {
+		return fmt.Errorf("--command-config: %w", err)
 	}
 	return nil
 }
@@ -59,14 +65,12 @@ func (f *clusterFlags) addresses() []string {
 // asksControllers reports whether the addresses are those of controllers.
 func (f *clusterFlags) asksControllers() bool { return f.controllers != "" }
 
-// peerConfig is for a command's few requests: it gives up on an address soon, because there are others.
-func peerConfig() peer.Config {
-	return peer.Config{ClientID: "leat-cli", Dial: new(net.Dialer).DialContext, ConnectTimeout: 5 * time.Second}
-}
+// connectTimeout is for everything before the first request.
+const connectTimeout = 5 * time.Second
 
 // askAt sends one request to one address.
 func askAt(ctx context.Context, address string, rq kmsg.Request) (kmsg.Response, error) {
-	p := peer.New(peerConfig(), -1, func() (string, error) { return address, nil })
+	p := peer.New(peerConfig(ctx), -1, func() (string, error) { return address, nil })
 	defer p.Close()
 	return p.Do(ctx, rq)
 }
@@ -146,5 +150,5 @@ func (f *clusterFlags) timed(cmd *cobra.Command) (context.Context, context.Cance
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	return context.WithTimeout(ctx, f.timeout)
+	return context.WithTimeout(withLine(ctx, f.line), f.timeout)
 }

@@ -28,7 +28,11 @@ func (f *clusterFlags) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	if f.asksControllers() {
 		return nil, fmt.Errorf("--bootstrap-controller: groups are known to brokers only: give --bootstrap-server")
 	}
-	return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(f.addresses()...), kgo.ClientID("leat-cli")}, opts...)...)
+	all := append([]kgo.Opt{kgo.SeedBrokers(f.addresses()...), kgo.ClientID(clientID)}, opts...)
+	if f.line != nil {
+		all = append(all, kgo.Dialer(f.line.dial))
+	}
+	return kgo.NewClient(all...)
 }
 
 // listedGroup is what `leat group list -o json` prints of each.

@@ -18,7 +18,7 @@ func (p *program) kafkaClusterCommand() *cobra.Command {
 		Use:   kafkaCluster,
 		Short: "Show a cluster's id and nodes, and unregister brokers, as Kafka's kafka-cluster does",
 		Long: `Show a cluster's id and nodes, and unregister brokers, as Kafka's kafka-cluster does: the same flags, the same lines on standard output, and exit status 1
-for whatever is wrong, in one line without a stack trace. Of --command-config what clients need for TLS or SASL is refused.
+for whatever is wrong, in one line without a stack trace.
 
 A link to the program with the name kafka-cluster or kafka-cluster.sh is this command.`,
 		Args: cobra.NoArgs,

@@ -28,7 +28,7 @@ func (p *program) kafkaMetadataQuorumCommand() *cobra.Command {
 		Use:   kafkaMetadataQuorum,
 		Short: "Describe and change the controllers that vote as Kafka's kafka-metadata-quorum does",
 		Long: `Describe and change the controllers that vote as Kafka's kafka-metadata-quorum does: the same flags, the same lines on standard output, and exit status 1
-for whatever is wrong, in one line without a stack trace. Of --command-config what clients need for TLS or SASL is refused.
+for whatever is wrong, in one line without a stack trace.
 
 A link to the program with the name kafka-metadata-quorum or kafka-metadata-quorum.sh is this command.`,
 		Args: cobra.NoArgs,

@@ -117,7 +117,7 @@ func TestKafkaMetadataQuorumReadsTheControllersFile(t *testing.T) {
 		"process.roles=broker\n":                               "process.roles did not contain 'controller'",
 		"controller.listener.names=OTHER\n":                    "Cannot find information about controller listener name: OTHER",
 		"metadata.log.dir=/nowhere\n":                          "Unable to read meta.properties from /nowhere",
-		"security.protocol=SSL\n":                              "only PLAINTEXT is possible here",
+		"security.protocol=SECRET\n":                           "security.protocol=SECRET: it is one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
 	} {
 		file := filepath.Join(t.TempDir(), "c.properties")
 		if err := os.WriteFile(file, []byte(base+add), 0o644); err != nil {

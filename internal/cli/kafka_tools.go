@@ -39,22 +39,15 @@ func (a *adminFlags) check(tool string) (*clusterFlags, error) {
 		}
 		return nil, fmt.Errorf("%s: error: one of the arguments --bootstrap-server --bootstrap-controller is required", tool)
 	}
-	if err := a.plain(tool); err != nil {
+	set, err := a.properties()
+	if err != nil {
 		return nil, err
 	}
-	return &clusterFlags{servers: a.servers, controllers: a.controllers, timeout: time.Minute, output: "text"}, nil
-}
-
-// plain reads the file of the client's properties. What it says about TLS and SASL is not known here, and must not be passed over.
-func (a *adminFlags) plain(tool string) error {
-	values, err := a.properties()
+	l, err := newLine(set)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%s: error: %s: %w", tool, a.file, err)
 	}
-	if p := values["security.protocol"]; p != "" && p != "PLAINTEXT" {
-		return fmt.Errorf("%s: error: security.protocol=%s in %s: only PLAINTEXT is possible here, use Kafka's own tool", tool, p, a.file)
-	}
-	return nil
+	return &clusterFlags{servers: a.servers, controllers: a.controllers, timeout: time.Minute, output: "text", line: l}, nil
 }
 
 func (a *adminFlags) properties() (map[string]string, error) {

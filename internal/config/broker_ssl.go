@@ -2,10 +2,10 @@ package config
 
 // brokerSSLKeys are about TLS.
 var brokerSSLKeys = []Key{
-	{Name: "ssl.allow.dn.changes", Type: Boolean, Default: "false", Importance: "LOW",
-		Doc: "Whether a new certificate may have another distinguished name."},
-	{Name: "ssl.allow.san.changes", Type: Boolean, Default: "false", Importance: "LOW",
-		Doc: "Whether a new certificate may lack alternative names of the old one."},
+	{Name: "ssl.allow.dn.changes", Type: Boolean, Default: "false", Importance: "LOW", Built: true,
+		Doc: "Whether a certificate that a broker is given by altering its configs may have another distinguished name."},
+	{Name: "ssl.allow.san.changes", Type: Boolean, Default: "false", Importance: "LOW", Built: true,
+		Doc: "Whether a certificate that a broker is given by altering its configs may lack alternative names of the old one."},
 	{Name: "ssl.cipher.suites", Type: List, Mode: PerBroker, Importance: "MEDIUM", Built: true,
 		Doc: "Cipher suites that are allowed; empty allows all good ones."},
 	{Name: "ssl.client.auth", Type: String, Default: "none", Valid: oneOf("required", "requested", "none"), Mode: PerBroker, Importance: "MEDIUM", Built: true,

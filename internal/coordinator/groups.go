@@ -104,8 +104,9 @@ type Call struct {
 	Group      string
 	Request    kmsg.Request // see group.Event
 	ClientID   string
-	ClientHost string // Kafka's form: "/127.0.0.1"
-	Leave      *Leave // for TxnOffsetCommit; nil: the log need not be asked for it
+	ClientHost string                  // Kafka's form: "/127.0.0.1"
+	Sees       func(topic string) bool // see kind.Event
+	Leave      *Leave                  // for TxnOffsetCommit; nil: the log need not be asked for it
 	// Hold, if not nil, lets the answer to a heartbeat wait until there is something to tell. Submit calls it, before it returns, with
 	// what makes the answer leave soon.
 	Hold func(release func())
@@ -149,7 +150,7 @@ func (g *Groups) Submit(call Call, done func(kmsg.Response)) {
 	runner.Submit(func(t machine.Ticket) group.Event {
 		ticket = t
 		return group.Event{
-			Ticket: t, Request: call.Request, ClientID: call.ClientID, ClientHost: call.ClientHost, Leave: call.Leave, Hold: call.Hold != nil,
+			Ticket: t, Request: call.Request, ClientID: call.ClientID, ClientHost: call.ClientHost, Sees: call.Sees, Leave: call.Leave, Hold: call.Hold != nil,
 		}
 	}, finish)
 	if call.Hold != nil {

@@ -214,3 +214,53 @@ func TestClusterOfThreeSpeaksInSecret(t *testing.T) {
 		c.stop()
 	})
 }
+
+// TestTLSSettingsAreTriedBeforeTheyAreKept alters the key store of a listener: what cannot be read, and what is another's, is refused.
+func TestTLSSettingsAreTriedBeforeTheyAreKept(t *testing.T) {
+	set, _ := secure(t)
+	n := start(t, t.TempDir(), set)
+	addresses := strings.Split(n.Bootstrap, ",")
+	admin := kadm.NewClient(securedClient(t, addresses[0]))
+	dir := t.TempDir()
+	write := func(name, holder string, ips ...net.IP) string {
+		key, cert := certificate(t, holder, ips...)
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(key+cert), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	loopback := net.IPv4(127, 0, 0, 1)
+	renewed, other, fewer := write("renewed.pem", "localhost", loopback), write("other.pem", "other", loopback), write("fewer.pem", "localhost")
+	alter := func(values ...string) error {
+		var all []kadm.AlterConfig
+		for i := 0; i < len(values); i += 2 {
+			all = append(all, kadm.AlterConfig{Op: kadm.SetConfig, Name: values[i], Value: &values[i+1]})
+		}
+		r, err := admin.AlterBrokerConfigs(t.Context(), all, 1)
+		if err != nil {
+			return err
+		}
+		if r[0].Err != nil {
+			return errors.New(r[0].ErrMessage)
+		}
+		return nil
+	}
+	const location = "listener.name.ssl.ssl.keystore.location"
+	for file, why := range map[string]string{filepath.Join(dir, "none.pem"): "no such file", other: "ssl.allow.dn.changes=true", fewer: "ssl.allow.san.changes=true"} {
+		if err := alter(location, file); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", file, err, why)
+		}
+	}
+	if err := alter(location, renewed); err != nil {
+		t.Error(err)
+	}
+	if err := ask(t, addresses[1], withTLS()); err != nil {
+		t.Error(err)
+	}
+}
+
+// oauthToken is a token that nobody has signed.
+func oauthToken(claims string) sasl.Mechanism {
+	return oauth.Auth{Token: unsigned(claims)}.AsMechanism()
+}

@@ -69,7 +69,7 @@ func (m *Machine) requestOfKind(e *Event) bool {
 	if len(m.kinds) == 0 {
 		return false
 	}
-	event := kind.Event{Ticket: e.Ticket, Request: e.Request, ClientID: e.ClientID, ClientHost: e.ClientHost}
+	event := kind.Event{Ticket: e.Ticket, Request: e.Request, ClientID: e.ClientID, ClientHost: e.ClientHost, Sees: e.Sees}
 	switch rq := e.Request.(type) {
 	case *kmsg.OffsetCommitRequest, *kmsg.OffsetFetchRequest, *kmsg.TxnOffsetCommitRequest, *kmsg.OffsetDeleteRequest,
 		*kmsg.DescribeGroupsRequest, *kmsg.ListGroupsRequest:

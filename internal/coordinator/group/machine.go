@@ -20,9 +20,10 @@ type Event struct {
 	// Bytes in it may be used again once it is answered: the machine copies what it keeps.
 	Request    kmsg.Request
 	ClientID   string
-	ClientHost string // Kafka's form: "/127.0.0.1"
-	Leave      any    // of TxnOffsetCommit, for the log
-	Hold       bool   // the answer to a heartbeat may wait until there is something to tell, or until it is released
+	ClientHost string                  // Kafka's form: "/127.0.0.1"
+	Sees       func(topic string) bool // see kind.Event
+	Leave      any                     // of TxnOffsetCommit, for the log
+	Hold       bool                    // the answer to a heartbeat may wait until there is something to tell, or until it is released
 
 	// Release is the ticket of a heartbeat whose answer must wait no longer.
 	Release machine.Ticket

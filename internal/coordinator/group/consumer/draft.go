@@ -11,6 +11,7 @@ type draft struct {
 	d  kind.Desk
 	id string
 	*group
+	sees func(topic string) bool // see kind.Event
 
 	before *member // as it is in the group: the one that speaks, or the static member that it replaces; nil: it is new
 	now    *member // as it will be

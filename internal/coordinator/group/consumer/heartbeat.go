@@ -27,7 +27,7 @@ func (k *Kind) heartbeat(d kind.Desk, e kind.Event, rq *kmsg.ConsumerGroupHeartb
 	if refused != nil {
 		return nil, refused
 	}
-	dr := &draft{k: k, d: d, id: rq.Group, group: g, epoch: g.epoch}
+	dr := &draft{k: k, d: d, id: rq.Group, group: g, epoch: g.epoch, sees: e.Sees}
 	if refused = dr.speak(rq); refused != nil {
 		return nil, refused
 	}

@@ -139,7 +139,7 @@ func (dr *draft) planResolution(was, is string, due bool) {
 	}
 	due = due || len(counts) != len(dr.regexes) || version < dr.k.topics || now > last+dr.d.Settings().Consumer.RegexRefreshInterval.Milliseconds()
 	if due && len(counts) > 0 {
-		dr.k.work[dr.id] = &resolution{found: make(map[string][]string)}
+		dr.k.work[dr.id] = &resolution{sees: dr.sees, found: make(map[string][]string)}
 		dr.d.Timer(dr.id, regexTimer, dr.d.Now())
 	}
 }
@@ -154,6 +154,7 @@ type resolution struct {
 	topics  []string // that it matches so far
 	version int64
 	found   map[string][]string
+	sees    func(topic string) bool // by the one whose heartbeat began this; nil: all topics
 }
 
 // stepsPerPiece is how much is matched before other groups get their turn: some ten milliseconds. A name costs at least matchSteps.
@@ -190,8 +191,8 @@ func (w *resolution) match(left int) int {
 	re, n, err := compile(x)
 	left -= n + matchSteps
 	for ; err == nil && w.next < len(w.names) && left > 0; w.next++ {
-		if re.MatchString(w.names[w.next]) {
-			w.topics = append(w.topics, w.names[w.next])
+		if name := w.names[w.next]; re.MatchString(name) && (w.sees == nil || w.sees(name)) {
+			w.topics = append(w.topics, name)
 		}
 		left -= n + matchSteps
 	}

@@ -1,6 +1,7 @@
 package consumer_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/coordinator/group"
+	"leat/internal/coordinator/group/consumer"
 	"leat/internal/machine"
 )
 
@@ -87,5 +89,26 @@ func TestTheLastOfTheNewProtocolEndTogether(t *testing.T) {
 	got := c.take(c.m.Handle(c.now, group.Event{Ticket: 3, Request: list}))[0].(machine.Reply).Response.(*kmsg.ListGroupsResponse)
 	if len(got.Groups) != 1 || got.Groups[0].GroupType != "classic" {
 		t.Errorf("groups are %+v", got.Groups)
+	}
+}
+
+// TestAnExpressionMatchesOnlyTopicsThatTheMemberMayDescribe: the names of others, and what they hold, are no business of who may not see them (KIP-848).
+func TestAnExpressionMatchesOnlyTopicsThatTheMemberMayDescribe(t *testing.T) {
+	c := newCrowd(t, "g", 1, 20)
+	x := "topic-.*"
+	c.clients[0].names, c.clients[0].regex = nil, &x
+	rq := c.clients[0].request(0)
+	rq.SubscribedTopicNames, rq.SubscribedTopicRegex = nil, &x
+	sees := func(topic string) bool { return topic == "topic-003" || topic == "topic-007" || topic == "other" }
+	c.take(c.m.Handle(c.now, group.Event{Ticket: 1, Request: rq, ClientID: "c", ClientHost: "/127.0.0.1", Sees: sees}))
+	c.pass(2 * time.Second)
+	var found []string
+	for _, e := range c.log {
+		if r, ok := e.Record.(*consumer.RegexRecord); ok {
+			found = append(found, r.Topics...)
+		}
+	}
+	if !slices.Equal(found, []string{"topic-003", "topic-007"}) {
+		t.Errorf("the expression matches %v", found)
 	}
 }

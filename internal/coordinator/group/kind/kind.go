@@ -48,6 +48,8 @@ type Event struct {
 	Request    kmsg.Request // its bytes may be used again once it is answered
 	ClientID   string
 	ClientHost string // Kafka's form: "/127.0.0.1"
+	// Sees tells of a topic whether the one who asks may describe it; nil: any. A regular expression matches no other topics (KIP-848).
+	Sees func(topic string) bool
 }
 
 // Notice is an effect: something an operator may want to read in the log.
