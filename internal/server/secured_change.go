@@ -16,7 +16,7 @@ import (
 //
 // What is refused here never reaches the metadata log, where it could only be logged later, again and again.
 func (n *node) checkSecurity(overrides map[string]string) error {
-	v := n.settings.static.With(n.images.image().Config(metadata.BrokerResource, ""), overrides)
+	v := n.settings.now().values.With(n.images.image().Config(metadata.BrokerResource, ""), overrides)
 	for _, name := range sortedNames(n.secured) {
 		s := n.secured[name]
 		if !s.hasTLS() {
