@@ -131,3 +131,43 @@ func TestOutboxEndsWhatIsUnderWayWhenClosed(t *testing.T) {
 		unused.close()
 	})
 }
+
+// What is under way to a node that is gone fails at once, what is under way to others goes on, and a node that comes back gets a new connection.
+func TestOutboxDropsLinesToNodesThatAreGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		lines := map[int32][]*fakeLine{}
+		failed := map[int32]int{}
+		o := outbox[int]{max: 2, connect: func(nodeID int32) Line {
+			mu.Lock()
+			defer mu.Unlock()
+			lines[nodeID] = append(lines[nodeID], newLine(nil))
+			return lines[nodeID][len(lines[nodeID])-1]
+		}, send: func(ctx context.Context, nodeID int32, line Line, items []int) {
+			if _, err := line.Do(ctx, nil); err != nil {
+				mu.Lock()
+				failed[nodeID] += len(items)
+				mu.Unlock()
+			}
+		}}
+		o.put(2, 1)
+		o.put(3, 1)
+		synctest.Wait()
+		o.drop(func(nodeID int32) bool { return nodeID == 2 })
+		synctest.Wait()
+		mu.Lock()
+		if failed[2] != 1 || failed[3] != 0 {
+			t.Errorf("failed by node: %v, want only what went to node 2", failed)
+		}
+		mu.Unlock()
+		o.put(2, 2)
+		synctest.Wait()
+		mu.Lock()
+		if len(lines[2]) != 2 || len(lines[3]) != 1 {
+			t.Errorf("%d connections to node 2, want 2; %d to node 3, want 1", len(lines[2]), len(lines[3]))
+		}
+		mu.Unlock()
+		o.close()
+		o.drop(func(int32) bool { return true }) // nothing is left to close
+	})
+}

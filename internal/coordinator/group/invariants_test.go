@@ -1,6 +1,7 @@
 package group
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -165,11 +166,13 @@ func (w *walker) check() {
 	}
 }
 
+var seeds = flag.Uint64("seeds", 20, "seeds of the model check")
+
 // TestRandomMembersKeepTheInvariants lets random requests come at random times, now and then with a restart, and checks after every step that
 // the log gives the hard state, that soft state is in order, and that nobody is answered twice. When all fall silent, everybody who
 // waits is answered and the groups end empty.
 func TestRandomMembersKeepTheInvariants(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range *seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			set := DefaultSettings
 			set.MaxSize, set.HeartbeatHold = 4, 3*time.Second
