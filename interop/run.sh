@@ -20,6 +20,7 @@
 #   interop/run.sh transactions          transactional producers of three clients: fenced, timed out, killed; both versions of the protocol
 #   interop/run.sh groups [-duration 2m -seed 7]  members of three clients come, leave and are killed, with their coordinators
 #   interop/run.sh security [-short]      six clients, curl, openssl and Kafka's tools at listeners with TLS and SASL; -target kafka too
+#   interop/run.sh quotas                clients at their quotas: rates, kafka-configs, connections; others beside them
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
@@ -126,6 +127,11 @@ security)
 	interop/setup.sh kafka python node go kcat
 	go build -o "$bin/security" ./interop/security
 	"$bin/security" -binary "$leat" "$@"
+	;;
+quotas)
+	interop/setup.sh kafka
+	go build -o "$bin/quotas" ./interop/quotas
+	"$bin/quotas" -binary "$leat" "$@"
 	;;
 differential)
 	interop/setup.sh kafka

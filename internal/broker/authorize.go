@@ -120,7 +120,7 @@ func denyCluster(c *Call, op security.Operation) kmsg.Response {
 	case *kmsg.AlterUserSCRAMCredentialsRequest:
 		return denyCredentials(rq, text)
 	case *kmsg.AlterClientQuotasRequest:
-		return denyQuotas(rq, text)
+		return refuseQuotas(rq, code, text)
 	case *kmsg.ElectLeadersRequest, *kmsg.AlterPartitionAssignmentsRequest, *kmsg.CreateACLsRequest, *kmsg.DeleteACLsRequest:
 		return refuseAll(c.Body, code, text)
 	}

@@ -160,12 +160,12 @@ func denyCredentials(rq *kmsg.AlterUserSCRAMCredentialsRequest, text string) kms
 	return resp
 }
 
-// denyQuotas refuses each entity.
-func denyQuotas(rq *kmsg.AlterClientQuotasRequest, text string) kmsg.Response {
+// refuseQuotas refuses each entity.
+func refuseQuotas(rq *kmsg.AlterClientQuotasRequest, code int16, text string) kmsg.Response {
 	resp := kmsg.NewPtrAlterClientQuotasResponse()
 	for _, e := range rq.Entries {
 		entry := kmsg.NewAlterClientQuotasResponseEntry()
-		entry.ErrorCode, entry.ErrorMessage = kerr.ClusterAuthorizationFailed.Code, &text
+		entry.ErrorCode, entry.ErrorMessage = code, &text
 		for _, part := range e.Entity {
 			entry.Entity = append(entry.Entity, kmsg.AlterClientQuotasResponseEntryEntity{Type: part.Type, Name: part.Name})
 		}

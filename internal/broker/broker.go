@@ -98,6 +98,7 @@ type Handlers struct {
 	topicsForStreams *topicsForStreams
 	strange          seldom // messages of controllers
 	denials          denials
+	meters           meters
 }
 
 // Call is one request on its way through a handler. Image is held for the whole request.
@@ -112,6 +113,7 @@ type Call struct {
 	metrics  *telemetry.Broker
 	envelope *Call            // in which this call came; nil: it came by itself
 	tenant   *tenant.Exchange // nil: the client belongs to no tenant
+	quota    *quotaCall       // nil: nobody has a quota
 	amend    func(kmsg.Response)
 	told     func(kmsg.Response) // hears of the answer
 }
@@ -136,6 +138,7 @@ func (c *Call) Respond(resp kmsg.Response) {
 	if c.told != nil {
 		c.told(resp)
 	}
+	c.tellThrottle(resp)
 	if c.tenant != nil {
 		c.tenant.Out(resp)
 	}

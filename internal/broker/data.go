@@ -24,6 +24,7 @@ func (h *Handlers) open() {
 	h.sessions = newFetchSessions(h.sessionSlots)
 	h.producerIDs = newProducerIDs()
 	h.topicsForStreams = newTopicsForStreams()
+	h.openMeters()
 }
 
 // exists reports whether an image has the partition.

@@ -21,7 +21,7 @@ func init() { routes = collectRoutes() }
 
 func collectRoutes() map[int16]route {
 	all := make(map[int16]route)
-	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, consumerRoutes, streamsRoutes, shareRoutes, shareGroupRoutes, transactionRoutes, aclRoutes, controllerRoutes, voterRoutes, frameRoutes, saslRoutes, scramRoutes, delegationRoutes} {
+	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, consumerRoutes, streamsRoutes, shareRoutes, shareGroupRoutes, transactionRoutes, aclRoutes, controllerRoutes, voterRoutes, frameRoutes, saslRoutes, scramRoutes, quotaRoutes, delegationRoutes} {
 		for _, r := range family {
 			if _, twice := all[r.key]; twice {
 				panic(fmt.Sprintf("two handlers for API key %d", r.key))
@@ -71,6 +71,7 @@ func (h *Handlers) Handle(rq *listener.Request) {
 	if !h.entered(c) {
 		return
 	}
+	h.limited(c)
 	h.auditRequest(c)
 	if !h.authorized(c) {
 		return
@@ -82,6 +83,7 @@ func (h *Handlers) Handle(rq *listener.Request) {
 		return
 	}
 	r.handle(h, c)
+	c.handled()
 }
 
 // run calls a handler that has a goroutine of its own. A panic in it is a bug of ours; it costs that connection only.

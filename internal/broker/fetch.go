@@ -85,7 +85,7 @@ func (h *Handlers) fetch(c *Call) {
 
 // limits takes the bounds from request and configuration.
 func (f *fetchCall) limits() {
-	f.maxBytes = max(0, min(int(f.rq.MaxBytes), f.h.Config().Int("fetch.max.bytes")))
+	f.maxBytes = max(0, f.c.quotaBound(min(int(f.rq.MaxBytes), f.h.Config().Int("fetch.max.bytes"))))
 	f.minBytes = max(0, min(int(f.rq.MinBytes), f.maxBytes))
 	f.isolation = storage.ReadUncommitted
 	if f.rq.IsolationLevel == 1 {
@@ -283,6 +283,9 @@ func (f *fetchCall) refuse(code int16) {
 
 // respond sends the answers that the client has to see.
 func (f *fetchCall) respond() {
+	if f.throttled() {
+		return
+	}
 	f.closing(time.Now())
 	f.c.Reply(wire.EncodeFetch(f.c.Header, &f.resp))
 	f.free() // the frame has taken the files over

@@ -296,7 +296,7 @@ func (p *produceCall) respond() {
 	for i := range p.results {
 		p.h.Metrics.Error(keyProduce, p.results[i].ErrorCode)
 	}
-	p.c.Reply(wire.EncodeProduce(p.c.Header, &p.rq, p.results, p.nodes, int32(p.slowed.Milliseconds())))
+	p.c.Reply(wire.EncodeProduce(p.c.Header, &p.rq, p.results, p.nodes, max(int32(p.slowed.Milliseconds()), p.quotaWait())))
 	p.free()
 }
 
@@ -312,6 +312,7 @@ func (p *produceCall) finishSilently() {
 		}
 	}
 	if failed == 0 {
+		p.quotaWait()
 		p.c.NoReply()
 	}
 	p.free()

@@ -121,6 +121,8 @@ func refuseHandedOn(body kmsg.Request, code int16, message string) kmsg.Response
 		return resp
 	case *kmsg.AlterUserSCRAMCredentialsRequest:
 		return scramFailure(rq, code, message)
+	case *kmsg.AlterClientQuotasRequest:
+		return refuseQuotas(rq, code, message)
 	case *kmsg.CreateDelegationTokenRequest, *kmsg.RenewDelegationTokenRequest, *kmsg.ExpireDelegationTokenRequest:
 		return tokenFailure(body, code)
 	}

@@ -132,7 +132,7 @@ func (f *shareFetchCall) fetch(parts []sharing.Topic) {
 		turn := int(uint32(f.rq.ShareSessionEpoch)) % n
 		parts = slices.Concat(parts[turn:], parts[:turn])
 	}
-	maxBytes := min(int(f.rq.MaxBytes), f.h.Config().Int("fetch.max.bytes"))
+	maxBytes := f.c.quotaBound(min(int(f.rq.MaxBytes), f.h.Config().Int("fetch.max.bytes")))
 	rq := sharing.FetchRequest{
 		Group: f.group, Member: f.member, Parts: parts, MaxRecords: int(f.rq.MaxRecords), BatchSize: int(f.rq.BatchSize), Strict: f.rq.ShareAcquireMode == 1,
 		MaxBytes: maxBytes, MinBytes: min(int(f.rq.MinBytes), maxBytes), Deadline: time.Now().Add(time.Duration(f.rq.MaxWaitMillis) * time.Millisecond),
@@ -173,6 +173,7 @@ func (f *shareFetchCall) respond(got []sharing.Fetched) {
 			f.include(resp, g)
 		}
 	}
+	f.quotaWait(resp)
 	f.c.leaveShareFetch(resp)
 	f.c.Reply(wire.EncodeShareFetch(f.c.Header, resp))
 }

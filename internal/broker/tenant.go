@@ -22,6 +22,8 @@ type connState struct {
 	line produceLine
 
 	// The connection's reader looks.
+	quota     *clientQuota
+	quotaUser security.Principal
 
 	// Of the tenant's; the connection's reader looks.
 	directory *tenant.Directory // that told the tenant

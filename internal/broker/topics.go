@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/metadata"
+	"leat/internal/quorum"
 	"leat/internal/record"
 	"leat/internal/security"
 	"leat/internal/uplink"
@@ -95,7 +96,8 @@ func (h *Handlers) createPartitions(c *Call) {
 func (h *Handlers) askController(c *Call, timeoutMillis int32) kmsg.Response {
 	ctx, cancel := context.WithTimeout(c.Gone, max(time.Duration(timeoutMillis)*time.Millisecond, time.Second))
 	defer cancel()
-	resp, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), h.asker(c), c.Body)
+	defer c.waiting(time.Now())
+	resp, err := h.controllerFor(c).Do(asCaller(ctx, c), h.asker(c), c.Body)
 	if err == nil {
 		return resp
 	}
@@ -115,6 +117,11 @@ func (h *Handlers) askController(c *Call, timeoutMillis int32) kmsg.Response {
 	return nil
 }
 
+// asCaller tells the controller who asks: its rules may depend on the address, and quotas on the client id.
+func asCaller(ctx context.Context, c *Call) context.Context {
+	return quorum.WithClientID(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.Header.ClientID)
+}
+
 // controllerFor is who decides about a call. What comes to a controller is decided by that one or refused: who sent it looks for the active one
 // itself, and two controllers that each take the other for it must not send a request back and forth.
 func (h *Handlers) controllerFor(c *Call) Controller {
@@ -127,6 +134,7 @@ func (h *Handlers) controllerFor(c *Call) Controller {
 func (h *Handlers) awaitImage(c *Call, until func(*metadata.Image) bool) {
 	ctx, cancel := context.WithTimeout(c.Gone, imageWait)
 	defer cancel()
+	defer c.waiting(time.Now())
 	if err := h.Await(ctx, until); err != nil && c.Gone.Err() == nil {
 		h.Logger.Warn("answering before this node's metadata shows the change", "api", c.Header.Key, "err", err)
 	}
@@ -208,7 +216,7 @@ func (h *Handlers) autoCreate(ctx context.Context, c *Call, names []string) map[
 	if !slices.ContainsFunc(names, func(name string) bool { return !isInternal(name) }) {
 		asking = security.Self // no client has to have a right to what the platform needs
 	}
-	answer, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), asking, rq)
+	answer, err := h.controllerFor(c).Do(asCaller(ctx, c), asking, rq)
 	resp, ok := answer.(*kmsg.CreateTopicsResponse)
 	if err != nil || !ok {
 		h.Logger.Warn("topics could not be created automatically", "topic", names[0], "err", err)

@@ -49,6 +49,10 @@ func (m *Machine) createTopics(r *kmsg.CreateTopicsRequest) answer {
 			resp.Topics = append(resp.Topics, refusedTopic(t.Topic, problem))
 			continue
 		}
+		if problem := m.permit.take(len(c.partitions)); problem != nil {
+			resp.Topics = append(resp.Topics, refusedTopic(t.Topic, problem))
+			continue
+		}
 		result, created := m.create(c)
 		resp.Topics, records = append(resp.Topics, result), append(records, created...)
 	}
@@ -280,6 +284,9 @@ func (m *Machine) grow(r *kmsg.CreatePartitionsRequestTopic) ([]Record, *refusal
 		return nil, refuse(kerr.UnknownServerError, "Invalid state: topic %s appears to have no partitions.", r.Topic)
 	}
 	if problem := m.checkMorePartitions(r.Topic, r.Count); problem != nil {
+		return nil, problem
+	}
+	if problem := m.permit.take(int(r.Count) - have); problem != nil {
 		return nil, problem
 	}
 	placed, problem := m.growOn(r, len(t.Partitions[0].Replicas), int(r.Count)-have)

@@ -37,6 +37,9 @@ func (m *Machine) deleteTopics(r *kmsg.DeleteTopicsRequest) answer {
 			result.Topic, result.TopicID = &topic.Name, topic.ID
 		}
 		if problem == nil {
+			problem = m.permit.take(len(topic.Partitions))
+		}
+		if problem == nil {
 			records = append(records, &metadata.RemoveTopicRecord{TopicID: topic.ID})
 		}
 		result.ErrorCode, result.ErrorMessage = problem.Code(), problem.Message()

@@ -38,6 +38,7 @@ type Event struct {
 	Ticket    machine.Ticket
 	Request   kmsg.Request // CreateTopics, DeleteTopics, CreatePartitions, *AlterConfigs, BrokerRegistration, ...
 	Principal security.Principal
+	ClientID  string // of who asks
 	// Suspicion, if not nil, is what the event is about instead of Request. The reply is whether the broker is fenced for it.
 	Suspicion *Suspicion
 }
@@ -81,13 +82,15 @@ type Machine struct {
 	delegation  delegation
 
 	// Soft state.
-	sessions sessions
-	schedule schedule
-	tasks    []*task   // what is under way, in the order in which it is gone on with
-	stepped  *task     // by the decision that was handed out last; nil: none
-	finished *task     // by a step in that decision; nil: none
-	now      time.Time // of the last event
-	pause    time.Time // no step of a task before this time
+	sessions  sessions
+	schedule  schedule
+	tasks     []*task   // what is under way, in the order in which it is gone on with
+	stepped   *task     // by the decision that was handed out last; nil: none
+	finished  *task     // by a step in that decision; nil: none
+	now       time.Time // of the last event
+	pause     time.Time // no step of a task before this time
+	mutations mutations
+	permit    permit // of the event under way
 }
 
 var (
@@ -103,6 +106,7 @@ func New(cfg Config) *Machine {
 	}
 	m.index, m.node, m.limits, m.now = newIndex(cfg.Image), strconv.Itoa(int(cfg.NodeID)), defaultLimits, cfg.Now
 	m.topicLimits, _ = config.ParseLimits(cfg.Broker.List("leat.topic.limits"))
+	m.mutations = newMutations(cfg.Broker)
 	m.sessions = newSessions(cfg.Broker.Millis("broker.session.timeout.ms"), cfg.Now, cfg.Image)
 	m.delegation = newDelegation(cfg.Broker, cfg.Image)
 	m.schedule = m.newSchedule(cfg.Now)
@@ -147,7 +151,9 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 	if e.Suspicion != nil {
 		a = m.suspect(now, e.Suspicion)
 	} else {
+		m.permit = m.permitFor(now, &e)
 		a = m.answer(now, &e)
+		m.permit.tell(a.response)
 	}
 	if a.later != nil {
 		a.later.waiting = append(a.later.waiting, e.Ticket)
@@ -219,6 +225,8 @@ func (m *Machine) answer(now time.Time, e *Event) answer {
 		return m.deleteACLs(r)
 	case *kmsg.AlterUserSCRAMCredentialsRequest:
 		return m.alterSCRAM(r)
+	case *kmsg.AlterClientQuotasRequest:
+		return m.alterQuotas(r)
 	case *kmsg.CreateDelegationTokenRequest:
 		return m.createToken(now, e.Principal, r)
 	case *kmsg.RenewDelegationTokenRequest:

@@ -64,7 +64,8 @@ type Config struct {
 	Protocol security.Protocol
 	Listener net.Listener // TCP, or in memory in tests
 	Limits   func() Limits
-	Shared   *Shared // bounds over all listeners of the node
+	Rates    func() ConnectionRates // nil: connections may begin as fast as they like
+	Shared   *Shared                // bounds over all listeners of the node
 	Handler  Handler
 	Logger   *slog.Logger
 	Observe  Observe
@@ -82,7 +83,9 @@ type Observe struct {
 	Closed  func(*Conn)
 	Refused func(addr netip.Addr) // over the limit of its address
 	Request func(Done)
-	Panic   func()
+	// Delayed: so long no connection is accepted; TurnedAway: so long one is kept before it is closed.
+	Delayed, TurnedAway func(time.Duration)
+	Panic               func()
 
 	// Of listeners with TLS or SASL; again: it was known before.
 	Authenticated        func(c *Conn, again bool)

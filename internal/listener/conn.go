@@ -19,9 +19,9 @@ type conn struct {
 	cancel context.CancelFunc
 
 	in       intake
-	requests int64         // read so far; the reader's own
-	muted    time.Duration // for how long nothing is read; the reader's own
-	patient  *Request      // the last request, if it gives way to the next; the reader's own
+	requests int64 // read so far; the reader's own
+	muted    mute
+	patient  *Request // the last request, if it gives way to the next; the reader's own
 	active   time.Time
 	armed    time.Time // when the read deadline that is set falls due; zero: none is set
 	arriving *arrival  // the request that is being read, if it is watched; the reader's own
@@ -79,6 +79,7 @@ func (c *conn) readAll() error {
 		if err != nil {
 			return err
 		}
+		c.rest()
 		r, err := c.readRequest(size, &limits)
 		if err != nil {
 			return err

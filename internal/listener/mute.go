@@ -1,22 +1,53 @@
 package listener
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
-// Mute keeps the next request of the connection from being read for some time, as Kafka mutes the channel of a client that is over its quota: the
-// answer that tells the client to wait leaves at once, and one that does not listen waits all the same. Only the handler calls it,
-// before it returns.
-func (r *Request) Mute(d time.Duration) { r.conn.muted = max(r.conn.muted, d) }
+// mute is until when no request of a connection is taken.
+type mute struct {
+	since time.Time    // when the connection began
+	until atomic.Int64 // nanoseconds after that; 0: at once
+}
 
-// rest waits for as long as the last request asked for. It is the reader's.
-func (c *conn) rest() {
-	if c.muted <= 0 {
+// Mute keeps the next request of the connection from being taken for some time, as Kafka mutes the channel of a client that is over its quota: the
+// answer that tells the client to wait leaves at once, and one that does not listen waits all the same. It is called before the request is answered.
+func (r *Request) Mute(d time.Duration) {
+	if d <= 0 || r.conn == nil {
 		return
 	}
-	timer := time.NewTimer(c.muted)
-	defer timer.Stop()
-	c.muted = 0
-	select {
-	case <-timer.C:
-	case <-c.gone.Done():
+	m := &r.conn.muted
+	until := int64(time.Since(m.since) + d)
+	for {
+		had := m.until.Load()
+		if had >= until || m.until.CompareAndSwap(had, until) {
+			return
+		}
+	}
+}
+
+// Size is how many bytes came in the request's frame.
+func (r *Request) Size() int { return r.size }
+
+// rest waits for as long as the answers so far asked for. It is the reader's, and holds no memory of a request meanwhile but its length.
+func (c *conn) rest() {
+	for {
+		until := c.muted.until.Load()
+		if until == 0 {
+			return
+		}
+		left := time.Duration(until) - time.Since(c.muted.since)
+		if left <= 0 {
+			c.muted.until.CompareAndSwap(until, 0)
+			continue
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-c.gone.Done():
+			timer.Stop()
+			return
+		}
 	}
 }

@@ -78,6 +78,10 @@ func (s *Server) accept() {
 				nc.Close()
 				return
 			}
+			if !s.awaitRate() {
+				nc.Close()
+				return
+			}
 			s.admit(nc)
 			continue
 		}
@@ -129,6 +133,9 @@ func (s *Server) admit(nc net.Conn) {
 	limits := s.cfg.Limits()
 	remote := addrPort(nc.RemoteAddr())
 	ip := remote.Addr()
+	if s.turnedAway(nc, ip) {
+		return
+	}
 	limit, bounded := limits.perIP(ip)
 	if !s.cfg.Shared.openFrom(ip, limit, bounded) {
 		nc.Close()
@@ -173,7 +180,7 @@ func setBuffers(tcp *net.TCPConn, limits *Limits) {
 
 func (s *Server) newConn(nc net.Conn, remote netip.AddrPort) *conn {
 	local := addrPort(nc.LocalAddr())
-	c := &conn{server: s, nc: nc, active: time.Now()}
+	c := &conn{server: s, nc: nc, active: time.Now(), muted: mute{since: time.Now()}}
 	c.info = Conn{
 		ID:       fmt.Sprintf("%s-%s-%d", local, remote, s.nextID),
 		Listener: s.cfg.Name, Control: s.cfg.Control, Protocol: s.cfg.Protocol,

@@ -13,6 +13,7 @@ type Shared struct {
 	slot        chan struct{} // closed and renewed when a connection ends; nil: nobody waits
 	budget      budget
 	pending     pending
+	begun       begun
 	arrivals    arrivals // has a lock of its own
 }
 

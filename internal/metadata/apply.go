@@ -209,7 +209,7 @@ func (d *Delta) setQuota(r *ClientQuotaRecord) {
 	case r.Remove:
 		return
 	default:
-		q = &quota{entity: entity, values: map[string]float64{}}
+		q = &quotas{entity: entity, values: map[string]float64{}}
 	}
 	if !r.Remove {
 		q.values[r.QuotaKey] = r.Value

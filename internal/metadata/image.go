@@ -29,7 +29,7 @@ type Image struct {
 	features    []finalized                 // by name
 
 	configs        btree.Map[string, map[string]string] // by configKey
-	quotas         btree.Map[string, *quota]            // by quotaKey
+	quotas         btree.Map[string, *quotas]           // by quotaKey
 	acls           btree.Map[string, *AccessControlEntryRecord]
 	rules          *acl.Index                                    // of acls
 	scram          btree.Map[string, *UserScramCredentialRecord] // by scramKey

@@ -22,7 +22,7 @@ func contents(im *Image) map[string]any {
 	im.topics.Scan(func(k string, v *Topic) bool { fill("topic", k, v); return true })
 	im.topicIDs.Scan(func(k uint64, v []*Topic) bool { fill("topicIDs", fmt.Sprint(k), v); return true })
 	im.configs.Scan(func(k string, v map[string]string) bool { fill("config", k, maps.Clone(v)); return true })
-	im.quotas.Scan(func(k string, v *quota) bool { fill("quota", k, v); return true })
+	im.quotas.Scan(func(k string, v *quotas) bool { fill("quota", k, v); return true })
 	im.acls.Scan(func(k string, v *AccessControlEntryRecord) bool { fill("acl", k, v); return true })
 	fill("rules", "", im.rules.Len())
 	for r := range im.ACLs() {

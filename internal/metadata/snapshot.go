@@ -76,7 +76,7 @@ func snapshotConfigs(im *Image, yield func(Record) bool) bool {
 
 func snapshotQuotas(im *Image, yield func(Record) bool) bool {
 	more := true
-	im.quotas.Scan(func(_ string, q *quota) bool {
+	im.quotas.Scan(func(_ string, q *quotas) bool {
 		for _, key := range slices.Sorted(maps.Keys(q.values)) {
 			more = more && yield(&ClientQuotaRecord{Entity: q.entity, QuotaKey: key, Value: q.values[key]})
 		}

@@ -161,13 +161,13 @@ type ConfigKey struct {
 	Name string
 }
 
-// quota is the quotas of one entity.
-type quota struct {
+// quotas are those of one entity.
+type quotas struct {
 	entity []QuotaEntityPart // by type
 	values map[string]float64
 }
 
-func (q *quota) clone() *quota { return &quota{entity: q.entity, values: maps.Clone(q.values)} }
+func (q *quotas) clone() *quotas { return &quotas{entity: q.entity, values: maps.Clone(q.values)} }
 
 // quotaKey is the same for the same entity however its parts are ordered.
 func quotaKey(entity []QuotaEntityPart) (string, []QuotaEntityPart) {

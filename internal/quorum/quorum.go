@@ -98,7 +98,7 @@ type Leadership struct {
 // Leader is the controller's machine at work.
 type Leader interface {
 	// Submit hands it a request; done is called exactly once.
-	Submit(principal security.Principal, request kmsg.Request, done func(response any, err error))
+	Submit(principal security.Principal, clientID string, request kmsg.Request, done func(response any, err error))
 	// Close ends it; who waits gets machine.ErrUnloaded.
 	Close()
 }
@@ -224,6 +224,14 @@ func (q *Quorum) fail(err error) {
 	}
 }
 
+// clientIDKey is for WithClientID.
+type clientIDKey struct{}
+
+// WithClientID names the client whose request Do gets: its quota counts.
+func WithClientID(ctx context.Context, clientID string) context.Context {
+	return context.WithValue(ctx, clientIDKey{}, clientID)
+}
+
 // Do hands a request to the machine if this node leads, and waits for its reply, and until this node has taken in the image that the reply speaks
 // of, so that who created a topic finds it. It must not be called by a subscriber.
 //
@@ -239,7 +247,8 @@ func (q *Quorum) Do(ctx context.Context, principal security.Principal, request k
 		return nil, err
 	}
 	done := make(chan outcome, 1)
-	leader.Submit(principal, request, func(response any, err error) { done <- outcome{response, err} })
+	clientID, _ := ctx.Value(clientIDKey{}).(string)
+	leader.Submit(principal, clientID, request, func(response any, err error) { done <- outcome{response, err} })
 	var o outcome
 	select {
 	case o = <-done:

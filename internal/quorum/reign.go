@@ -119,7 +119,7 @@ func (r *reign) start(before func() error) {
 	}
 	q.cfg.Logger.Info("controller became active", "node", q.cfg.NodeID, "leader_epoch", r.epoch, "offset", image.Offset+1)
 	if q.cfg.Register != nil {
-		leader.Submit(security.Anonymous, q.cfg.Register, q.registered)
+		leader.Submit(security.Anonymous, "", q.cfg.Register, q.registered)
 	}
 }
 

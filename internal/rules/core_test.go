@@ -9,7 +9,7 @@ import (
 // coreRooms decide and do not act: replaying their log must give the same state everywhere.
 var coreRooms = []string{"internal/balance", "internal/controller", "internal/coordinator/group", "internal/coordinator/share", "internal/coordinator/timers", "internal/coordinator/group/sharing",
 	"internal/coordinator/group/kind", "internal/coordinator/group/epochs", "internal/coordinator/group/assign", "internal/coordinator/group/consumer", "internal/coordinator/field",
-	"internal/replication/progress", "internal/quorum/consensus"}
+	"internal/replication/progress", "internal/quorum/consensus", "internal/quota"}
 
 var (
 	coreForbiddenImports = []string{"os", "net", "sync", "sync/atomic", "context", "crypto/rand"}

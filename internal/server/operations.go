@@ -61,7 +61,7 @@ func (n *node) openOperations() error {
 		Notes: []telemetry.Check{{Name: "other nodes", Problem: n.unreachedNodes}},
 		Metrics: &telemetry.Source{
 			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
-			Coordinators: n.coordinatorStats, Groups: n.groupStats, Sharing: n.sharingStats, Transactions: n.transactionStats, Audit: n.auditStats,
+			Coordinators: n.coordinatorStats, Groups: n.groupStats, Sharing: n.sharingStats, Transactions: n.transactionStats, Audit: n.auditStats, Quotas: n.quotaStats,
 			APIName: apiName, ErrorName: errorName,
 		},
 		Balance: n.balanceStatus, Logger: n.Logger,
@@ -117,6 +117,7 @@ func (n *node) observe(name string) listener.Observe {
 		Opened:  func(*listener.Conn) { counters.Opened() },
 		Closed:  func(c *listener.Conn) { counters.Closed(); n.suspicion.hungUp(c) },
 		Refused: func(netip.Addr) { n.ops.metrics.Refused() },
+		Delayed: counters.Delayed, TurnedAway: counters.TurnedAway,
 		Request: func(d listener.Done) {
 			n.ops.metrics.Request(d.Key, d.Version, telemetry.Times{Handled: d.Handled, Answered: d.Answered, Sent: d.Sent})
 		},

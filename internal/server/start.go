@@ -232,7 +232,7 @@ func (n *node) serve(who audience) {
 		}
 		cfg := listener.Config{
 			Name: b.Name, Control: b.Control, Protocol: protocolOf(b.Listener), Listener: b.net, Shared: n.shared,
-			Limits: func() listener.Limits { return n.settings.now().limits }, Handler: func(rq *listener.Request) { (*n.handle.Load())(rq) }, Logger: n.Logger, Observe: n.observe(b.Name),
+			Limits: func() listener.Limits { return n.settings.now().limits }, Rates: func() listener.ConnectionRates { return n.connectionRates(b.Name) }, Handler: func(rq *listener.Request) { (*n.handle.Load())(rq) }, Logger: n.Logger, Observe: n.observe(b.Name),
 		}
 		n.secured[b.Name].fill(&cfg)
 		s := listener.Serve(cfg)

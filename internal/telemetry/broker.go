@@ -159,6 +159,7 @@ func (c *TopicCounters) ShareAcknowledged(failed bool) {
 type ListenerCounters struct {
 	opened, closed, expired                           atomic.Int64
 	authenticated, again, notAuthenticated, failAgain atomic.Int64
+	delayed, turnedAway                               atomic.Int64 // ms
 }
 
 // Listener returns the counters of a listener. Keep them.
@@ -196,6 +197,12 @@ func (c *ListenerCounters) AuthenticationFailed(again bool) {
 		c.notAuthenticated.Add(1)
 	}
 }
+
+// Delayed counts time in which no connection was accepted.
+func (c *ListenerCounters) Delayed(d time.Duration) { c.delayed.Add(d.Milliseconds()) }
+
+// TurnedAway counts time for which a connection was kept before it was closed.
+func (c *ListenerCounters) TurnedAway(d time.Duration) { c.turnedAway.Add(d.Milliseconds()) }
 
 // Expired counts a connection that was closed because its client asked for more after the end of its session.
 func (c *ListenerCounters) Expired() { c.expired.Add(1) }

@@ -87,6 +87,10 @@ var listenerCounters = []struct {
 		func(c *ListenerCounters) *atomic.Int64 { return &c.failAgain }},
 	{ofListener("expired_connections_killed_count", "Connections closed because their session was over and the client did not authenticate again."),
 		func(c *ListenerCounters) *atomic.Int64 { return &c.expired }},
+	{ofListener("connection_accept_throttle_time", "Milliseconds in which no connection was accepted, because they began too fast (max.connection.creation.rate)."),
+		func(c *ListenerCounters) *atomic.Int64 { return &c.delayed }},
+	{ofListener("ip_connection_accept_throttle_time", "Milliseconds for which connections were kept and then closed, because their addresses began too many (connection_creation_rate)."),
+		func(c *ListenerCounters) *atomic.Int64 { return &c.turnedAway }},
 }
 
 func ofListener(name, help string) *Metric {
@@ -182,6 +186,7 @@ func Metrics() []Metric {
 	all = append(all, sharingRows()...)
 	all = append(all, transactionRows()...)
 	all = append(all, auditRows()...)
+	all = append(all, quotaRows()...)
 	for _, m := range partitionMetrics {
 		all = append(all, *m.Metric)
 	}

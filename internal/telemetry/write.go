@@ -27,6 +27,8 @@ type Source struct {
 	Transactions func() *TransactionStats
 	// Audit tells about the audit log, nil while it is off. It may be nil.
 	Audit func() *AuditStats
+	// Quotas tells what clients with quotas have taken. It may be nil.
+	Quotas func(each func(QuotaUse))
 	// APIName and ErrorName name API keys and error codes.
 	APIName   func(key int16) string
 	ErrorName func(code int16) string
@@ -57,6 +59,7 @@ func (s *Source) WriteTo(out io.Writer, now time.Time) error {
 	s.writeSharing(w, now)
 	s.writeTransactions(w, now)
 	s.writeAudit(w)
+	s.writeQuotas(w)
 	if s.Partitions != nil {
 		s.writePartitions(w)
 	}

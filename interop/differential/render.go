@@ -149,6 +149,12 @@ func (n *names) elementKey(v reflect.Value) string {
 			parts = append(parts, text)
 		}
 	}
+	if entity := v.FieldByName("Entity"); entity.IsValid() { // of quotas
+		for i := range entity.Len() {
+			parts = append(parts, n.elementKey(entity.Index(i)))
+		}
+		slices.Sort(parts)
+	}
 	return strings.Join(parts, " ")
 }
 

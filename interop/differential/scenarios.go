@@ -23,6 +23,7 @@ var scenarios = []scenario{
 	{"access control", accessControl},
 	{"authentication", authentication},
 	{"credentials", credentials},
+	{"client quotas", clientQuotas},
 	{"controller listener", controllerListener},
 	{"create topics", createTopics},
 	{"create partitions", createPartitions},

@@ -33,6 +33,10 @@ func clusterCases() []Case {
 		{"DescribeUserScramCredentials", 0, message(&kmsg.DescribeUserSCRAMCredentialsRequest{}), false, one(cluster(describe)), topCode + "31"},
 		{"AlterUserScramCredentials", 0, message(&kmsg.AlterUserSCRAMCredentialsRequest{Deletions: []kmsg.AlterUserSCRAMCredentialsRequestDeletion{{Name: "nobody", Mechanism: 1}}}),
 			false, one(cluster(alter)), "Results[0].ErrorCode=31"},
+		{"DescribeClientQuotas", 1, message(&kmsg.DescribeClientQuotasRequest{}), false, one(cluster(security.OpDescribeConfigs)), topCode + "31"},
+		{"AlterClientQuotas", 1, message(&kmsg.AlterClientQuotasRequest{Entries: []kmsg.AlterClientQuotasRequestEntry{{
+			Entity: []kmsg.AlterClientQuotasRequestEntryEntity{{Type: "user", Name: text("nobody")}}, Ops: []kmsg.AlterClientQuotasRequestEntryOp{{Key: "producer_byte_rate", Remove: true}}}}}),
+			false, one(cluster(security.OpAlterConfigs)), "Entries[0].ErrorCode=31"},
 		{"CreateDelegationToken for somebody else", 3, message(&kmsg.CreateDelegationTokenRequest{OwnerPrincipalType: text("User"), OwnerPrincipalName: text("carol")}), false,
 			one(on(security.OpCreateTokens, security.UserResource, "User:carol")), topCode + "65"},
 		{"DescribeCluster of controllers", 1, message(&kmsg.DescribeClusterRequest{EndpointType: 2}), true, one(cluster(alter)), topCode + "31"},

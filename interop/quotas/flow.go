@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// flow counts bytes.
+type flow struct{ bytes atomic.Int64 }
+
+func (f *flow) from(take func() int, until context.Context) {
+	for until.Err() == nil {
+		f.bytes.Add(int64(take()))
+	}
+}
+
+// near lets what was saved be used up, and then measures.
+func (f *flow) near(what string, want float64) error {
+	const saved, measured = 4 * time.Second, 5 * time.Second
+	time.Sleep(saved)
+	before, began := f.bytes.Load(), time.Now()
+	time.Sleep(measured)
+	rate := float64(f.bytes.Load()-before) / time.Since(began).Seconds()
+	fmt.Printf("quotas  %s: %.0f bytes a second, quota %.0f\n", what, rate, want)
+	if rate < 0.9*want || rate > 1.1*want {
+		return fmt.Errorf("%s %.0f bytes a second, quota %.0f", what, rate, want)
+	}
+	return nil
+}
+
+// together measures both at once.
+func together(produced, consumed *flow, when string, want float64) error {
+	done := make(chan error)
+	go func() { done <- consumed.near("consumed"+when, want) }()
+	return errors.Join(produced.near("produced"+when, want), <-done)
+}
