@@ -95,8 +95,8 @@ func TestGettersPanicOnBugs(t *testing.T) {
 }
 
 func TestNotBuiltListsWhatIsSetAndDiffers(t *testing.T) {
-	v := parse(t, map[string]string{"num.partitions": "2", "sasl.kerberos.service.name": "kafka", "ssl.keymanager.algorithm": "SunX509", "ssl.provider": "x"})
-	if got := strings.Join(v.NotBuilt(), " "); got != "sasl.kerberos.service.name ssl.provider" {
+	v := parse(t, map[string]string{"num.partitions": "2", "sasl.kerberos.kinit.cmd": "/bin/kinit", "ssl.keymanager.algorithm": "SunX509", "ssl.provider": "x"})
+	if got := strings.Join(v.NotBuilt(), " "); got != "sasl.kerberos.kinit.cmd ssl.provider" {
 		t.Errorf("not built: %s", got)
 	}
 }

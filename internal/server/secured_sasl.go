@@ -11,10 +11,11 @@ import (
 
 	"leat/internal/listener"
 	"leat/internal/security/sasl"
+	"leat/internal/security/sasl/kerberos"
 )
 
 // supportedMechanisms are those that this version has.
-var supportedMechanisms = []string{sasl.Plain, sasl.ScramSHA256, sasl.ScramSHA512, sasl.OAuthBearer}
+var supportedMechanisms = []string{sasl.Plain, sasl.ScramSHA256, sasl.ScramSHA512, sasl.OAuthBearer, kerberos.Mechanism}
 
 const (
 	jaasKey = "sasl.jaas.config"
@@ -79,6 +80,8 @@ func (n *node) serverMechanism(s *secured, of listenerKeys, mechanism string) (f
 			return nil, err
 		}
 		return func() (sasl.Server, error) { return sasl.NewBearer(verify), nil }, nil
+	case kerberos.Mechanism:
+		return kerberosService(of)
 	default:
 		delegated := n.delegationTokens(mechanism)
 		return func() (sasl.Server, error) {
@@ -120,6 +123,8 @@ var loginModules = map[string]string{
 	sasl.ScramSHA256: "org.apache.kafka.common.security.scram.ScramLoginModule",
 	sasl.ScramSHA512: "org.apache.kafka.common.security.scram.ScramLoginModule",
 	sasl.OAuthBearer: "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule",
+
+	kerberos.Mechanism: kerberos.LoginModule,
 }
 
 // ownLogin is how this node authenticates at others.
@@ -127,6 +132,10 @@ func (n *node) ownLogin(of listenerKeys, mechanism string) (*login, error) {
 	if !slices.Contains(supportedMechanisms, mechanism) {
 		return nil, fmt.Errorf("sasl.mechanism.inter.broker.protocol or sasl.mechanism.controller.protocol=%s: it is not supported: the mechanisms are %s", mechanism,
 			strings.Join(supportedMechanisms, ", "))
+	}
+	if mechanism == kerberos.Mechanism {
+		return nil, fmt.Errorf("sasl.mechanism.inter.broker.protocol or sasl.mechanism.controller.protocol=%s: this node cannot log in at others by Kerberos yet, "+
+			"clients can: give listener %s a mechanism of %s, %s and %s, or TLS with certificates", mechanism, of.name, sasl.ScramSHA512, sasl.Plain, sasl.OAuthBearer)
 	}
 	l, err := of.jaas(mechanism)
 	if err != nil {
