@@ -43,7 +43,7 @@ func keysOf(config string) (sealed.KeyService, error) {
 	if config == "" {
 		return nil, nil
 	}
-	values, _, err := readConfig(config, nil)
+	values, _, _, err := readConfig(config, nil)
 	if err != nil {
 		return nil, err
 	}

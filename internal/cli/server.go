@@ -92,7 +92,7 @@ func (p *program) runServer(flags *serverFlags) error {
 	if err != nil {
 		return err
 	}
-	values, warnings, err := readConfig(flags.file, set)
+	values, warnings, reread, err := readConfig(flags.file, set)
 	for _, w := range warnings {
 		logger.Warn("configuration", "warning", w)
 	}
@@ -109,7 +109,7 @@ func (p *program) runServer(flags *serverFlags) error {
 	}
 	ctx, reload, stop := p.onSignals(logger)
 	defer stop()
-	err = p.serve(ctx, server.Config{Values: values, Logger: logger, Ready: p.printReady, Reload: reload})
+	err = p.serve(ctx, server.Config{Values: values, Logger: logger, Ready: p.printReady, Reload: reload, Reread: reread.values, Holding: reread.holding})
 	if err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
 		return failure{err}
 	}
@@ -142,21 +142,35 @@ func parseSet(items []string) (map[string]string, error) {
 	return set, nil
 }
 
+// again is how to come by a configuration once more.
+type again struct {
+	values  func() (*config.Values, error) // what files that it refers to hold now
+	holding []string                       // files with secrets in them
+}
+
 // readConfig puts file and --set together. The error names everything that is wrong.
-func readConfig(file string, set map[string]string) (*config.Values, []string, error) {
+func readConfig(file string, set map[string]string) (*config.Values, []string, again, error) {
 	var fromFile map[string]string
+	var a again
 	if file != "" {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			return nil, nil, fmt.Errorf("configuration: %w", err)
+			return nil, nil, a, fmt.Errorf("configuration: %w", err)
 		}
 		if fromFile, err = config.ReadProperties(data); err != nil {
-			return nil, nil, fmt.Errorf("configuration %s: %w", file, err)
+			return nil, nil, a, fmt.Errorf("configuration %s: %w", file, err)
+		}
+		if config.HoldsSecrets(fromFile) {
+			a.holding = []string{file}
 		}
 	}
-	values, warnings, err := config.ParseBrokerFrom(config.Sources{ReadFile: os.ReadFile, Env: os.LookupEnv}, fromFile, set)
+	parse := func() (*config.Values, []string, error) {
+		return config.ParseBrokerFrom(config.Sources{ReadFile: os.ReadFile, Env: os.LookupEnv}, fromFile, set)
+	}
+	a.values = func() (*config.Values, error) { v, _, err := parse(); return v, err }
+	values, warnings, err := parse()
 	if err != nil {
 		err = fmt.Errorf("wrong configuration:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
-	return values, warnings, err
+	return values, warnings, a, err
 }

@@ -76,7 +76,7 @@ func (f *nodeFlags) read() (*config.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	values, _, err := readConfig(f.file, set)
+	values, _, _, err := readConfig(f.file, set)
 	if err != nil {
 		return nil, failure{err}
 	}

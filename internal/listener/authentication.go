@@ -272,8 +272,12 @@ func (c *conn) identified(who *sasl.Identity) time.Duration {
 		a.expires = now.Add(lifetime)
 	}
 	again := a.again
+	groups, _ := security.JoinGroups(who.Groups)
+	if again && groups != c.info.Principal.Groups { // requests under way are asking for it, so that it cannot change
+		a.err = errors.New("the token names other groups than the one before: the connection ends, so that the client gets what they may do by connecting again")
+	}
 	if !again { // or requests under way are asking for it, and it has not changed
-		c.info.Principal = security.Principal{Type: "User", Name: who.Name}
+		c.info.Principal = security.Principal{Type: "User", Name: who.Name, Groups: groups}
 		c.info.TokenAuthenticated = who.Token
 	}
 	a.exchange, a.again, a.stage = nil, false, known

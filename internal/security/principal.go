@@ -13,14 +13,21 @@ const principalVersion = 0
 var errPrincipal = errors.New("not a serialized principal")
 
 // AppendPrincipal appends a principal in the form in which brokers forward it (Kafka's DefaultPrincipalData): version, type, name, whether a delegation
-// token authenticated it, and no tagged fields.
+// token authenticated it, and, in a tagged field that Kafka passes over, groups.
 func AppendPrincipal(dst []byte, p Principal) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, principalVersion)
 	for _, s := range []string{p.Type, p.Name} {
 		dst = append(binary.AppendUvarint(dst, uint64(len(s))+1), s...)
 	}
-	return append(dst, 0, 0)
+	if p.Groups == "" {
+		return append(dst, 0, 0)
+	}
+	dst = binary.AppendUvarint(append(dst, 0, 1), groupsTag)
+	return append(binary.AppendUvarint(dst, uint64(len(p.Groups))), p.Groups...)
 }
+
+// groupsTag is far from what Kafka may come to use.
+const groupsTag = 10_000
 
 // ParsePrincipal reads what AppendPrincipal wrote. Tagged fields of later versions are passed over.
 func ParsePrincipal(data []byte) (Principal, error) {
@@ -42,5 +49,30 @@ func ParsePrincipal(data []byte) (Principal, error) {
 	if len(rest) == 0 || parts[0] == "" || parts[1] == "" {
 		return Principal{}, fmt.Errorf("%w: type %q, name %q", errPrincipal, parts[0], parts[1])
 	}
-	return Principal{Type: parts[0], Name: parts[1]}, nil
+	return Principal{Type: parts[0], Name: parts[1], Groups: taggedGroups(rest[1:])}, nil
+}
+
+// taggedGroups finds the groups among tagged fields; what cannot be read says nothing.
+func taggedGroups(data []byte) string {
+	number := func() (n uint64, ok bool) {
+		n, size := binary.Uvarint(data)
+		if size <= 0 {
+			return 0, false
+		}
+		data = data[size:]
+		return n, true
+	}
+	fields, ok := number()
+	for ; ok && fields > 0; fields-- {
+		tag, known := number()
+		n, sized := number()
+		if !known || !sized || n > uint64(len(data)) {
+			return ""
+		}
+		if tag == groupsTag {
+			return string(data[:n])
+		}
+		data = data[n:]
+	}
+	return ""
 }

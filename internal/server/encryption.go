@@ -38,6 +38,7 @@ func keySource(v *config.Values) sealed.KeySource {
 
 // reload reads again what SIGHUP asks for. What cannot be read stays as it was.
 func (n *node) reload(ctx context.Context) {
+	n.renewSecrets()
 	n.renewSecurity()
 	if err := n.sealed.Refresh(ctx); err != nil {
 		n.Logger.Error("keys not read again, the ones in use stay", "err", err)

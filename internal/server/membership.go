@@ -136,6 +136,7 @@ func (n *node) publish(im *metadata.Image, delta *metadata.Delta) {
 		n.settings.publish(im)
 		n.renewSecurity()
 		n.renewAudit()
+		n.renewRoles()
 	}
 	if n.quorum != nil {
 		n.knowControllers(im)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"leat/internal/audit"
@@ -37,6 +38,9 @@ type node struct {
 
 	authorizer   *acl.Authorizer // nil: everybody may do everything
 	audit        *audit.Log
+	roles        atomic.Pointer[acl.Bindings] // who has which
+	secretsMu    sync.Mutex                   // held while files with secrets are read again
+	later        string                       // keys with other values there that count later; guarded by secretsMu
 	settings     *settingsFeed
 	images       *imageFeed
 	sealed       *sealed.FS

@@ -64,6 +64,8 @@ func (n *node) openSecurity() error {
 		n.secured[name] = s
 	}
 	n.watchStores()
+	n.watchSecrets()
+	n.warnReadable()
 	return nil
 }
 

@@ -174,7 +174,7 @@ func (n *node) verifier(s *secured, of listenerKeys) (sasl.Verify, error) {
 	rules := &sasl.TokenRules{
 		Keys:      s.tokens.of(url, millisOf(get("sasl.oauthbearer.jwks.endpoint.refresh.ms")), func(ctx context.Context) ([]byte, error) { return n.fetch(ctx, s, url) }),
 		Audiences: list(get("sasl.oauthbearer.expected.audience")), Issuer: get("sasl.oauthbearer.expected.issuer"),
-		ScopeClaim: get("sasl.oauthbearer.scope.claim.name"), SubjectClaim: get("sasl.oauthbearer.sub.claim.name"), Skew: time.Duration(skew) * time.Second,
+		ScopeClaim: get("sasl.oauthbearer.scope.claim.name"), SubjectClaim: get("sasl.oauthbearer.sub.claim.name"), GroupsClaim: get("leat.sasl.oauthbearer.groups.claim"), Skew: time.Duration(skew) * time.Second,
 	}
 	for key, open := range map[string]bool{"audience": len(rules.Audiences) == 0, "issuer": rules.Issuer == ""} {
 		if open && get("sasl.oauthbearer.allow.unverified."+key) != "true" {
@@ -186,7 +186,7 @@ func (n *node) verifier(s *secured, of listenerKeys) (sasl.Verify, error) {
 
 // unsecuredVerifier takes tokens without a signature, because somebody asked for it.
 func (n *node) unsecuredVerifier(of listenerKeys, first bool) (sasl.Verify, error) {
-	rules := &sasl.UnsecuredRules{}
+	rules := &sasl.UnsecuredRules{GroupsClaim: of.text("leat.sasl.oauthbearer.groups.claim")}
 	key := "listener.name." + strings.ToLower(of.name) + "." + strings.ToLower(sasl.OAuthBearer) + "." + jaasKey
 	if text, _, ok := of.values.Lookup(key); ok && strings.TrimSpace(text) != "" {
 		l, err := sasl.ParseLogin(text)

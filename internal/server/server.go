@@ -18,6 +18,10 @@ type Config struct {
 	Ready func(Addresses)
 	// Reload asks for certificates and dynamic files to be read again (SIGHUP). It may be nil.
 	Reload <-chan struct{}
+	// Reread makes the values anew from what was said at the start, with what files that they refer to hold now. It may be nil.
+	Reread func() (*config.Values, error)
+	// Holding are files that the values come from and that hold secrets themselves.
+	Holding []string
 	// FS, Listen and Dial are the seams to the machine; nil means the real ones.
 	FS     fs.FS
 	Listen ListenFunc

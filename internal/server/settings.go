@@ -41,10 +41,13 @@ type settings struct {
 
 // settingsFeed holds the newest settings.
 type settingsFeed struct {
-	static *config.Values
 	nodeID int32
 	newest atomic.Pointer[settings]
 	usages tenant.Usages
+
+	mu     sync.Mutex
+	static *config.Values  // guarded by mu, as is image
+	image  *metadata.Image // the last; nil before the first
 }
 
 func newSettingsFeed(static *config.Values, nodeID int32) *settingsFeed {
@@ -57,9 +60,21 @@ func (f *settingsFeed) now() *settings { return f.newest.Load() }
 
 // publish takes the dynamic overrides of an image in.
 func (f *settingsFeed) publish(im *metadata.Image) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.image = im
+	f.form()
+}
+
+// form makes the settings of what there is. f.mu is held.
+func (f *settingsFeed) form() {
+	if f.image == nil {
+		f.store(f.static)
+		return
+	}
 	f.store(f.static.With(
-		im.Config(metadata.BrokerResource, ""),
-		im.Config(metadata.BrokerResource, strconv.Itoa(int(f.nodeID))),
+		f.image.Config(metadata.BrokerResource, ""),
+		f.image.Config(metadata.BrokerResource, strconv.Itoa(int(f.nodeID))),
 	))
 }
 
@@ -72,15 +87,9 @@ func (f *settingsFeed) store(v *config.Values) {
 // renew takes in what has changed in the files that values refer to: fresh are made anew from what was said at the start.
 func (f *settingsFeed) renew(fresh *config.Values) (changed, later []string) {
 	f.mu.Lock()
-	f.static, changed, later = f.static.Renewed(fresh)
-	image, static := f.image, f.static
-	f.mu.Unlock()
-	switch {
-	case len(changed) == 0:
-	case image != nil:
-		f.publish(image)
-	default:
-		f.newest.Store(typed(static))
+	defer f.mu.Unlock()
+	if f.static, changed, later = f.static.Renewed(fresh); len(changed) > 0 {
+		f.form()
 	}
 	return changed, later
 }

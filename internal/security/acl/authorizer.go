@@ -13,6 +13,8 @@ type Authorizer struct {
 	SuperUsers map[security.Principal]struct{}
 	// AllowEveryone lets everybody do what no rule is about (allow.everyone.if.no.acl.found).
 	AllowEveryone bool
+	// Bindings say who has which roles; nil: nobody has any.
+	Bindings func() *Bindings
 }
 
 // StandardAuthorizer is the class that names this way of deciding, the only one there is.
@@ -51,7 +53,7 @@ type Request struct {
 }
 
 func (a *Authorizer) super(p security.Principal) bool {
-	_, ok := a.SuperUsers[p]
+	_, ok := a.SuperUsers[p.Itself()]
 	return ok
 }
 
@@ -71,13 +73,26 @@ func (a *Authorizer) Operations(x *Index, r Request) int32 {
 
 // decide is all that may be done to a resource.
 func (a *Authorizer) decide(x *Index, r Request) uint32 {
-	if a == nil || a.super(r.Principal) {
+	if a == nil {
+		return everything
+	}
+	if r.Principal.Type == RoleType {
+		return 0 // nobody is a role
+	}
+	if a.super(r.Principal) {
 		return everything
 	}
 	if r.Type <= 0 || r.Type >= types {
 		return 0
 	}
-	allow, deny := x.operations(r.Principal, r.Host.Unmap().WithZone(""), r.Type, r.Name)
+	host := r.Host.Unmap().WithZone("")
+	allow, deny := x.operations(r.Principal, host, r.Type, r.Name)
+	if a.Bindings != nil {
+		held := x.held(a.Bindings(), r.Principal)
+		for g := held.next(); g != nil; g = held.next() {
+			g.add(host, r.Type, r.Name, &allow, &deny)
+		}
+	}
 	if a.AllowEveryone && allow|deny == 0 && !x.speaksOf(r.Type, r.Name) {
 		return everything
 	}
@@ -94,7 +109,13 @@ func (a *Authorizer) AllowedSome(x *Index, r Request) bool {
 	s := some{host: r.Host.Unmap().WithZone(""), bit: 1 << r.Operation, t: r.Type}
 	for i := range x.kinds {
 		if k := &x.kinds[i]; k.name == r.Principal.Type {
-			s.of = [2]*grants{k.names.get(r.Principal.Name), k.names.get(Wildcard)}
+			s.of = append(s.of, k.names.get(r.Principal.Name), k.names.get(Wildcard))
+		}
+	}
+	if a.Bindings != nil {
+		held := x.held(a.Bindings(), r.Principal)
+		for g := held.next(); g != nil; g = held.next() {
+			s.of = append(s.of, g)
 		}
 	}
 	return s.allowed()
@@ -105,7 +126,7 @@ type some struct {
 	host netip.Addr
 	bit  uint32
 	t    security.ResourceType
-	of   [2]*grants
+	of   []*grants
 }
 
 func (s *some) allowed() bool {

@@ -19,6 +19,7 @@ type Identity struct {
 	Name    string
 	Expires time.Time // of the credential; zero: it does not
 	Token   bool      // a delegation token proved it
+	Groups  []string  // that the token names
 }
 
 // Server is this node's side of one exchange.

@@ -18,6 +18,7 @@ type TokenRules struct {
 	Issuer       string   // "": any
 	ScopeClaim   string
 	SubjectClaim string
+	GroupsClaim  string        // "": tokens name no groups
 	Skew         time.Duration // by how much clocks may differ
 	Now          func() time.Time
 }
@@ -62,7 +63,43 @@ func (r *TokenRules) Verify(ctx context.Context, token string) (Identity, error)
 	if !ok {
 		return Identity{}, errors.New("a token without claims")
 	}
-	return identify(claims, r.SubjectClaim, r.ScopeClaim)
+	who, err := identify(claims, r.SubjectClaim, r.ScopeClaim)
+	if err != nil {
+		return Identity{}, err
+	}
+	who.Groups, err = groups(claims, r.GroupsClaim)
+	return who, err
+}
+
+// maxGroups bounds those of a token. To leave some out could mean to leave out what is denied to them.
+const maxGroups = 1000
+
+// groups reads the claim that names groups: a list, or a text with blanks between. A name with dots in it may lead into claims that have claims.
+func groups(claims jwt.MapClaims, name string) ([]string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	claim, ok := claims[name]
+	for inner, rest := map[string]any(claims), name; !ok; {
+		var first string
+		var more bool
+		first, rest, more = strings.Cut(rest, ".")
+		if !more {
+			claim = inner[first]
+			break
+		}
+		inner, _ = inner[first].(map[string]any) // reading from nil gives nil
+	}
+	all, err := scopes(claim)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the claim %s: %w", name, err)
+	case len(all) > maxGroups:
+		return nil, fmt.Errorf("the claim %s names %d groups, at most %d are taken", name, len(all), maxGroups)
+	case slices.ContainsFunc(all, func(g string) bool { return g == "" || strings.Contains(g, "\n") }):
+		return nil, fmt.Errorf("the claim %s names a group by nothing, or with a line end", name)
+	}
+	return all, nil
 }
 
 // identify takes out of the claims whose token it is and until when.
@@ -106,6 +143,7 @@ func scopes(claim any) ([]string, error) {
 type UnsecuredRules struct {
 	SubjectClaim string   // "": sub
 	ScopeClaim   string   // "": scope
+	GroupsClaim  string   // "": tokens name no groups
 	Required     []string // scopes
 	Skew         time.Duration
 	Now          func() time.Time
@@ -135,7 +173,8 @@ func (r *UnsecuredRules) Verify(_ context.Context, token string) (Identity, erro
 			return Identity{}, fmt.Errorf("the scope %s is missing", scope)
 		}
 	}
-	return who, nil
+	who.Groups, err = groups(claims, r.GroupsClaim)
+	return who, err
 }
 
 func or(text, otherwise string) string {
