@@ -103,7 +103,7 @@ func (f *Fetch) meter() {
 		}
 	}
 	now := time.Now()
-	f.node.cfg.Meter.Fetched(len(f.Parts), acquired, now.Sub(f.began), acquired == 0 && f.began.Before(f.Deadline) && !now.Before(f.Deadline))
+	f.node.cfg.Meter.Fetched(f.Group, len(f.Parts), acquired, now.Sub(f.began), acquired == 0 && f.began.Before(f.Deadline) && !now.Before(f.Deadline))
 }
 
 // try asks every partition once.

@@ -8,8 +8,8 @@ type Meter interface {
 	Acknowledged(kind int8, records int64)
 	// Loaded tells how long a share partition took to load.
 	Loaded(d time.Duration)
-	// Fetched tells of a fetch of some partitions that was answered: in how many there were records for it, how long it waited, and whether that was in vain.
-	Fetched(partitions, acquired int, waited time.Duration, expired bool)
+	// Fetched tells of a group's fetch of some partitions that was answered: in how many there were records for it, how long it waited, and whether that was in vain.
+	Fetched(group string, partitions, acquired int, waited time.Duration, expired bool)
 	// SessionEvicted counts sessions that ended with their connection.
 	SessionEvicted()
 }
@@ -20,4 +20,4 @@ func (noMeter) Acknowledged(int8, int64) {}
 func (noMeter) Loaded(time.Duration)     {}
 func (noMeter) SessionEvicted()          {}
 
-func (noMeter) Fetched(int, int, time.Duration, bool) {}
+func (noMeter) Fetched(string, int, int, time.Duration, bool) {}

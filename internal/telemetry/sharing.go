@@ -11,8 +11,7 @@ type Sharing struct {
 	evicted      atomic.Int64
 	expired      atomic.Int64
 	loads        quantiles
-	acquires     quantiles
-	ratios       quantiles // a millisecond is a percent
+	groups       fetchesByGroup
 }
 
 // ackTypes are the types of acknowledgements as Kafka's metrics name them, by their number on the wire.
@@ -28,14 +27,16 @@ func (s *Sharing) Acknowledged(kind int8, records int64) {
 // Loaded counts a share partition that was loaded.
 func (s *Sharing) Loaded(d time.Duration) { s.loads.add(d) }
 
-// Fetched counts a fetch of some partitions: in how many of them there were records for it, how long it waited, and whether that was in vain.
-func (s *Sharing) Fetched(partitions, acquired int, waited time.Duration, expired bool) {
+// Fetched counts a group's fetch of some partitions: in how many of them there were records for it, how long it waited, and whether that was in vain.
+func (s *Sharing) Fetched(group string, partitions, acquired int, waited time.Duration, expired bool) {
 	if expired {
 		s.expired.Add(1)
 	}
 	if acquired > 0 {
-		s.acquires.add(waited)
-		s.ratios.add(time.Duration(100*acquired/partitions) * time.Millisecond)
+		if of := s.groups.of(group, time.Now()); of != nil {
+			of.acquires.add(waited)
+			of.ratios.add(time.Duration(100*acquired/partitions) * time.Millisecond)
+		}
 	}
 }
 
@@ -53,10 +54,10 @@ var (
 	shareAcks       = &Metric{"kafka_server_sharegroupmetrics_recordacknowledgements_total", Counter, []string{"ackType"}, "Records that members of share groups acknowledged."}
 	shareLoads      = &Metric{"kafka_server_sharegroupmetrics_partitionloadtimems_count_total", Counter, nil, "Share partitions that were loaded."}
 	shareLoadTime   = &Metric{"kafka_server_sharegroupmetrics_partitionloadtimems", Gauge, nil, "Milliseconds that the loads of share partitions took: 99th percentile."}
-	shareAcquires   = &Metric{"kafka_server_sharegroupmetrics_topicpartitionsacquiretimems_count_total", Counter, nil, "Share fetches that got records, of all groups."}
-	shareAcquire    = &Metric{"kafka_server_sharegroupmetrics_topicpartitionsacquiretimems", Gauge, nil, "Milliseconds until share fetches got records, of all groups: 99th percentile."}
-	shareRatios     = &Metric{"kafka_server_sharegroupmetrics_requesttopicpartitionsfetchratio_count_total", Counter, nil, "Share fetches that got records, of all groups."}
-	shareRatio      = &Metric{"kafka_server_sharegroupmetrics_requesttopicpartitionsfetchratio", Gauge, nil, "Percent of the partitions of a share fetch in which there were records for it, of all groups: 99th percentile."}
+	shareAcquires   = &Metric{"kafka_server_sharegroupmetrics_topicpartitionsacquiretimems_count_total", Counter, []string{"group"}, "Share fetches that got records; up to 100 groups have a series."}
+	shareAcquire    = &Metric{"kafka_server_sharegroupmetrics_topicpartitionsacquiretimems", Gauge, []string{"group"}, "Milliseconds until share fetches got records: 99th percentile."}
+	shareRatios     = &Metric{"kafka_server_sharegroupmetrics_requesttopicpartitionsfetchratio_count_total", Counter, []string{"group"}, "Share fetches that got records; up to 100 groups have a series."}
+	shareRatio      = &Metric{"kafka_server_sharegroupmetrics_requesttopicpartitionsfetchratio", Gauge, []string{"group"}, "Percent of the partitions of a share fetch in which there were records for it: 99th percentile."}
 	shareExpired    = &Metric{"kafka_server_delayedsharefetchmetrics_expires_total", Counter, nil, "Share fetches that waited in vain."}
 	sharePartitions = &Metric{"kafka_server_sharesessioncache_sharepartitionscount", Gauge, nil, "Partitions in share sessions."}
 	shareEvictions  = &Metric{"kafka_server_sharesessioncache_sharesessionevictions_total", Counter, nil, "Share sessions that ended with their connections."}
@@ -84,17 +85,11 @@ func (s *Source) writeSharing(w *writer, now time.Time) {
 			w.value(shareAcks.Name, stats.Counts.acknowledged[i].Load(), "ackType", name)
 		}
 	}
-	for _, of := range []struct {
-		count, high *Metric
-		*quantiles
-	}{{shareLoads, shareLoadTime, &stats.Counts.loads}, {shareAcquires, shareAcquire, &stats.Counts.acquires}, {shareRatios, shareRatio, &stats.Counts.ratios}} {
-		var high [1]float64
-		of.readAt(now, []float64{0.99}, high[:])
-		w.family(of.count)
-		w.value(of.count.Name, of.quantiles.count.Load())
-		w.family(of.high)
-		w.float(of.high.Name, high[0])
-	}
+	w.family(shareLoads)
+	w.value(shareLoads.Name, stats.Counts.loads.count.Load())
+	w.family(shareLoadTime)
+	w.float(shareLoadTime.Name, stats.Counts.loads.high(now))
+	stats.Counts.groups.write(w, now)
 	for _, g := range []struct {
 		*Metric
 		value int64
