@@ -19,6 +19,7 @@
 #   interop/run.sh group-tools           Kafka's tools for groups and transactions say what they say of Kafka; its verifiable clients; every record of groups dumped
 #   interop/run.sh transactions          transactional producers of three clients: fenced, timed out, killed; both versions of the protocol
 #   interop/run.sh groups [-duration 2m -seed 7]  members of three clients come, leave and are killed, with their coordinators
+#   interop/run.sh kerberos              Java and librdkafka log in with tickets of a KDC (MIT's); wrong services, renewed keys
 #   interop/run.sh security [-short]      six clients, curl, openssl and Kafka's tools at listeners with TLS and SASL; -target kafka too
 #   interop/run.sh quotas                clients at their quotas: rates, kafka-configs, connections; others beside them
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
@@ -26,7 +27,7 @@
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|group-tools|transactions|security|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|group-tools|transactions|security|kerberos|differential [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -123,6 +124,11 @@ groups)
 	go build -o "$bin/groups" ./interop/groups
 	"$bin/groups" -binary "$leat" "$@"
 	;;
+kerberos)
+	interop/setup.sh kafka kcat kerberos
+	go build -o "$bin/kerberos" ./interop/kerberos
+	"$bin/kerberos" -binary "$leat" "$@"
+	;;
 security)
 	interop/setup.sh kafka python node go kcat
 	go build -o "$bin/security" ./interop/security
@@ -139,7 +145,7 @@ differential)
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, delay, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, group-tools, transactions, security, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, delay, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, group-tools, transactions, security, kerberos, differential" >&2
 	exit 2
 	;;
 esac

@@ -2,7 +2,7 @@
 # Installs what the interop suite needs, each part from its public registry, and skips what is there already.
 #
 #   interop/setup.sh                     everything
-#   interop/setup.sh kafka java          only these: kafka java python node rust go kcat
+#   interop/setup.sh kafka java          only these: kafka java python node rust go kcat kerberos
 #
 # Needed beforehand: Go, a JDK 17 or later with Maven, Python 3 with venv, Node.js with npm, and Rust with cargo, cmake and a
 # C++ compiler. What is fetched and built goes to $LEAT_INTEROP_CACHE (.cache/interop in the checkout if unset).
@@ -85,6 +85,14 @@ setup_kcat() {
 	[ "$(id -u)" = 0 ] || as=sudo
 	$as apt-get install -y -q --no-install-recommends kcat >/dev/null 2>&1 ||
 		{ again $as apt-get update -q >/dev/null && again $as apt-get install -y -q --no-install-recommends kcat >/dev/null; }
+}
+setup_kerberos() {
+	[ -x /usr/sbin/krb5kdc ] && [ -x /usr/sbin/kadmin.local ] && command -v kinit >/dev/null && ls /usr/lib/*/sasl2/libgssapiv2.so >/dev/null 2>&1 && return
+	as=""
+	[ "$(id -u)" = 0 ] || as=sudo
+	packages="krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit"
+	$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >/dev/null 2>&1 ||
+		{ again $as apt-get update -q >/dev/null && again $as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >/dev/null; }
 }
 
 [ $# -gt 0 ] || set -- kafka java python node go kcat rust
