@@ -21,10 +21,10 @@ type clientQuota struct {
 // quotaCall is what the quotas of a call need of it; nil: nobody has a quota.
 type quotaCall struct {
 	*clientQuota
-	size   int           // of the request
-	began  time.Time     // of its handling
-	waited time.Duration // for the controller; whoever handles the call counts
-	spent  atomic.Int64  // on its handling, once the handler has returned
+	size   int          // of the request
+	began  time.Time    // of its handling
+	waited atomic.Int64 // for the controller
+	spent  atomic.Int64 // on its handling, once the handler has returned
 }
 
 // unlimited are requests between nodes. Nobody else may make them, and none of them waits for what clients do.
@@ -64,14 +64,14 @@ func (h *Handlers) quotaOf(c *Call) *clientQuota {
 // handled notes how long the handler of a call took, for answers that come later.
 func (c *Call) handled() {
 	if c.quota != nil {
-		c.quota.spent.Store(int64(max(1, time.Since(c.quota.began)-c.quota.waited)))
+		c.quota.spent.Store(max(1, int64(time.Since(c.quota.began))-c.quota.waited.Load()))
 	}
 }
 
 // waiting counts time that a handler does nothing but wait, as time that no request took.
 func (c *Call) waiting(since time.Time) {
 	if c.quota != nil {
-		c.quota.waited += time.Since(since)
+		c.quota.waited.Add(int64(time.Since(since)))
 	}
 }
 
@@ -85,7 +85,7 @@ func (q *quotaCall) timed(now time.Time) int64 {
 	}
 	spent := time.Duration(q.spent.Load())
 	if spent == 0 {
-		spent = now.Sub(q.began) - q.waited
+		spent = now.Sub(q.began) - time.Duration(q.waited.Load())
 	}
 	const percent = 100
 	return min(q.request.record(spent.Seconds()*percent, now.UnixMilli()), q.maxRequestThrottle())
