@@ -110,13 +110,45 @@ func TestProduceAddsThePartitionForClientsThatWantIt(t *testing.T) {
 		c.send(inTransaction(0, "a"), 12)
 		synctest.Wait()
 		n.txns.answer(kerr.ConcurrentTransactions.Code)
-		time.Sleep(25 * time.Millisecond) // add.partitions.to.txn.retry.backoff.ms
+		time.Sleep(2 * time.Millisecond) // a sixteenth of add.partitions.to.txn.retry.backoff.ms, and a bit
 		n.txns.answer(0)
 		if p := c.receive().(*kmsg.ProduceResponse).Topics[0].Partitions[0]; p.ErrorCode != 0 {
 			t.Errorf("%+v", p)
 		}
 		if len(n.txns.asked) != 2 || !n.txns.asked[1].Add {
 			t.Errorf("asked %+v", n.txns.asked)
+		}
+	})
+}
+
+func TestTheCoordinatorIsAskedLessAndLessOftenForTheEndOfTheTransactionBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t)
+		defer n.stop()
+		n.makeTopic("orders", 1)
+		n.txns.hold = true
+		c := n.dial()
+		defer c.close()
+		c.send(inTransaction(0, "a"), 12)
+		synctest.Wait()
+		began := time.Now()
+		for _, pause := range []time.Duration{1250, 2500, 5000, 10_000, 20_000, 20_000} {
+			n.txns.answer(kerr.ConcurrentTransactions.Code)
+			asked := len(n.txns.asked)
+			time.Sleep(pause*time.Microsecond - 1)
+			synctest.Wait()
+			if len(n.txns.asked) != asked {
+				t.Fatalf("asked again %s after the first time, before %s more were over", time.Since(began), pause*time.Microsecond)
+			}
+			time.Sleep(1)
+			synctest.Wait()
+			if len(n.txns.asked) != asked+1 {
+				t.Fatalf("not asked again %s after the first time", time.Since(began))
+			}
+		}
+		n.txns.answer(0)
+		if p := c.receive().(*kmsg.ProduceResponse).Topics[0].Partitions[0]; p.ErrorCode != 0 {
+			t.Errorf("%+v", p)
 		}
 	})
 }

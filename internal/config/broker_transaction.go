@@ -5,7 +5,7 @@ var brokerTransactionKeys = []Key{
 	{Name: "add.partitions.to.txn.retry.backoff.max.ms", Type: Int, Default: "100", Valid: atLeast(0), Importance: "HIGH", Built: true,
 		Doc: "Longest wait between a broker's attempts to add partitions to a transaction."},
 	{Name: "add.partitions.to.txn.retry.backoff.ms", Type: Int, Default: "20", Valid: atLeast(1), Importance: "HIGH", Built: true,
-		Doc: "First wait before a broker tries again to add partitions to a transaction."},
+		Doc: "Longest pause before a broker tries again to add partitions to a transaction; the first is a sixteenth of it."},
 	{Name: "producer.id.expiration.check.interval.ms", Type: Int, Default: "600000", Valid: atLeast(1), Importance: "LOW", Internal: true,
 		Doc: "Time between two looks for idempotent producers to forget."},
 	{Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", Valid: atLeast(1), Mode: ClusterWide, Importance: "LOW", Built: true,
