@@ -62,6 +62,7 @@ func (s *side) login() error {
 // withAuthorizer run on brokers with an authorizer.
 var withAuthorizer = []scenario{
 	{"authorization", authorization},
+	{"tokens-without-secret", tokensWithoutSecret},
 	{"two phases", twoPhases},
 }
 

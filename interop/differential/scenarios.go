@@ -23,6 +23,7 @@ var scenarios = []scenario{
 	{"access control", accessControl},
 	{"authentication", authentication},
 	{"credentials", credentials},
+	{"tokens-over-plaintext", tokensOverPlaintext},
 	{"client quotas", clientQuotas},
 	{"controller listener", controllerListener},
 	{"create topics", createTopics},
