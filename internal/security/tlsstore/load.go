@@ -91,7 +91,13 @@ func sniff(data []byte) string {
 }
 
 func pkcs12Keys(data []byte, password string) ([]tls.Certificate, error) {
-	key, first, others, err := pkcs12.DecodeChain(data, password)
+	var key any
+	var first *x509.Certificate
+	var others []*x509.Certificate
+	err := guarded(func() (err error) {
+		key, first, others, err = pkcs12.DecodeChain(data, password)
+		return err
+	})
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -109,7 +115,10 @@ func storeError(err error) error {
 
 func openJKS(data []byte, password string) (keystore.KeyStore, error) {
 	ks := keystore.New(keystore.WithOrderedAliases())
-	if err := ks.Load(bytes.NewReader(data), []byte(password)); err != nil {
+	if err := checkJKS(data); err != nil {
+		return ks, fmt.Errorf("not readable as JKS: %w", err)
+	}
+	if err := guarded(func() error { return ks.Load(bytes.NewReader(data), []byte(password)) }); err != nil {
 		return ks, fmt.Errorf("not readable as JKS, or the password of the store is wrong: %w", err)
 	}
 	return ks, nil
@@ -125,7 +134,11 @@ func jksKeys(data []byte, password, keyPassword string) ([]tls.Certificate, erro
 		if !ks.IsPrivateKeyEntry(alias) {
 			continue
 		}
-		entry, err := ks.GetPrivateKeyEntry(alias, []byte(keyPassword))
+		var entry keystore.PrivateKeyEntry
+		err := guarded(func() (err error) {
+			entry, err = ks.GetPrivateKeyEntry(alias, []byte(keyPassword))
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("key %s: not readable, or ssl.key.password is wrong: %w", alias, err)
 		}
