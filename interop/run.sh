@@ -22,12 +22,13 @@
 #   interop/run.sh kerberos              Java and librdkafka log in with tickets of a KDC (MIT's); wrong services, renewed keys
 #   interop/run.sh security [-short]      six clients, curl, openssl and Kafka's tools at listeners with TLS and SASL; -target kafka too
 #   interop/run.sh quotas                clients at their quotas: rates, kafka-configs, connections; others beside them
+#   interop/run.sh hostile [-short]      attackers of all kinds, and what a well-behaved client notices of them
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|group-tools|transactions|security|kerberos|differential [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|group-tools|transactions|security|kerberos|differential|hostile [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -139,13 +140,17 @@ quotas)
 	go build -o "$bin/quotas" ./interop/quotas
 	"$bin/quotas" -binary "$leat" "$@"
 	;;
+hostile)
+	go build -o "$bin/hostile" ./interop/hostile
+	"$bin/hostile" -binary "$leat" "$@"
+	;;
 differential)
 	interop/setup.sh kafka
 	go build -o "$bin/differential" ./interop/differential
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, delay, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, group-tools, transactions, security, kerberos, differential" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, delay, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, group-tools, transactions, security, kerberos, differential, hostile" >&2
 	exit 2
 	;;
 esac
