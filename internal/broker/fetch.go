@@ -86,6 +86,7 @@ func (h *Handlers) fetch(c *Call) {
 // limits takes the bounds from request and configuration.
 func (f *fetchCall) limits() {
 	f.maxBytes = max(0, f.c.quotaBound(min(int(f.rq.MaxBytes), f.h.Config().Int("fetch.max.bytes"))))
+	f.maxBytes = f.c.tenantBound(f.maxBytes)
 	f.minBytes = max(0, min(int(f.rq.MinBytes), f.maxBytes))
 	f.isolation = storage.ReadUncommitted
 	if f.rq.IsolationLevel == 1 {
@@ -287,6 +288,7 @@ func (f *fetchCall) respond() {
 		return
 	}
 	f.closing(time.Now())
+	f.countTenant()
 	f.c.Reply(wire.EncodeFetch(f.c.Header, &f.resp))
 	f.free() // the frame has taken the files over
 }

@@ -72,6 +72,9 @@ func (p *produceCall) begin() bool {
 		return true
 	}
 	p.audit()
+	if p.tenantFull() {
+		return true
+	}
 	delays := p.mustDelay()
 	if p.rq.TransactionalID != nil {
 		id, epoch, ok := p.producer()
@@ -114,6 +117,7 @@ func (p *produceCall) appendAll() {
 
 // answer answers now or when what was appended is replicated.
 func (p *produceCall) answer() {
+	p.countTenant()
 	if p.slowed > 0 && !p.left {
 		p.c.Request.Mute(p.slowed)
 	}

@@ -22,6 +22,7 @@ type creation struct {
 
 func (m *Machine) createTopics(r *kmsg.CreateTopicsRequest) answer {
 	resp := r.ResponseKind().(*kmsg.CreateTopicsResponse)
+	m.room = tenantRoom{}
 	if m.tooManyPartitions(r) {
 		problem := refuse(kerr.PolicyViolation, "Excessively large number of partitions per request.")
 		for i := range r.Topics {
@@ -46,6 +47,10 @@ func (m *Machine) createTopics(r *kmsg.CreateTopicsRequest) answer {
 		}
 		c := &creation{request: t}
 		if problem := m.prepare(c); problem != nil {
+			resp.Topics = append(resp.Topics, refusedTopic(t.Topic, problem))
+			continue
+		}
+		if problem := m.takeTenantRoom(t.Topic, len(c.partitions)); problem != nil {
 			resp.Topics = append(resp.Topics, refusedTopic(t.Topic, problem))
 			continue
 		}
@@ -218,6 +223,7 @@ func (m *Machine) create(c *creation) (kmsg.CreateTopicsResponseTopic, []Record)
 
 func (m *Machine) createPartitions(r *kmsg.CreatePartitionsRequest) answer {
 	resp := r.ResponseKind().(*kmsg.CreatePartitionsResponse)
+	m.room = tenantRoom{}
 	problems, records := m.addPartitions(r)
 	answered := make(map[string]bool, len(r.Topics))
 	for i := range r.Topics {
@@ -284,6 +290,9 @@ func (m *Machine) grow(r *kmsg.CreatePartitionsRequestTopic) ([]Record, *refusal
 		return nil, refuse(kerr.UnknownServerError, "Invalid state: topic %s appears to have no partitions.", r.Topic)
 	}
 	if problem := m.checkMorePartitions(r.Topic, r.Count); problem != nil {
+		return nil, problem
+	}
+	if problem := m.takeTenantRoom(r.Topic, int(r.Count)-have); problem != nil {
 		return nil, problem
 	}
 	if problem := m.permit.take(int(r.Count) - have); problem != nil {

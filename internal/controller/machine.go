@@ -79,6 +79,7 @@ type Machine struct {
 	limits     limits
 	// topicLimits are leat.topic.limits, which the config's table has checked.
 	topicLimits []config.Limit
+	room        tenantRoom // of the request that is being decided
 	delegation  delegation
 
 	// Soft state.

@@ -2,22 +2,25 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"leat/internal/fs"
 	"leat/internal/sim"
 )
 
-// tenancy is a node that two tenants share, each by a listener of its own, and the operator by another.
+// tenancy is a node that two tenants share, each by a listener of its own, and the operator by another. No word of a text ends like the names of the tenants.
 type tenancy struct {
 	t    *testing.T
 	node *bubbleNode
@@ -39,8 +42,8 @@ func newTenancy(t *testing.T, set map[string]string, f func(*tenancy)) {
 		all := map[string]string{
 			"listeners":                      fmt.Sprintf("PLAINTEXT://%[1]s:9092,CONTROLLER://%[1]s:9093,RED://%[1]s:9094,BLUE://%[1]s:9095", host.IP()),
 			"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,RED:PLAINTEXT,BLUE:PLAINTEXT",
-			"listener.name.red.leat.tenant":  "red",
-			"listener.name.blue.leat.tenant": "blue",
+			"listener.name.red.leat.tenant":  "zred",
+			"listener.name.blue.leat.tenant": "zblue",
 			"num.partitions":                 "2",
 		}
 		maps.Copy(all, set)
@@ -107,11 +110,11 @@ func TestTenantsHaveEqualNames(t *testing.T) {
 		operator := kadm.NewClient(y.client(atOperator))
 		defer operator.Close()
 		topics, err := operator.ListTopics(ctx)
-		if names := topics.Names(); err != nil || !slices.Equal(names, []string{"blue.orders", "red.orders"}) {
+		if names := topics.Names(); err != nil || !slices.Equal(names, []string{"zblue.orders", "zred.orders"}) {
 			t.Errorf("the operator sees the topics %q: %v", names, err)
 		}
 		groups, err := operator.ListGroups(ctx)
-		if names := groups.Groups(); err != nil || !slices.Equal(names, []string{"blue.workers", "red.workers"}) {
+		if names := groups.Groups(); err != nil || !slices.Equal(names, []string{"zblue.workers", "zred.workers"}) {
 			t.Errorf("the operator sees the groups %q: %v", names, err)
 		}
 		red := kadm.NewClient(y.client(atRed))
@@ -127,6 +130,77 @@ func TestTenantsHaveEqualNames(t *testing.T) {
 		groups, err = red.ListGroups(ctx)
 		if names := groups.Groups(); err != nil || !slices.Equal(names, []string{"workers"}) {
 			t.Errorf("red sees the groups %q: %v", names, err)
+		}
+	})
+}
+
+// limit sets limits of red while the node runs.
+func (y *tenancy) limit(set map[string]string) {
+	y.t.Helper()
+	cl := y.client(atOperator)
+	defer cl.Close()
+	var configs []kadm.AlterConfig
+	for name, value := range set {
+		configs = append(configs, kadm.AlterConfig{Name: "leat.tenant.zred." + name, Value: &value})
+	}
+	answers, err := kadm.NewClient(cl).AlterBrokerConfigs(y.ctx(), configs)
+	if err != nil || len(answers) != 1 || answers[0].Err != nil {
+		y.t.Fatalf("limits %v: %+v, %v", set, answers, err)
+	}
+}
+
+func TestTenantsHaveLimits(t *testing.T) {
+	newTenancy(t, nil, func(y *tenancy) {
+		ctx := y.ctx()
+		red := y.client(atRed)
+		defer red.Close()
+		y.limit(map[string]string{"max.partitions": "3"})
+		adm := kadm.NewClient(red)
+		if _, err := adm.CreateTopic(ctx, 2, 1, nil, "orders"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := adm.CreateTopic(ctx, 2, 1, nil, "more")
+		if !errors.Is(err, kerr.PolicyViolation) || !strings.Contains(answer.ErrMessage, "may have 1 more of the 3") || strings.Contains(answer.ErrMessage, "zred.more") {
+			t.Errorf("four partitions of three: %v, %q", err, answer.ErrMessage)
+		}
+		if _, err := adm.CreateTopic(ctx, 1, 1, nil, "more"); err != nil {
+			t.Errorf("the third partition: %v", err)
+		}
+		record := func() *kgo.Record { return &kgo.Record{Topic: "orders", Partition: 0, Value: make([]byte, 100_000)} }
+		began := time.Now()
+		for range 5 {
+			if err := red.ProduceSync(ctx, record()).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("without a limit it took %v", took)
+		}
+		y.limit(map[string]string{"produce.rate": "100000"})
+		began = time.Now()
+		for range 5 {
+			if err := red.ProduceSync(ctx, record()).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took < 2*time.Second || took > 6*time.Second {
+			t.Errorf("five seconds' worth took %v", took)
+		}
+		y.limit(map[string]string{"produce.rate": "-1", "max.stored.bytes": "1000000"})
+		time.Sleep(10 * time.Second) // the rest that the rate asked for; simulated
+		if err := red.ProduceSync(ctx, record()).FirstErr(); !errors.Is(err, kerr.PolicyViolation) {
+			t.Errorf("more than may be stored: %v", err)
+		}
+		y.limit(map[string]string{"max.stored.bytes": "-1", "max.connections": "0"})
+		more := y.client(atRed, kgo.RequestRetries(0), kgo.RetryTimeout(time.Second))
+		defer more.Close()
+		if _, err := kadm.NewClient(more).ListTopics(ctx); err == nil {
+			t.Error("a connection beyond the limit is served")
+		}
+		blue := y.client(atBlue)
+		defer blue.Close()
+		if _, err := kadm.NewClient(blue).ListTopics(ctx); err != nil {
+			t.Errorf("blue: %v", err)
 		}
 	})
 }

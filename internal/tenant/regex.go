@@ -14,10 +14,11 @@ func (x *Exchange) regexIn(pattern string) string {
 	}
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return pattern // who resolves it says what is wrong
+		return "*" + pattern // no frame mends it; who resolves it says what is wrong
 	}
+	begins := anywhere(parsed)
 	inner := x.regexPrefix() + pattern + regexSuffix
-	if _, err := regexp.Compile(inner); err != nil || !closed(pattern) {
+	if _, err := regexp.Compile(inner); err != nil || begins || !closed(pattern) {
 		inner = x.regexPrefix() + parsed.String() + regexSuffix
 	}
 	return inner
@@ -45,4 +46,18 @@ func closed(pattern string) bool {
 		}
 	}
 	return true
+}
+
+// anywhere takes out of an expression that it wants the beginning of the text, which is where the prefix is; the whole name has to fit in any case. It reports
+// whether there was anything to take out.
+func anywhere(x *syntax.Regexp) bool {
+	if x.Op == syntax.OpBeginText || x.Op == syntax.OpBeginLine {
+		x.Op = syntax.OpEmptyMatch
+		return true
+	}
+	found := false
+	for _, sub := range x.Sub {
+		found = anywhere(sub) || found
+	}
+	return found
 }

@@ -65,24 +65,14 @@ func (u *Usage) Produced(now time.Time, limit, n int64) time.Duration {
 	return take(&u.produced, now, limit, n)
 }
 
-// Consumed counts bytes that were read.
-func (u *Usage) Consumed(now time.Time, limit, n int64) {
-	if limit < 0 || n == 0 {
-		return
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	take(&u.read, now, limit, n)
-}
-
-// ConsumeWait says how long who wants to read has to wait for what was read before.
-func (u *Usage) ConsumeWait(now time.Time, limit int64) time.Duration {
+// Consumed counts bytes that are read, and says how long who reads them has to wait.
+func (u *Usage) Consumed(now time.Time, limit, n int64) time.Duration {
 	if limit < 0 {
 		return 0
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return take(&u.read, now, limit, 0)
+	return take(&u.read, now, limit, n)
 }
 
 // bucket gives out tokens that come back at a rate. Who was quiet finds those of a second, and who takes more than there are is in debt.
