@@ -24,7 +24,7 @@ func stored(files, env map[string]string) Sources {
 
 var places = stored(map[string]string{
 	"/s/password": "hunter2\n", "/s/all.properties": "key.password=abc\nuser=u\n", "/s/nested": "${env:HOME}", "/d/token": "t", "/other/x": "x",
-}, map[string]string{"PORTS": "9", "HOME": "/root"})
+}, map[string]string{"PORTS": "9", "HOME": "home"})
 
 func TestReferencesAreLookedUp(t *testing.T) {
 	got, refs, err := resolve(map[string]string{
@@ -38,7 +38,7 @@ func TestReferencesAreLookedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"ssl.key.password": "abc", "ssl.keystore.password": "hunter2", "num.partitions": "9", "ssl.truststore.password": "t", "log.dirs": "/root/data",
+		"ssl.key.password": "abc", "ssl.keystore.password": "hunter2", "num.partitions": "9", "ssl.truststore.password": "t", "log.dirs": "home/data",
 		"listener.name.a.plain.sasl.jaas.config": `x required username="u" password="hunter2";`, "broker.rack": "${nobody:x}", "metadata.log.dir": "${env:HOME}", "log.dir": "plain",
 	} {
 		if got[name] != want {

@@ -242,7 +242,7 @@ func TestRolesComeFromBindingsAndTheGroupsOfTokens(t *testing.T) {
 	if err := bind("Group:platform=ops;User:bob=ops"); err != nil {
 		t.Fatal(err)
 	}
-	if err := bind("Role:ops=ops"); !errors.Is(err, kerr.InvalidConfig) {
+	if err := bind("Role:ops=ops"); !errors.Is(err, kerr.InvalidRequest) {
 		t.Errorf("a role is bound to a role: %v", err)
 	}
 	create := func(claims, topic string) error {
