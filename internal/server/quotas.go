@@ -13,8 +13,8 @@ import (
 	"leat/internal/telemetry"
 )
 
-// connectionRates are how fast connections may begin at a listener. The listener of the brokers is not held to the node's rate, where there are others:
-// clients must not keep brokers from each other.
+// connectionRates are how fast connections may begin at a listener. The listener of the brokers is not held to the node's rate where clients have
+// another one, and that of the controllers to none: clients must not keep nodes from each other.
 func (n *node) connectionRates(name string) listener.ConnectionRates {
 	v := n.settings.now().values
 	r := listener.ConnectionRates{
@@ -23,10 +23,23 @@ func (n *node) connectionRates(name string) listener.ConnectionRates {
 		Listener: listenerRate(v, name),
 		Address:  n.addressRate,
 	}
-	if len(n.bound) > 1 && (strings.EqualFold(name, n.listeners.InterBroker) || n.isControl(name)) {
+	if n.isControl(name) {
 		r.Node, r.Address = 0, nil
+	} else if strings.EqualFold(name, n.listeners.InterBroker) && n.clientListeners() > 1 {
+		r.Node = 0
 	}
 	return r
+}
+
+// clientListeners counts the listeners that are not those of controllers.
+func (n *node) clientListeners() int {
+	count := 0
+	for _, b := range n.bound {
+		if !b.Control {
+			count++
+		}
+	}
+	return count
 }
 
 // connectionRate is 0 where nothing is bounded.

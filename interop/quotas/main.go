@@ -203,29 +203,30 @@ func (r *run) connections() error {
 	if err != nil {
 		return err
 	}
-	began, open := time.Now(), 0
-	for range 60 {
-		c, err := net.DialTimeout("tcp", r.addr, 5*time.Second)
+	const tried = 120
+	refused := make(chan bool, tried)
+	for range tried {
+		c, err := net.DialTimeout("tcp", r.addr, 30*time.Second)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-		_, err = c.Read(make([]byte, 1))
-		var timeout net.Error
-		if errors.As(err, &timeout) && timeout.Timeout() {
-			_ = c.SetReadDeadline(time.Now().Add(1500 * time.Millisecond))
-			if open < 30 && time.Since(began) < time.Second { // those of the beginning are within the quota
-				open++
-				continue
-			}
-			if _, err = c.Read(make([]byte, 1)); errors.As(err, &timeout) && timeout.Timeout() {
-				open++
-			} else {
-				fmt.Printf("quotas  turned away after %d connections in %.1f s\n", open, time.Since(began).Seconds())
-				return nil
-			}
+		go func() {
+			_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+			_, err := c.Read(make([]byte, 1))
+			var timeout net.Error
+			refused <- !errors.As(err, &timeout) || !timeout.Timeout()
+		}()
+	}
+	closed := 0
+	for range tried {
+		if <-refused {
+			closed++
 		}
 	}
-	return fmt.Errorf("60 connections in %v, none turned away at 10 a second", time.Since(began))
+	fmt.Printf("quotas  %d of %d connections turned away\n", closed, tried)
+	if closed < tried/4 || closed > tried-10 {
+		return fmt.Errorf("%d of %d connections begun at once were turned away, at 10 a second", closed, tried)
+	}
+	return nil
 }
