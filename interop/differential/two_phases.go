@@ -19,17 +19,20 @@ func (t *transactional) inTwoPhases(step string, timeout int32, id int64, epoch 
 	}
 }
 
+// producerIDsReady waits until the broker has producer ids to give.
+func (s *side) producerIDsReady() {
+	s.eventually("producer ids", func() bool {
+		rq := kmsg.NewPtrInitProducerIDRequest()
+		rq.ProducerID, rq.ProducerEpoch = -1, -1
+		return s.quiet(4, rq).(*kmsg.InitProducerIDResponse).ErrorCode == 0
+	})
+}
+
 // twoPhasesDisabled runs on brokers that know the version and do not allow what it is for.
 func twoPhasesDisabled(s *side) {
 	t := &transactional{side: s, name: "txn-phases"}
 	s.transactionsReady(t.name)
-	s.eventually("producer ids", func() bool {
-		rq := kmsg.NewPtrInitProducerIDRequest()
-		rq.ProducerID, rq.ProducerEpoch = -1, -1
-		resp := s.quiet(4, rq).(*kmsg.InitProducerIDResponse)
-		s.names.producers[resp.ProducerID] = "the first"
-		return resp.ErrorCode == 0
-	})
+	s.producerIDsReady()
 	t.inTwoPhases("neither", 60000, -1, -1, false, false)
 	t.inTwoPhases("enable", 60000, -1, -1, true, false)
 	t.inTwoPhases("keep", 60000, -1, -1, false, true)
@@ -46,6 +49,7 @@ func twoPhases(s *side) {
 	g.grant(nil)
 	t := &transactional{side: g.admin, name: "txn-phases"}
 	t.transactionsReady(t.name)
+	t.producerIDsReady()
 	t.inTwoPhases("enable", 60000, -1, -1, true, false)
 	t.inTwoPhases("keep", 60000, -1, -1, true, true)
 	t.inTwoPhases("a timeout does not matter", 0, -1, -1, true, false)
