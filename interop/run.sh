@@ -23,12 +23,13 @@
 #   interop/run.sh security [-short]      six clients, curl, openssl and Kafka's tools at listeners with TLS and SASL; -target kafka too
 #   interop/run.sh quotas                clients at their quotas: rates, kafka-configs, connections; others beside them
 #   interop/run.sh hostile [-short]      attackers of all kinds, and what a well-behaved client notices of them
+#   interop/run.sh tenants [-short]      two tenants with equal names: what clients and tools of each see, and a quiet one beside a noisy one at its limits
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|group-tools|transactions|security|kerberos|differential|hostile [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|group-tools|transactions|tenants|security|kerberos|differential|hostile [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
@@ -61,6 +62,11 @@ bank)
 	dir=$(mktemp -d)
 	trap 'rm -rf "$dir"' EXIT
 	"$bin/bank" -binary "$leat" -dir "$dir" "$@"
+	;;
+tenants)
+	interop/setup.sh kafka
+	go build -o "$bin/tenants" ./interop/tenants
+	"$bin/tenants" -binary "$leat" "$@"
 	;;
 delay)
 	case ${1:-} in [0-9]*) rounds=$1 && shift && set -- -rounds "$rounds" "$@" ;; esac

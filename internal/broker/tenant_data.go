@@ -72,12 +72,13 @@ func (p *produceCall) countTenant() {
 	p.slowed = max(p.slowed, wait)
 }
 
-// tenantBound is how many bytes a fetch may have at most: what its client's tenant may read in a second.
+// tenantBound is how many bytes a fetch may have at most: what its client's tenant may read in a tenth of a second, so that many who read at once
+// do not take the processors and the network from others meanwhile.
 func (c *Call) tenantBound(bytes int) int {
 	if c.tenant == nil || c.tenant.Limits.ConsumeRate < 0 {
 		return bytes
 	}
-	return int(min(int64(bytes), max(c.tenant.Limits.ConsumeRate, 1)))
+	return int(min(int64(bytes), max(c.tenant.Limits.ConsumeRate/10, 1)))
 }
 
 // tenantRead counts bytes that a tenant's consumer is sent, and has it wait if that is more than its tenant may read. It returns what the client is to be told.
