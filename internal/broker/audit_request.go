@@ -31,7 +31,7 @@ func (h *Handlers) auditAsked(c *Call) (json.RawMessage, []audit.Resource) {
 		asked, _ = json.Marshal(map[string]int{"bytes_left_out": len(asked)})
 	}
 	var r resourcesFound
-	r.walk(h, c, v)
+	r.walk(c, v)
 	if len(r.all) == 0 {
 		r.add("cluster", "kafka-cluster")
 	}
@@ -139,24 +139,24 @@ func (r *resourcesFound) add(kind, name string) {
 var namedBy = map[string]string{"Topic": "topic", "TopicNames": "topic", "Group": "group", "Groups": "group", "GroupID": "group", "TransactionalID": "transactional-id"}
 
 // walk looks for resources in a part of a request.
-func (r *resourcesFound) walk(h *Handlers, c *Call, v reflect.Value) {
+func (r *resourcesFound) walk(c *Call, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			r.walk(h, c, v.Elem())
+			r.walk(c, v.Elem())
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			r.walk(h, c, v.Index(i))
+			r.walk(c, v.Index(i))
 		}
 	case reflect.Struct:
-		r.special(h, c, v)
+		r.special(c, v)
 		t := v.Type()
 		for i := range t.NumField() {
 			if kind, ok := namedBy[t.Field(i).Name]; ok && r.names(kind, v.Field(i)) {
 				continue
 			}
-			r.walk(h, c, v.Field(i))
+			r.walk(c, v.Field(i))
 		}
 	default:
 	}
@@ -182,7 +182,7 @@ func (r *resourcesFound) names(kind string, v reflect.Value) bool {
 }
 
 // special takes resources that are named by more than one field.
-func (r *resourcesFound) special(h *Handlers, c *Call, v reflect.Value) {
+func (r *resourcesFound) special(c *Call, v reflect.Value) {
 	switch of := v.Interface().(type) {
 	case kmsg.DeleteTopicsRequestTopic:
 		if topic, ok := c.Image.TopicByID(of.TopicID); ok && of.Topic == nil {

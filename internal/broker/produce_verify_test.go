@@ -135,12 +135,12 @@ func TestTheCoordinatorIsAskedLessAndLessOftenForTheEndOfTheTransactionBefore(t 
 		for _, pause := range []time.Duration{1250, 2500, 5000, 10_000, 20_000, 20_000} {
 			n.txns.answer(kerr.ConcurrentTransactions.Code)
 			asked := len(n.txns.asked)
-			time.Sleep(pause*time.Microsecond - 1)
+			time.Sleep(pause*time.Microsecond - time.Nanosecond)
 			synctest.Wait()
 			if len(n.txns.asked) != asked {
 				t.Fatalf("asked again %s after the first time, before %s more were over", time.Since(began), pause*time.Microsecond)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			if len(n.txns.asked) != asked+1 {
 				t.Fatalf("not asked again %s after the first time", time.Since(began))

@@ -138,7 +138,7 @@ func quotaKeys(parts []metadata.QuotaEntityPart) (map[string]float64, *refusal) 
 	}
 	switch {
 	case client != nil && ip != nil:
-		return nil, refuse(kerr.InvalidRequest, "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId")
+		return nil, refuse(kerr.InvalidRequest, "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId") //nolint:misspell // Kafka's words
 	case client != nil:
 		return clientQuotaKeys, nil
 	case ip == nil:

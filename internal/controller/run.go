@@ -25,7 +25,9 @@ func Run(m *Machine, log machine.Log[Record], failed func(error)) *Running {
 
 // Submit hands a request to the machine; done is called exactly once, with the response or an error.
 func (r *Running) Submit(principal security.Principal, clientID string, request kmsg.Request, done func(response any, err error)) {
-	r.runner.Submit(func(t machine.Ticket) Event { return Event{Ticket: t, Request: request, Principal: principal, ClientID: clientID} }, done)
+	r.runner.Submit(func(t machine.Ticket) Event {
+		return Event{Ticket: t, Request: request, Principal: principal, ClientID: clientID}
+	}, done)
 }
 
 // Suspect hands a suspicion to the machine; done is called exactly once, with whether the broker is fenced for it, or an error.

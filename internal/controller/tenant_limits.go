@@ -19,7 +19,7 @@ type tenantRoom struct {
 // takeTenantRoom refuses more partitions of a topic than its tenant may have.
 func (m *Machine) takeTenantRoom(topic string, more int) *refusal {
 	tenant, _, ok := strings.Cut(topic, ".")
-	if !ok || config.CheckTenant(tenant) != nil {
+	if named := ok && config.CheckTenant(tenant) == nil; !named {
 		return nil
 	}
 	if m.room.values == nil {

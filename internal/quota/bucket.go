@@ -32,7 +32,11 @@ func (b *Bucket) refill(w Window, limit float64, now int64) {
 	b.updated = max(now, b.updated)
 }
 
-func burst(w Window, limit float64) float64 { return float64(w.Samples) * float64(w.Millis) / 1000 * limit }
+func burst(w Window, limit float64) float64 {
+	return float64(w.Samples) * float64(w.Millis) / 1000 * limit
+}
 
 // Full reports whether nothing of what was taken is missing any more.
-func (b *Bucket) Full(w Window, limit float64, now int64) bool { return b.Left(w, limit, now) >= burst(w, limit) }
+func (b *Bucket) Full(w Window, limit float64, now int64) bool {
+	return b.Left(w, limit, now) >= burst(w, limit)
+}

@@ -258,7 +258,8 @@ func TestRolesComeFromBindingsAndTheGroupsOfTokens(t *testing.T) {
 		`{"sub":"Role:ops","exp":99999999999}`:                                    false,
 	} {
 		// That ACL and bindings have come to this node is what the last of these waits for.
-		topic, err := "t"+strings.NewReplacer("{", "", "}", "", `"`, "", ":", "-", ",", "-", "[", "", "]", "").Replace(claims), error(nil)
+		topic := "t" + strings.NewReplacer("{", "", "}", "", `"`, "", ":", "-", ",", "-", "[", "", "]", "").Replace(claims)
+		var err error
 		for until := time.Now().Add(30 * time.Second); ; {
 			if err = create(claims, topic); !may || err == nil || time.Now().After(until) {
 				break

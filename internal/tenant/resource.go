@@ -8,12 +8,6 @@ import (
 // deadLetterTopic is the only config whose value is the name of a topic.
 const deadLetterTopic = "errors.deadletterqueue.topic.name"
 
-// resource names what has configs.
-type resource struct {
-	Type kmsg.ConfigResourceType
-	Name string
-}
-
 // ofTenants reports whether resources of a type belong to tenants. Brokers, their loggers and client metrics are the cluster's.
 func ofTenants(t kmsg.ConfigResourceType) bool {
 	return t == kmsg.ConfigResourceTypeTopic || t == kmsg.ConfigResourceTypeGroupConfig

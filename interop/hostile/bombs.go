@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 	"net"
@@ -174,7 +175,8 @@ func hogs(ctx context.Context, c *camp) (func(context.Context), error) {
 			}
 			_ = nc.SetReadDeadline(time.Now().Add(time.Millisecond))
 			_, err := nc.Read(make([]byte, 1))
-			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+			var timeout net.Error
+			if errors.As(err, &timeout) && timeout.Timeout() {
 				_ = nc.SetWriteDeadline(time.Now().Add(time.Millisecond))
 				_, _ = nc.Write([]byte{0})
 				return

@@ -79,9 +79,9 @@ func (r *run) settings() map[string]string {
 func (r *run) startNode(kind target.Kind, binary string) error {
 	set := r.settings()
 	if kind == target.Kafka { // it fetches the keys of the issuer with what the virtual machine trusts, from addresses that it is allowed to ask
-		os.Setenv("JAVA_TOOL_OPTIONS", "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls="+r.issuer.url+"/keys -Djavax.net.ssl.trustStore="+r.files.truststore+
+		_ = os.Setenv("JAVA_TOOL_OPTIONS", "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls="+r.issuer.url+"/keys -Djavax.net.ssl.trustStore="+r.files.truststore+
 			" -Djavax.net.ssl.trustStorePassword="+storePassword+" -Djavax.net.ssl.trustStoreType=PKCS12")
-		defer os.Unsetenv("JAVA_TOOL_OPTIONS")
+		defer func() { _ = os.Unsetenv("JAVA_TOOL_OPTIONS") }()
 	} else {
 		set["leat.ssl.reload.interval.ms"] = "500"
 	}

@@ -70,10 +70,11 @@ func newStory(t *testing.T) *story {
 }
 
 func newDriver(t *testing.T, set func() Settings) *machinetest.Driver[Event, Record] {
+	chance := rand.New(rand.NewPCG(1, 2)) // goes on after a restart: ids must not come again
 	return &machinetest.Driver[Event, Record]{
 		T: t,
 		New: func() machine.Machine[Event, Record] {
-			return New(Config{Settings: set, Rand: rand.New(rand.NewPCG(1, 2))})
+			return New(Config{Settings: set, Rand: chance})
 		},
 		Hard:    func(m machine.Machine[Event, Record]) any { return m.(*Machine).hard },
 		Options: []cmp.Option{cmp.Exporter(func(reflect.Type) bool { return true }), cmpopts.EquateEmpty()},
