@@ -77,11 +77,11 @@ func floorOnDisk(r io.ReaderAt, width int, count, target int64, key indexKey, en
 			hi = mid
 		}
 	}
-	from := max(lo-1, 0)
-	b := page[:(hi-from)*int64(width)]
-	if len(b) > indexPage {
-		from, b = lo, page[:(hi-lo)*int64(width)]
+	from := lo
+	if lo > 0 && hi-lo < perPage {
+		from = lo - 1 // the entry that is found if all others are above target; where the page has no room for it, it is read by itself
 	}
+	b := page[:(hi-from)*int64(width)]
 	if err := readIndex(r, b, from*int64(width)); err != nil {
 		return false, err
 	}
