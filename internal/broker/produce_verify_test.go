@@ -51,6 +51,13 @@ func (k *knownTxns) Membership(m coordinator.Membership, done func([]int16)) {
 
 func (k *knownTxns) WriteMarker(record.TopicPartition, machine.Control, func(error)) {}
 
+// questions counts what was asked.
+func (k *knownTxns) questions() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.asked)
+}
+
 // answer lets the question that came first have its answer.
 func (k *knownTxns) answer(code int16) {
 	k.mu.Lock()
@@ -134,15 +141,15 @@ func TestTheCoordinatorIsAskedLessAndLessOftenForTheEndOfTheTransactionBefore(t 
 		began := time.Now()
 		for _, pause := range []time.Duration{1250, 2500, 5000, 10_000, 20_000, 20_000} {
 			n.txns.answer(kerr.ConcurrentTransactions.Code)
-			asked := len(n.txns.asked)
+			asked := n.txns.questions()
 			time.Sleep(pause*time.Microsecond - time.Nanosecond)
 			synctest.Wait()
-			if len(n.txns.asked) != asked {
+			if n.txns.questions() != asked {
 				t.Fatalf("asked again %s after the first time, before %s more were over", time.Since(began), pause*time.Microsecond)
 			}
 			time.Sleep(time.Nanosecond)
 			synctest.Wait()
-			if len(n.txns.asked) != asked+1 {
+			if n.txns.questions() != asked+1 {
 				t.Fatalf("not asked again %s after the first time", time.Since(began))
 			}
 		}

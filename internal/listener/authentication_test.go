@@ -300,6 +300,7 @@ func TestATokenThatIsNoGoodIsToldOfWhateverTheClientSaysToIt(t *testing.T) {
 			readReply(t, c)
 			reaction(t, c)
 			time.Sleep(time.Second)
+			synctest.Wait()
 			if seen.failed != 1 || seen.in != 0 || len(seen.who) != 0 {
 				t.Errorf("%s: seen %+v", name, seen)
 			}
