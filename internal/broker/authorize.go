@@ -125,6 +125,8 @@ func denyCluster(c *Call, op security.Operation) kmsg.Response {
 		return refuseAll(c.Body, code, text)
 	}
 	resp := refuseTop(c.Body, kerr.ClusterAuthorizationFailed)
-	setMessage(resp, text)
+	if _, ok := c.Body.(*kmsg.DescribeClientQuotasRequest); !ok { // which Kafka answers without words
+		setMessage(resp, text)
+	}
 	return resp
 }
