@@ -1,11 +1,9 @@
 package server
 
 import (
-	"context"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"leat/internal/config"
 )
@@ -41,22 +39,7 @@ func (n *node) watchSecrets() {
 	if n.Reread == nil || len(n.Values.References().Files) == 0 || interval <= 0 {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(interval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				n.renewSecrets()
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	n.onClose("watch over secrets", func() error { cancel(); <-done; return nil })
+	n.watch("secrets", interval, n.renewSecrets)
 }
 
 // warnReadable names files with secrets that every user of this machine can read.

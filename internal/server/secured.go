@@ -180,6 +180,11 @@ func (n *node) watchStores() {
 	if !any || interval <= 0 {
 		return
 	}
+	n.watch("key stores", interval, n.renewStores)
+}
+
+// watch looks again and again at what may have changed outside, until the node closes.
+func (n *node) watch(over string, interval time.Duration, look func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -189,13 +194,13 @@ func (n *node) watchStores() {
 		for {
 			select {
 			case <-tick.C:
-				n.renewStores()
+				look()
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	n.onClose("watch over key stores", func() error { cancel(); <-done; return nil })
+	n.onClose("watch over "+over, func() error { cancel(); <-done; return nil })
 }
 
 // fill adds to a listener's configuration what its protocol needs.
