@@ -1,6 +1,7 @@
 package load
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ type Conn struct {
 	buf  []byte // what was read: buf[r:w] is not consumed yet
 	r, w int
 	left int // bytes of the current response that are not consumed yet
+
+	over  *tls.Conn // what is spoken instead of the bare socket; nil: nothing
+	waste []byte    // what is dropped of it
 
 	mu     sync.Mutex
 	fd     int
@@ -78,7 +82,11 @@ func NewConn(fd, buffer int) *Conn { return &Conn{fd: fd, buf: make([]byte, buff
 func (c *Conn) Interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed {
+	switch {
+	case c.closed:
+	case c.over != nil:
+		_ = c.over.NetConn().Close()
+	default:
 		_ = unix.Shutdown(c.fd, unix.SHUT_RDWR) // the other side may have closed already
 	}
 }
@@ -91,13 +99,16 @@ func (c *Conn) Close() error {
 		return nil
 	}
 	c.closed = true
+	if c.over != nil {
+		return c.closeTLS()
+	}
 	return unix.Close(c.fd)
 }
 
 // Send writes a frame.
 func (c *Conn) Send(frame []byte) error {
 	for len(frame) > 0 {
-		n, err := unix.Write(c.fd, frame)
+		n, err := c.write(frame)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
@@ -167,7 +178,7 @@ func (c *Conn) take(n int) ([]byte, error) {
 		c.r = 0
 	}
 	for c.w-c.r < n {
-		got, err := unix.Read(c.fd, c.buf[c.w:])
+		got, err := c.read(c.buf[c.w:])
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:

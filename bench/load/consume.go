@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type ConsumeSpec struct {
 	Duration    time.Duration
 	PID         int
 	Rate        int64 // bytes a second of all connections together; 0: as fast as it goes
+	TLS         *tls.Config
 }
 
 // Consume runs the load.
@@ -33,7 +35,7 @@ func Consume(ctx context.Context, spec ConsumeSpec) (Totals, error) {
 			return Totals{}, fmt.Errorf("consume %s-%d: the partition is empty", spec.Topic, i)
 		}
 	}
-	c, err := dialAll(spec.Address, spec.Connections)
+	c, err := dialAll(spec.Address, spec.Connections, spec.TLS)
 	if err != nil {
 		return Totals{}, err
 	}

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"sync"
 )
@@ -15,11 +16,11 @@ type crew struct {
 	over   chan struct{} // closed at the first failure
 }
 
-// dialAll opens n connections.
-func dialAll(address string, n int) (*crew, error) {
+// dialAll opens n connections, with TLS if there is a configuration for it.
+func dialAll(address string, n int, secure *tls.Config) (*crew, error) {
 	c := &crew{over: make(chan struct{})}
 	for range n {
-		conn, err := Dial(address)
+		conn, err := DialTLS(address, secure)
 		if err != nil {
 			return nil, errors.Join(err, c.close())
 		}

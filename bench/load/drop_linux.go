@@ -11,6 +11,9 @@ var nowhere = make([]byte, 1<<20)
 
 // drop lets the kernel drop n bytes: with MSG_TRUNC, TCP consumes them without copying (tcp(7)).
 func (c *Conn) drop(n int) error {
+	if c.over != nil {
+		return c.dropTLS(n)
+	}
 	for n > 0 {
 		got, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(c.fd), uintptr(unsafe.Pointer(&nowhere[0])), uintptr(min(n, len(nowhere))),
 			unix.MSG_TRUNC, 0, 0)

@@ -64,7 +64,7 @@ func MeasureLatency(ctx context.Context, spec LatencySpec) (Latencies, error) {
 	}
 	l := &loop{spec: spec, count: count, value: NewPayload(1).Value(spec.RecordSize), slots: make(chan struct{}, underWay),
 		sent: make(chan sentRecords, underWay), acks: make([]time.Duration, count), ends: make([]time.Duration, count)}
-	c, err := dialAll(spec.Address, 2)
+	c, err := dialAll(spec.Address, 2, nil)
 	if err != nil {
 		return Latencies{}, err
 	}

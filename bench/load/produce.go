@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -22,6 +23,7 @@ type ProduceSpec struct {
 	Duration    time.Duration
 	MaxBytes    int64 // end earlier once this much was sent; 0: no bound
 	PID         int   // of the broker, for its processor time; 0: unknown
+	TLS         *tls.Config
 }
 
 // Totals is what went through in a load, and what it cost the broker.
@@ -64,7 +66,7 @@ func Produce(ctx context.Context, spec ProduceSpec) (Totals, error) {
 	for i := range frames {
 		frames[i] = ProduceFrame(spec.Topic, int32(i), spec.Acks, spec.Batch.Bytes)
 	}
-	c, err := dialAll(spec.Address, spec.Connections)
+	c, err := dialAll(spec.Address, spec.Connections, spec.TLS)
 	if err != nil {
 		return Totals{}, err
 	}

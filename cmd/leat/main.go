@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"leat/internal/cli"
+	"leat/internal/cli/run"
 )
 
-func main() { os.Exit(cli.Main(os.Args, os.Stdout, os.Stderr)) }
+func main() { os.Exit(cli.Main(os.Args, run.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})) }

@@ -11,7 +11,6 @@ import (
 
 	"leat/internal/metadata"
 	"leat/internal/telemetry"
-	"leat/internal/uplink"
 )
 
 // alterTimeout bounds the wait for the controller: these requests carry no timeout of their own.
@@ -196,7 +195,7 @@ func askFor[R kmsg.Response](h *Handlers, c *Call, rq kmsg.Request, resources in
 	}
 	ctx, cancel := context.WithTimeout(c.Gone, alterTimeout)
 	defer cancel()
-	resp, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), h.asker(c), rq)
+	resp, err := h.controllerFor(c).Do(asCaller(ctx, c), c.Conn.Principal, rq)
 	switch answer, ok := resp.(R); {
 	case errors.Is(err, context.DeadlineExceeded):
 		return answer, &configProblem{kerr.RequestTimedOut, err.Error()}

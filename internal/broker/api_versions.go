@@ -8,6 +8,7 @@ import (
 
 	"leat/internal/listener"
 	"leat/internal/metadata"
+	"leat/internal/telemetry"
 	"leat/internal/wire"
 )
 
@@ -24,9 +25,11 @@ func (h *Handlers) apiVersions(c *Call) {
 		return
 	}
 	if rq.Version >= 3 {
+		h.tellSoftware(c, -1)
 		c.Conn.SetSoftware(rq.ClientSoftwareName, rq.ClientSoftwareVersion)
+		h.tellSoftware(c, 1)
 	}
-	resp.ApiKeys = servedKeys(c.Conn, h.UnstableAPIs)
+	resp.ApiKeys = servedKeys(c.Conn, c.Image, h.UnstableAPIs)
 	resp.SupportedFeatures = supportedFeatures(rq.Version)
 	resp.FinalizedFeaturesEpoch = c.Image.Offset
 	for name, level := range c.Image.Features() {
@@ -47,6 +50,13 @@ func (h *Handlers) apiVersions(c *Call) {
 	c.Respond(resp)
 }
 
+// tellSoftware counts the connection among those of what its client calls itself.
+func (h *Handlers) tellSoftware(c *Call, change int64) {
+	if h.Metrics != nil && c.Conn.SoftwareName != "" {
+		h.Metrics.UseSoftware(telemetry.Software{Listener: c.Conn.Listener, Name: c.Conn.SoftwareName, Version: c.Conn.SoftwareVersion}, change)
+	}
+}
+
 // checkApiVersions returns the error code of a request that cannot be answered, 0 if it can. From v5 on the client may say which
 // cluster and node it believes to talk to (KIP-1242); a client that found somebody else at a reused address must bootstrap again.
 func (h *Handlers) checkApiVersions(rq *kmsg.ApiVersionsRequest) int16 {
@@ -65,11 +75,14 @@ func (h *Handlers) checkApiVersions(rq *kmsg.ApiVersionsRequest) int16 {
 	return 0
 }
 
-func servedKeys(conn *listener.Conn, unstable bool) []kmsg.ApiVersionsResponseApiKey {
+// ownSoftware is what leat calls itself as a client. Others are not told of its own keys on broker listeners: they see what Kafka would list.
+const ownSoftware = "leat"
+
+func servedKeys(conn *listener.Conn, im *metadata.Image, unstable bool) []kmsg.ApiVersionsResponseApiKey {
 	keys := make([]kmsg.ApiVersionsResponseApiKey, 0, len(wire.APIs))
 	for i := range wire.APIs {
 		api := &wire.APIs[i]
-		if !servedOn(api, conn) {
+		if !servedOn(api, conn) || (api.Key == keyGetTelemetrySubscriptions || api.Key == keyPushTelemetry) && !wantsClientTelemetry(im) {
 			continue
 		}
 		k := kmsg.NewApiVersionsResponseApiKey()
@@ -82,7 +95,7 @@ func servedKeys(conn *listener.Conn, unstable bool) []kmsg.ApiVersionsResponseAp
 		keys = append(keys, k)
 	}
 	for i := range wire.OwnAPIs {
-		if api := &wire.OwnAPIs[i]; servedOn(api, conn) {
+		if api := &wire.OwnAPIs[i]; servedOn(api, conn) && (conn.Control || conn.SoftwareName == ownSoftware) {
 			k := kmsg.NewApiVersionsResponseApiKey()
 			k.ApiKey, k.MinVersion, k.MaxVersion = api.Key, api.Min, api.Max
 			keys = append(keys, k)

@@ -111,6 +111,15 @@ func (h *Handlers) auditAccess(c *Call) {
 		group(rq.Group)
 	case *kmsg.ShareGroupHeartbeatRequest:
 		group(rq.GroupID)
+	case *kmsg.ShareAcknowledgeRequest:
+		if rq.GroupID != nil {
+			group(*rq.GroupID)
+		}
+		for i := range rq.Topics {
+			if topic, ok := c.Image.TopicByID(rq.Topics[i].TopicID); ok {
+				h.auditData(c, false, security.TopicResource, topic.Name)
+			}
+		}
 	case *kmsg.OffsetCommitRequest:
 		group(rq.Group)
 	case *kmsg.OffsetFetchRequest:

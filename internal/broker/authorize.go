@@ -55,6 +55,7 @@ func (h *Handlers) may(c *Call, op security.Operation, t security.ResourceType, 
 	if !allowed {
 		h.denials.log(h.Logger, c, op, t, name)
 		h.auditDenied(c, op, t, name)
+		h.noteDenied(c, op, t, name)
 	}
 	return allowed
 }

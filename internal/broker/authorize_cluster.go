@@ -51,6 +51,7 @@ var clusterGuards = map[int16]guard{
 
 	wire.KeyQuorumFrames: (*Handlers).guardNodes,
 	wire.KeyIdentity:     (*Handlers).guardNodes,
+	wire.KeyWhy:          (*Handlers).guardWhy,
 }
 
 // guardNothing is for requests of which the handler leaves out or refuses what may not be seen, page by page.

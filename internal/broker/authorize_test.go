@@ -162,7 +162,7 @@ func TestEachKeyIsGuarded(t *testing.T) {
 	for _, c := range authorizetest.Cases() {
 		inTable[c.Request(authorizetest.IDs{}).Key()] = true
 	}
-	own := map[int16]string{0: "TestProduce...", 1: "TestFetch...", 16: "TestLists...", 66: "TestLists...", 60: "table, for controllers", 78: "the server's", wire.KeyQuorumFrames: "hangs up", wire.KeyIdentity: "hangs up"}
+	own := map[int16]string{0: "TestProduce...", 1: "TestFetch...", 16: "TestLists...", 66: "TestLists...", 60: "table, for controllers", 78: "the server's", wire.KeyQuorumFrames: "hangs up", wire.KeyIdentity: "hangs up", wire.KeyWhy: "TestWhy..."}
 	for key := range routes {
 		_, open := unguarded[key]
 		if guards[key] == nil && !open {

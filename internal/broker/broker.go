@@ -20,6 +20,7 @@ import (
 	"leat/internal/storage"
 	"leat/internal/telemetry"
 	"leat/internal/tenant"
+	"leat/internal/why/recent"
 	"leat/internal/wire"
 )
 
@@ -86,8 +87,16 @@ type Rooms struct {
 	Tenants func() *tenant.Directory
 	// CheckSecurity says why this node's dynamic settings, all of them given, would not do for its TLS; nil: nobody looks.
 	CheckSecurity func(overrides map[string]string) error
+	// OwnAddress is where the client of a connection reaches this node, if that is not to be told from the image; nil: it always is.
+	OwnAddress func(c *listener.Conn) (host string, port uint16, ok bool)
+	// ClientMetrics takes what clients report; nil: nobody does.
+	ClientMetrics *telemetry.Clients
 	// LogLevels is what Logger writes, for the broker-logger resource; nil: it cannot be changed.
 	LogLevels *telemetry.Levels
+	// Recent remembers what clients were refused; nil: nobody asks.
+	Recent *recent.Memory
+	// Why is nil as long as this node cannot tell what is wrong.
+	Why Why
 }
 
 // Handlers answers requests.
@@ -99,6 +108,7 @@ type Handlers struct {
 	strange          seldom // messages of controllers
 	denials          denials
 	meters           meters
+	instances        instances
 }
 
 // Call is one request on its way through a handler. Image is held for the whole request.
@@ -111,6 +121,7 @@ type Call struct {
 	twoPhaseCommit, keepPrepared bool
 
 	metrics  *telemetry.Broker
+	recent   *recent.Memory
 	envelope *Call            // in which this call came; nil: it came by itself
 	tenant   *tenant.Exchange // nil: the client belongs to no tenant
 	quota    *quotaCall       // nil: nobody has a quota
@@ -143,7 +154,9 @@ func (c *Call) Respond(resp kmsg.Response) {
 		c.tenant.Out(resp)
 	}
 	if c.metrics != nil {
-		c.metrics.Error(c.Header.Key, topLevelError(resp))
+		code := topLevelError(resp)
+		c.metrics.Error(c.Header.Key, code)
+		c.notableAnswer(resp, code)
 	}
 	if c.envelope != nil {
 		c.envelope.Respond(sealEnvelope(c.Header, resp))

@@ -34,7 +34,8 @@ func TestApiVersionsListsWhatTheListenerServes(t *testing.T) {
 			clients, controllers := keys(c, v), keys(control, v)
 			for i := range wire.APIs {
 				api := &wire.APIs[i]
-				if _, ok := clients[api.Key]; ok != (api.Advertised && api.Broker) {
+				wanted := api.Advertised && api.Broker && api.Key != 71 && api.Key != 72 // which are there while somebody subscribes to clients' metrics
+				if _, ok := clients[api.Key]; ok != wanted {
 					t.Errorf("v%d: %s on the broker listener: %v", v, api.Name, ok)
 				}
 				if _, ok := controllers[api.Key]; ok != (api.Advertised && api.Controller) {

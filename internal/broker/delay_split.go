@@ -21,6 +21,12 @@ const (
 	headerDelayCancel  = "leat-delay-cancel"  // the record with this id is forgotten, and this one is not written
 )
 
+// A batch whose records may be delayed is taken apart in memory, so what it expands to is bounded more narrowly than elsewhere.
+const (
+	maxSplit     = 32 << 20
+	heldByRecord = 150 // besides key and value
+)
+
 // splitted is a batch taken apart.
 type splitted struct {
 	entries []timers.Entry
@@ -32,9 +38,17 @@ type splitted struct {
 // splitBatch takes the records out that are to be delayed; bad says what is wrong with one.
 func (p *produceCall) splitBatch(batch record.Batch, cfg storage.LogConfig, topic string) (s splitted, bad string) {
 	now := time.Now().UnixMilli()
+	if !anyDelayed(batch, cfg) {
+		return splitted{}, ""
+	}
 	longest := int64(-1)
 	var others []record.Record
+	held := 0
 	err := batch.Records(cfg.MaxDecompressedBytes, func(r *record.Record) bool {
+		if held += heldByRecord + len(r.Key) + len(r.Value); held > maxSplit {
+			bad = fmt.Sprintf("a batch whose records may be delayed takes more than %d bytes of memory: send fewer records in one, or smaller ones", maxSplit)
+			return false
+		}
 		e, delayed, wrong := delayEntry(r, now)
 		if wrong != "" {
 			bad = wrong
@@ -71,6 +85,20 @@ func (p *produceCall) splitBatch(batch record.Batch, cfg storage.LogConfig, topi
 		}
 	}
 	return s, ""
+}
+
+// anyDelayed reports whether a batch has to be taken apart at all: most have not, and taking them apart takes as much memory as they expand to.
+func anyDelayed(batch record.Batch, cfg storage.LogConfig) (found bool) {
+	_ = batch.Records(cfg.MaxDecompressedBytes, func(r *record.Record) bool { // storage says what is wrong with it
+		for _, h := range r.Headers {
+			switch h.Key {
+			case headerDeliverAt, headerDeliverAfter, headerDelayID, headerDelayCancel:
+				found = true
+			}
+		}
+		return !found
+	})
+	return found
 }
 
 // restOf is a batch of the records that are not delayed. Its sequences are the last ones of the batch, so that the next batch follows it.

@@ -21,7 +21,7 @@ func init() { routes = collectRoutes() }
 
 func collectRoutes() map[int16]route {
 	all := make(map[int16]route)
-	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, consumerRoutes, streamsRoutes, shareRoutes, shareGroupRoutes, transactionRoutes, aclRoutes, controllerRoutes, voterRoutes, frameRoutes, saslRoutes, scramRoutes, quotaRoutes, delegationRoutes} {
+	for _, family := range [][]route{clusterRoutes, topicRoutes, dataRoutes, configRoutes, groupRoutes, consumerRoutes, streamsRoutes, shareRoutes, shareGroupRoutes, transactionRoutes, aclRoutes, controllerRoutes, voterRoutes, frameRoutes, saslRoutes, scramRoutes, quotaRoutes, delegationRoutes, whyRoutes, clientTelemetryRoutes} {
 		for _, r := range family {
 			if _, twice := all[r.key]; twice {
 				panic(fmt.Sprintf("two handlers for API key %d", r.key))
@@ -58,7 +58,7 @@ func (h *Handlers) Handle(rq *listener.Request) {
 		rq.Hangup(fmt.Sprintf("%s version %d is not supported, only %d to %d", api.Name, v, api.Min, api.Newest(h.UnstableAPIs)))
 		return
 	}
-	c := &Call{Request: rq, Image: h.Image(), metrics: h.Metrics}
+	c := &Call{Request: rq, Image: h.Image(), metrics: h.Metrics, recent: h.Recent}
 	if rq.Header.Key != keyProduce {
 		body, err := wire.Decode(rq.Header, rq.Body)
 		if err != nil {
@@ -72,6 +72,9 @@ func (h *Handlers) Handle(rq *listener.Request) {
 		return
 	}
 	h.limited(c)
+	if !h.inherits(c) {
+		return
+	}
 	h.auditRequest(c)
 	if !h.authorized(c) {
 		return

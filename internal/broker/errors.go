@@ -52,6 +52,7 @@ var codes = []struct {
 	// A log is closed because its partition goes away: the client must look for the leader again.
 	{storage.ErrClosed, kerr.NotLeaderForPartition},
 
+	{record.ErrBusy, kerr.ThrottlingQuotaExceeded},
 	{record.ErrInvalidRecord, kerr.InvalidRecord},
 	{record.ErrCorrupt, kerr.CorruptMessage},
 	{record.ErrIncomplete, kerr.CorruptMessage},

@@ -319,6 +319,9 @@ func (f *fetchCall) count(i int) {
 	if f.parts[i].topic == nil {
 		return
 	}
+	if code := f.answers[i].ErrorCode; code != 0 && !f.follower() {
+		f.c.notable(code, partitionResource(record.TopicPartition{Topic: f.parts[i].topic.Name, Partition: f.answers[i].Partition}), "")
+	}
 	counters := f.h.Metrics.Topic(f.parts[i].topic.Name)
 	switch records := f.answers[i].Records; {
 	case f.answers[i].ErrorCode != 0:

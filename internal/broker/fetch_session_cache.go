@@ -17,6 +17,8 @@ type fetchSessions struct {
 
 	mu   sync.Mutex
 	byID map[int32]*fetchSession
+
+	evictions int // guarded by mu
 }
 
 func newFetchSessions(slots func() int) *fetchSessions {
@@ -33,6 +35,13 @@ func (s *fetchSessions) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.byID)
+}
+
+// FetchSessions is how many fetch sessions there are, and how many had to go for others.
+func (h *Handlers) FetchSessions() (kept, evicted int) {
+	h.sessions.mu.Lock()
+	defer h.sessions.mu.Unlock()
+	return len(h.sessions.byID), h.sessions.evictions
 }
 
 // find returns a session or nil.
@@ -94,6 +103,7 @@ func (s *fetchSessions) evict(fresh *fetchSession, now time.Time) bool {
 	default:
 		return false
 	}
+	s.evictions++
 	return true
 }
 

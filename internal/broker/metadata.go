@@ -2,7 +2,8 @@ package broker
 
 import (
 	"context"
-	"sort"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -27,7 +28,7 @@ func (h *Handlers) metadata(c *Call) {
 	}
 	missing := h.missingTopics(c, rq)
 	if len(missing) == 0 {
-		c.Respond(h.metadataResponse(c, rq, nil))
+		inTurn(topicsAsked(c, rq), func() { c.Respond(h.metadataResponse(c, rq, nil)) })
 		return
 	}
 	go h.run(route{handle: func(h *Handlers, c *Call) {
@@ -35,7 +36,7 @@ func (h *Handlers) metadata(c *Call) {
 		defer cancel()
 		refused := h.autoCreate(ctx, c, missing)
 		c.Image = h.Image()
-		c.Respond(h.metadataResponse(c, rq, refused))
+		inTurn(topicsAsked(c, rq), func() { c.Respond(h.metadataResponse(c, rq, refused)) })
 	}}, c)
 }
 
@@ -91,8 +92,9 @@ func (h *Handlers) metadataResponse(c *Call, rq *kmsg.MetadataRequest, refused m
 	if rq.IncludeClusterAuthorizedOperations {
 		resp.AuthorizedOperations = h.clusterOperations(c)
 	}
-	if rq.Topics == nil || (rq.Version == 0 && len(rq.Topics) == 0) {
+	if asksForAll(rq) {
 		for t := range c.Image.Topics("") {
+			breathe(len(resp.Topics))
 			if !h.mayQuietly(c, security.OpDescribe, security.TopicResource, t.Name) {
 				continue
 			}
@@ -109,10 +111,23 @@ func (h *Handlers) metadataResponse(c *Call, rq *kmsg.MetadataRequest, refused m
 		if !seen[key] {
 			seen[key] = true
 			resp.Topics = append(resp.Topics, h.findTopic(c, rq, t, refused))
+			breathe(len(resp.Topics))
 		}
 	}
-	sort.SliceStable(resp.Topics, func(i, j int) bool { return deref(resp.Topics[i].Topic) < deref(resp.Topics[j].Topic) })
+	slices.SortStableFunc(resp.Topics, func(a, b kmsg.MetadataResponseTopic) int { return strings.Compare(deref(a.Topic), deref(b.Topic)) })
 	return resp
+}
+
+func asksForAll(rq *kmsg.MetadataRequest) bool {
+	return rq.Topics == nil || (rq.Version == 0 && len(rq.Topics) == 0)
+}
+
+// topicsAsked is how much an answer has, about, in topics of one partition.
+func topicsAsked(c *Call, rq *kmsg.MetadataRequest) int {
+	if asksForAll(rq) {
+		return c.Image.PartitionCount()
+	}
+	return len(rq.Topics)
 }
 
 // findTopic answers one requested topic, by id or by name.
@@ -223,9 +238,15 @@ var (
 // endpoint is where the clients of this connection's listener reach a broker.
 func (h *Handlers) endpoint(c *Call, b *metadata.Broker) (metadata.Endpoint, bool) {
 	for _, ep := range b.Endpoints {
-		if ep.Name == c.Conn.Listener {
-			return ep, true
+		if ep.Name != c.Conn.Listener {
+			continue
 		}
+		if h.OwnAddress != nil && b.ID == h.NodeID {
+			if host, port, ok := h.OwnAddress(c.Conn); ok {
+				ep.Host, ep.Port = host, port
+			}
+		}
+		return ep, true
 	}
 	return metadata.Endpoint{}, false
 }

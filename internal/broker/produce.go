@@ -299,6 +299,9 @@ func (p *produceCall) respond() {
 	p.leaveTenant()
 	for i := range p.results {
 		p.h.Metrics.Error(keyProduce, p.results[i].ErrorCode)
+		if p.results[i].ErrorCode != 0 {
+			p.notable(i)
+		}
 	}
 	p.c.Reply(wire.EncodeProduce(p.c.Header, &p.rq, p.results, p.nodes, max(int32(p.slowed.Milliseconds()), p.quotaWait())))
 	p.free()

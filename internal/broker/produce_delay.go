@@ -75,7 +75,7 @@ func (p *produceCall) planDelay(tp record.TopicPartition, b []byte) (delay, bool
 		return d, false
 	}
 	batch, _, err := record.Split(b)
-	if err != nil || batch.Control() || batch.Check() != nil {
+	if err != nil || batch.Control() || batch.Check() != nil || len(b) > partition.Log().Config().MaxMessageBytes {
 		return d, false // it is refused
 	}
 	topic, ok := p.c.Image.Topic(tp.Topic)
@@ -91,9 +91,6 @@ func (p *produceCall) planDelay(tp record.TopicPartition, b []byte) (delay, bool
 		return d, true
 	}
 	if len(split.entries) == 0 && (batch.ProducerID() < 0 || p.rq.TransactionalID != nil) {
-		return d, false
-	}
-	if len(b) > partition.Log().Config().MaxMessageBytes {
 		return d, false
 	}
 	d.taken, d.rest = len(split.entries), split.rest

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/quota"
+	"leat/internal/tenant"
 	"leat/internal/wire"
 )
 
@@ -16,15 +17,20 @@ type clientQuota struct {
 	clientID                string
 	asOf                    int64 // offset of the image
 	produce, fetch, request *meter
+	inherited               bool // the connection has waited for what its client owed when it came
 }
 
 // quotaCall is what the quotas of a call need of it; nil: nobody has a quota.
 type quotaCall struct {
 	*clientQuota
-	size   int          // of the request
-	began  time.Time    // of its handling
-	waited atomic.Int64 // for the controller
-	spent  atomic.Int64 // on its handling, once the handler has returned
+	tenant *tenant.Tenant // whose time is limited; nil: nobody's
+	size   int            // of the request
+	began  time.Time      // of its handling
+	wrote  time.Duration  // for the connection's last answers
+	waited atomic.Int64   // for the controller
+	spent  atomic.Int64   // on its handling, once the handler has returned
+
+	prepaid bool // its bytes are counted already
 }
 
 // unlimited are requests between nodes. Nobody else may make them, and none of them waits for what clients do.
@@ -35,7 +41,11 @@ func unlimited(c *Call) bool {
 
 // limited finds whose quotas count for a call. Where nobody has any, that is all it does.
 func (h *Handlers) limited(c *Call) {
-	if !c.Image.HasQuotas() || unlimited(c) {
+	var t *tenant.Tenant
+	if c.tenant != nil && c.tenant.Limits.RequestPercentage >= 0 {
+		t = c.tenant.Tenant
+	}
+	if t == nil && !c.Image.HasQuotas() || unlimited(c) {
 		return
 	}
 	s := stateOf(c)
@@ -45,7 +55,7 @@ func (h *Handlers) limited(c *Call) {
 		q = h.quotaOf(c)
 		s.quota, s.quotaUser = q, c.Conn.Principal
 	}
-	c.quota = &quotaCall{clientQuota: q, size: c.Request.Size(), began: time.Now()}
+	c.quota = &quotaCall{clientQuota: q, tenant: t, size: c.Request.Size(), began: time.Now(), wrote: min(c.Request.Wrote, longestWrite)}
 }
 
 func (h *Handlers) quotaOf(c *Call) *clientQuota {
@@ -83,12 +93,40 @@ func (q *quotaCall) timed(now time.Time) int64 {
 	if q.request == nil {
 		return 0
 	}
-	spent := time.Duration(q.spent.Load())
-	if spent == 0 {
-		spent = now.Sub(q.began) - time.Duration(q.waited.Load())
-	}
 	const percent = 100
-	return min(q.request.record(spent.Seconds()*percent, now.UnixMilli()), q.maxRequestThrottle())
+	return min(q.request.record(q.took(now).Seconds()*percent, now.UnixMilli()), q.maxRequestThrottle())
+}
+
+// took is how long the handling of a call took.
+func (q *quotaCall) took(now time.Time) time.Duration {
+	if spent := time.Duration(q.spent.Load()); spent != 0 {
+		return spent
+	}
+	return now.Sub(q.began) - time.Duration(q.waited.Load())
+}
+
+// tenantTimed counts the time that a call took as its tenant's, and returns how long its client has to wait.
+func (c *Call) tenantTimed(now time.Time) time.Duration {
+	if c.quota == nil || c.quota.tenant == nil {
+		return 0
+	}
+	t := c.quota.tenant
+	return t.Usage.Spent(now, t.Limits.RequestPercentage, c.quota.took(now)+reading+c.quota.wrote)
+}
+
+// A tenant that asks for next to nothing, and that very often, spends its time where its requests are read and its answers written. What writing takes shows only
+// afterwards and counts with the connection's next request; one that waits for its client takes no longer than longestWrite of a processor.
+const (
+	reading      = 20 * time.Microsecond // about, for a small request
+	longestWrite = time.Millisecond
+)
+
+// paceTenant makes the client of a call wait for its tenant's time, to the microsecond: clients of a tenant that all waited for whole milliseconds would come back
+// at once, and take all processors together.
+func (c *Call) paceTenant(now time.Time) (ms int64) {
+	wait := c.tenantTimed(now)
+	c.Mute(wait)
+	return wait.Milliseconds()
 }
 
 // slow makes the client of a call wait, because of the time that requests took or, if that is longer, for what else is asked, and returns what it is to be told.
@@ -103,6 +141,7 @@ func (c *Call) slow(bytes *meter, byBytes, byTime int64) int32 {
 	} else if bytes != nil {
 		bytes.waits(ms)
 	}
+	c.noteThrottle(quotaNamed(c.quota, bytes, byBytes, byTime), ms)
 	c.Mute(time.Duration(min(ms, int64(maxMute/time.Millisecond))) * time.Millisecond)
 	return quota.Millis32(ms)
 }
@@ -120,7 +159,8 @@ func (c *Call) tellThrottle(resp kmsg.Response) {
 		ms, _ := r.Throttle()
 		byController = int64(ms)
 	}
-	ms := c.slow(nil, byController, c.quota.timed(time.Now()))
+	now := time.Now()
+	ms := c.slow(nil, byController, max(c.quota.timed(now), c.paceTenant(now)))
 	if r, ok := resp.(kmsg.SetThrottleResponse); ok && ms > 0 {
 		r.SetThrottle(ms)
 	}
@@ -133,9 +173,13 @@ func (p *produceCall) quotaWait() int32 {
 		return 0
 	}
 	now := time.Now()
-	byBytes, byTime := q.produce.record(float64(q.size), now.UnixMilli()), int64(0)
+	size := float64(q.size)
+	if q.prepaid {
+		size = 0
+	}
+	byBytes, byTime := q.produce.record(size, now.UnixMilli()), int64(0)
 	if p.rq.Acks != 0 {
-		byTime = q.timed(now)
+		byTime = max(q.timed(now), p.c.paceTenant(now))
 	}
 	return p.c.slow(q.produce, byBytes, byTime)
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"leat/internal/quota"
@@ -18,6 +19,8 @@ type meters struct {
 	mu    sync.Mutex
 	all   map[quota.Who]*meter
 	swept int64 // ms, when idle ones were last looked for
+
+	held atomic.Int64 // bytes of requests of new connections that wait
 }
 
 // openMeters takes the window, which does not change while the broker runs.
@@ -34,6 +37,7 @@ func (h *Handlers) openMeters() {
 type meter struct {
 	who    quota.Who
 	window quota.Window
+	turn   chan struct{} // of new connections that wait; full: somebody has it
 
 	mu        sync.Mutex
 	rate      quota.Rate
@@ -55,7 +59,7 @@ func (m *meters) of(who quota.Who, limit float64, asOf, now int64) *meter {
 			x = m.all[who]
 		}
 		if x == nil {
-			x = &meter{who: who, window: m.window}
+			x = &meter{who: who, window: m.window, turn: make(chan struct{}, 1)}
 			m.all[who] = x
 		}
 	}
@@ -94,6 +98,14 @@ func (x *meter) record(v float64, now int64) int64 {
 	defer x.mu.Unlock()
 	x.used = max(x.used, now)
 	x.rate.Record(x.window, v, now)
+	rate, over := x.rate.Measure(x.window, now)
+	return quota.Throttle(rate, x.limit, over)
+}
+
+// owed is for how many milliseconds nothing should be taken.
+func (x *meter) owed(now int64) int64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	rate, over := x.rate.Measure(x.window, now)
 	return quota.Throttle(rate, x.limit, over)
 }

@@ -48,6 +48,29 @@ func TestProducersOverTheirQuotaWait(t *testing.T) {
 	}
 }
 
+// TestWhoComesAnewForEveryRequestWaitsToo: it is a connection that is muted, but a client that has a quota.
+func TestWhoComesAnewForEveryRequestWaitsToo(t *testing.T) {
+	n := newNode(t)
+	defer n.stop()
+	n.makeTopic("orders", 1)
+	n.limit("test", "producer_byte_rate", 20_000)
+	batch := plainBatch(strings.Repeat("x", 50_000)) // twice, for the key
+	began := time.Now()
+	for range 4 { // 400 kB, of 200 kB that were saved
+		c := n.dial()
+		if resp := ask[*kmsg.ProduceResponse](c, produceRequest("orders", 1, batch), 12); resp.Topics[0].Partitions[0].ErrorCode != 0 {
+			t.Error(resp.Topics[0].Partitions[0].ErrorCode)
+		}
+		c.close()
+	}
+	if took := time.Since(began); took < 4*time.Second {
+		t.Errorf("four connections wrote 400 kB in %v, the quota is 20 kB/s", took)
+	}
+	if held := n.h.meters.held.Load(); held != 0 {
+		t.Errorf("%d bytes are held back", held)
+	}
+}
+
 func TestFetchesOverTheQuotaAreAnsweredEmpty(t *testing.T) {
 	n := newNode(t)
 	defer n.stop()

@@ -13,7 +13,6 @@ import (
 	"leat/internal/coordinator/group/streams"
 	"leat/internal/metadata"
 	"leat/internal/security"
-	"leat/internal/uplink"
 )
 
 var streamsRoutes = []route{
@@ -124,7 +123,7 @@ func (h *Handlers) createForStreams(c *Call, topics []kmsg.CreateTopicsRequestTo
 	defer cancel()
 	rq := kmsg.NewPtrCreateTopicsRequest()
 	rq.Version, rq.TimeoutMillis, rq.Topics = rq.MaxVersion(), int32(autoCreateWait.Milliseconds()), topics
-	answer, err := h.controllerFor(c).Do(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), h.asker(c), rq)
+	answer, err := h.controllerFor(c).Do(asCaller(ctx, c), c.Conn.Principal, rq)
 	resp, ok := answer.(*kmsg.CreateTopicsResponse)
 	if err != nil || !ok {
 		for i := range topics {

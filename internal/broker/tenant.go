@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -92,7 +93,8 @@ func (h *Handlers) entered(c *Call) bool {
 	}
 	t, ok := h.tenantOf(c, directory)
 	if !ok {
-		c.Hangup(fmt.Sprintf("tenant %s has %d connections to this broker, as many as it may (%s)", t.Name, t.Limits.Connections, maxConnections(t)))
+		reason := fmt.Sprintf("tenant %s has %d connections to this broker, as many as it may (%s)", t.Name, t.Limits.Connections, maxConnections(t))
+		time.AfterFunc(refusedFor, func() { c.Hangup(reason) })
 		return false
 	}
 	if t == nil {
@@ -113,13 +115,17 @@ func (h *Handlers) entered(c *Call) bool {
 	return true
 }
 
+// refusedFor is how long a connection that is one too many stays before it is closed. Most clients connect again as soon as they can, and a tenant at its limit must
+// not take the processors from others by that.
+const refusedFor = time.Second
+
 // tenantOf is the tenant of the call's connection, nil if it has none; false: there is no place for it. It is looked up once, and again after a change.
 func (h *Handlers) tenantOf(c *Call, directory *tenant.Directory) (*tenant.Tenant, bool) {
 	s := stateOf(c)
 	if s.directory == directory && s.principal == c.Conn.Principal {
 		return s.tenant, true
 	}
-	t := directory.Of(c.Conn.Listener, c.Conn.Principal.String())
+	t := directory.Of(c.Conn.Listener, c.Conn.Principal.String(), groupsOf(c.Conn.Principal))
 	if t == nil && s.seat == nil {
 		s.directory, s.principal, s.tenant = directory, c.Conn.Principal, nil
 		return nil, true
@@ -135,6 +141,16 @@ func (h *Handlers) tenantOf(c *Call, directory *tenant.Directory) (*tenant.Tenan
 	}
 	s.directory, s.principal, s.tenant = directory, c.Conn.Principal, t
 	return t, true
+}
+
+// groupsOf are the groups that a principal's token names.
+func groupsOf(p security.Principal) (groups []string) {
+	for rest := p.Groups; rest != ""; {
+		var group string
+		group, rest = security.NextGroup(rest)
+		groups = append(groups, group)
+	}
+	return groups
 }
 
 // refuseTenant answers what is not for tenants, as it answers those who may do nothing to the cluster.
@@ -220,17 +236,13 @@ func (c *Call) tenantName() string {
 	return c.tenant.Name
 }
 
-// asker is the principal that the controller is asked as. What a tenant's client may do has been decided here, by rules that the controller would not know to be
-// the tenant's.
-func (h *Handlers) asker(c *Call) security.Principal {
-	if c.tenant != nil && h.Authorizer != nil {
-		return security.Self
-	}
-	return c.Conn.Principal
-}
-
-// administersTenant reports whether the call is of somebody who may do everything within its tenant.
+// administersTenant reports whether the call is of somebody who may do everything within its tenant, or one that a broker hands on for a client of a tenant: that
+// broker has decided, and the rules of tenants are not looked at here again.
 func (c *Call) administersTenant() bool {
+	if c.envelope != nil {
+		rq, ok := c.envelope.Body.(*kmsg.EnvelopeRequest)
+		return ok && security.TenantOf(rq.RequestPrincipal) != ""
+	}
 	return c.tenant != nil && c.tenant.Administers(c.Conn.Principal.String())
 }
 

@@ -87,7 +87,8 @@ func (c *Call) tenantRead(bytes int64) int32 {
 	if t == nil {
 		return 0
 	}
-	wait := t.Usage.Consumed(time.Now(), t.Limits.ConsumeRate, bytes)
+	now := time.Now()
+	wait := max(t.Usage.Consumed(now, t.Limits.ConsumeRate, bytes), c.tenantTimed(now))
 	c.Mute(wait)
 	return int32(wait.Milliseconds())
 }

@@ -97,7 +97,7 @@ func (h *Handlers) askController(c *Call, timeoutMillis int32) kmsg.Response {
 	ctx, cancel := context.WithTimeout(c.Gone, max(time.Duration(timeoutMillis)*time.Millisecond, time.Second))
 	defer cancel()
 	defer c.waiting(time.Now())
-	resp, err := h.controllerFor(c).Do(asCaller(ctx, c), h.asker(c), c.Body)
+	resp, err := h.controllerFor(c).Do(asCaller(ctx, c), c.Conn.Principal, c.Body)
 	if err == nil {
 		return resp
 	}
@@ -119,7 +119,8 @@ func (h *Handlers) askController(c *Call, timeoutMillis int32) kmsg.Response {
 
 // asCaller tells the controller who asks: its rules may depend on the address, and quotas on the client id.
 func asCaller(ctx context.Context, c *Call) context.Context {
-	return quorum.WithClientID(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.Header.ClientID)
+	ctx = uplink.WithTenant(uplink.WithCaller(ctx, c.Conn.Remote.Addr(), c.Header.ClientID), c.tenantName())
+	return quorum.WithClientID(ctx, c.Header.ClientID)
 }
 
 // controllerFor is who decides about a call. What comes to a controller is decided by that one or refused: who sent it looks for the active one
@@ -212,7 +213,7 @@ func (h *Handlers) autoCreate(ctx context.Context, c *Call, names []string) map[
 		rq.Topics = append(rq.Topics, h.autoCreated(name))
 	}
 	refused := make(map[string]int16)
-	asking := h.asker(c)
+	asking := c.Conn.Principal
 	if !slices.ContainsFunc(names, func(name string) bool { return !isInternal(name) }) {
 		asking = security.Self // no client has to have a right to what the platform needs
 	}

@@ -12,42 +12,48 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/cli/present"
+	"leat/internal/cli/reach"
+	"leat/internal/cli/run"
 	"leat/internal/peer"
 	"leat/internal/wire"
 )
 
 // clusterFlags say which cluster a command asks, and how it prints.
 type clusterFlags struct {
+	reach.Flags
+	out *present.Output // nil: of a tool of Kafka's, which prints by itself
+
 	servers     string
 	controllers string
 	timeout     time.Duration
-	output      string
-	file        string // properties of the client
+	output      string // text, or json for all forms that are for programs
 
-	line  *line
+	line  *reach.Line
 	order []string // the addresses once it is known who answers
 }
 
-func (f *clusterFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.servers, "bootstrap-server", "", "`HOST:PORT,...` of brokers to ask, one after the other until one answers, those first that are there; without it localhost:9092")
+func (f *clusterFlags) add(cmd *cobra.Command, s run.Streams) {
+	f.out = present.To(s)
+	f.Add(cmd)
+	f.out.Add(cmd)
 	cmd.Flags().StringVar(&f.controllers, "bootstrap-controller", "", "`HOST:PORT,...` of controllers to ask instead, where no broker can be reached")
-	cmd.Flags().StringVar(&f.file, "command-config", "", "properties `FILE` of the client, as Kafka's tools have it: security.protocol, ssl.* and sasl.*")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the cluster")
-	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "form of the output: text or json")
-	complete(cmd, "output", "text", "json")
 }
 
-func (f *clusterFlags) check() error {
-	if f.output != "text" && f.output != "json" {
-		return fmt.Errorf("--output=%s: neither text nor json", f.output)
-	}
-	if f.servers != "" && f.controllers != "" {
+func (f *clusterFlags) check(cmd *cobra.Command) error {
+	if f.controllers != "" && cmd.Flags().Changed("bootstrap-server") {
 		return errors.New("--bootstrap-server and --bootstrap-controller: give one of them")
 	}
-	var err error
-	if f.line, err = readLine(f.file); err != nil {
-		return fmt.Errorf("--command-config: %w", err)
+	if err := f.out.Check(); err != nil {
+		return err
 	}
+	if f.output = "json"; f.out.People() {
+		f.output = "text"
+	}
+	if err := f.Resolve(); err != nil {
+		return err
+	}
+	f.servers, f.timeout, f.line = strings.Join(f.Addresses(), ","), f.Timeout, f.Line()
 	return nil
 }
 
@@ -57,7 +63,7 @@ func (f *clusterFlags) addresses() []string {
 	if f.controllers != "" {
 		list = f.controllers
 	} else if list == "" {
-		list = "localhost:9092"
+		list = reach.DefaultServer
 	}
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
@@ -65,12 +71,9 @@ func (f *clusterFlags) addresses() []string {
 // asksControllers reports whether the addresses are those of controllers.
 func (f *clusterFlags) asksControllers() bool { return f.controllers != "" }
 
-// connectTimeout is for everything before the first request.
-const connectTimeout = 5 * time.Second
-
 // askAt sends one request to one address.
 func askAt(ctx context.Context, address string, rq kmsg.Request) (kmsg.Response, error) {
-	p := peer.New(peerConfig(ctx), -1, func() (string, error) { return address, nil })
+	p := peer.New(reach.PeerConfig(ctx), -1, func() (string, error) { return address, nil })
 	defer p.Close()
 	return p.Do(ctx, rq)
 }
@@ -134,12 +137,15 @@ func answered(what string, code int16, message *string) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// printJSON prints a value as one JSON document.
+// printJSON prints a value in the form for programs that was asked for.
 func (p *program) printJSON(v any) error {
-	e := json.NewEncoder(p.stdout)
+	if p.shown != nil {
+		return p.shown.Show(v)
+	}
+	e := json.NewEncoder(p.Out)
 	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	return nil
 }
@@ -150,5 +156,5 @@ func (f *clusterFlags) timed(cmd *cobra.Command) (context.Context, context.Cance
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	return context.WithTimeout(withLine(ctx, f.line), f.timeout)
+	return context.WithTimeout(reach.With(ctx, f.line), f.timeout)
 }

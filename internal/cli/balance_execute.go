@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/balance"
+	"leat/internal/cli/run"
 	"leat/internal/record"
 )
 
@@ -22,14 +23,14 @@ func (p *program) execute(flags *clusterFlags, s *clusterState, plan balance.Pla
 		rest = rest[len(now):]
 		n, err := p.start(flags, now)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		refused += n
 		if err := flags.awaitMoves(now); err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if err := flags.electFirst(now); err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		done += len(now) - n
 		if err := p.say(flags, fmt.Sprintf("%d of %d partitions are moved", done, len(plan.Moves))); err != nil {
@@ -37,7 +38,7 @@ func (p *program) execute(flags *clusterFlags, s *clusterState, plan balance.Pla
 		}
 	}
 	if refused > 0 {
-		return failure{fmt.Errorf("%w: %d of %d", errRefused, refused, len(plan.Moves))}
+		return run.Failed(fmt.Errorf("%w: %d of %d", errRefused, refused, len(plan.Moves)))
 	}
 	if flags.output == "json" {
 		return p.printJSON(struct {
@@ -80,7 +81,7 @@ func (p *program) start(flags *clusterFlags, moves []balance.Move) (refused int,
 		for _, part := range t.Partitions {
 			if err := answered(fmt.Sprintf("%s-%d", t.Topic, part.Partition), part.ErrorCode, part.ErrorMessage); err != nil {
 				refused++
-				fmt.Fprintln(p.stderr, err)
+				fmt.Fprintln(p.Err, err)
 			}
 		}
 	}

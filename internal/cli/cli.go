@@ -8,12 +8,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/explain"
+	"leat/internal/cli/kafka"
+	"leat/internal/cli/manage"
+	"leat/internal/cli/present"
+	"leat/internal/cli/run"
+	"leat/internal/cli/stream"
+	"leat/internal/cli/tune"
 	"leat/internal/server"
 )
 
@@ -25,25 +31,39 @@ const (
 )
 
 // Main runs the command line and returns the exit status: 0 done, 1 failed, 2 wrong usage.
-func Main(args []string, stdout, stderr io.Writer) int {
-	return newProgram(stdout, stderr).main(calledAs(args))
+func Main(args []string, s run.Streams) int {
+	return newProgram(s).main(calledAs(args))
 }
+
+// Commands is the command line as a tree, for those who write pages about it.
+func Commands() *cobra.Command { return newProgram(run.Streams{}).root() }
 
 // program is one run of the command line, with the seams to the process.
 type program struct {
-	stdout, stderr io.Writer
-	serve          func(context.Context, server.Config) error
-	exit           func(status int) // at once
-	limitMemory    func() (int64, error)
-	sameSignal     time.Duration // see onSignals
+	run.Streams
+	serve       func(context.Context, server.Config) error
+	exit        func(status int) // at once
+	limitMemory func() (int64, error)
+	shown       *present.Output // what the command prints by; nil: nothing but JSON
+	sameSignal  time.Duration   // see onSignals
 }
 
-func newProgram(stdout, stderr io.Writer) *program {
-	return &program{stdout: stdout, stderr: stderr, serve: server.Run, exit: os.Exit, limitMemory: limitMemory,
+func newProgram(s run.Streams) *program {
+	return &program{Streams: s, serve: server.Run, exit: os.Exit, limitMemory: limitMemory,
 		sameSignal: 500 * time.Millisecond}
 }
 
 func (p *program) main(args []string) int {
+	if len(args) > 0 && args[0] == kafkaServerStart {
+		ours, status := serverStart(args[1:], p.Streams)
+		if ours == nil {
+			return status
+		}
+		args = ours
+	}
+	if len(args) > 0 && kafka.Has(args[0]) {
+		return kafka.Main(context.Background(), args[0], args[1:], p.Streams)
+	}
 	root := p.root()
 	root.SetArgs(toolArgs(args))
 	cmd, err := root.ExecuteC()
@@ -54,23 +74,20 @@ func (p *program) main(args []string) int {
 	if cmd != nil {
 		name = cmd.CommandPath()
 	}
+	if status := run.Exit(0); errors.As(err, &status) {
+		return int(status)
+	}
 	if inKafkasWords(cmd) {
-		fmt.Fprintln(p.stderr, err) // in Kafka's words, which scripts may look for
+		fmt.Fprintln(p.Err, err) // in Kafka's words, which scripts may look for
 		return failed
 	}
-	fmt.Fprintf(p.stderr, "%s: %v\n", name, err)
-	var f failure
-	if errors.As(err, &f) {
+	fmt.Fprintf(p.Err, "%s: %v\n", name, err)
+	if run.IsFailed(err) {
 		return failed
 	}
-	fmt.Fprintf(p.stderr, "see '%s --help'\n", name)
+	fmt.Fprintf(p.Err, "see '%s --help'\n", name)
 	return misuse
 }
-
-// failure is an error of what a command did. Every other error, those of cobra included, is one of how it was called.
-type failure struct{ error }
-
-func (f failure) Unwrap() error { return f.error }
 
 // root is the command line as a tree of commands.
 func (p *program) root() *cobra.Command {
@@ -83,9 +100,13 @@ func (p *program) root() *cobra.Command {
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetOut(p.stdout)
-	root.SetErr(p.stderr)
-	root.AddCommand(p.serverCommand(), p.clusterCommand(), p.groupCommand(), p.quorumCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(),
-		p.kafkaMetadataQuorumCommand(), p.kafkaClusterCommand(), p.versionCommand())
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
+	root.AddCommand(p.serverCommand(), p.clusterCommand(), p.quorumCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(),
+		p.kafkaMetadataQuorumCommand(), p.kafkaClusterCommand(), p.installToolsCommand(), p.versionCommand())
+	root.AddCommand(stream.Commands(p.Streams)...)
+	root.AddCommand(manage.Commands(p.Streams)...)
+	root.AddCommand(explain.Commands(p.Streams)...)
+	root.AddCommand(tune.Command(p.Streams))
 	return root
 }

@@ -13,6 +13,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"leat/internal/cli/run"
 	"leat/internal/server"
 )
 
@@ -26,7 +27,7 @@ type fake struct {
 func newFake(t *testing.T, serve func(context.Context, server.Config) error) *fake {
 	t.Helper()
 	f := &fake{}
-	f.program = newProgram(&f.out, &f.err)
+	f.program = newProgram(run.Streams{Out: &f.out, Err: &f.err})
 	f.limitMemory = func() (int64, error) { return 0, nil }
 	f.exit = func(int) { t.Error("the process would have ended") }
 	f.serve = func(ctx context.Context, cfg server.Config) error {
@@ -68,7 +69,7 @@ func TestExitStatusTellsFailureFromMisuse(t *testing.T) {
 		{"set without a value", []string{"server", "--set", "node.id"}, 2, "leat server: --set node.id: not KEY=VALUE"},
 		{"unknown log format", []string{"server", "--log-format=xml"}, 2, `leat server: log format "xml": neither text nor json`},
 		{"unknown log level", []string{"server", "--log-level=loud"}, 2, `leat server: log level "loud": not one of trace`},
-		{"unknown output", []string{"version", "-o", "xml"}, 2, "leat version: --output=xml: neither text nor json"},
+		{"unknown output", []string{"version", "-o", "xml"}, 2, "leat version: --output=xml: neither table, json, yaml nor template=TEXT"},
 		{"no such file", []string{"server", "missing.properties"}, 1, "leat server: configuration: open missing.properties"},
 		{"wrong value", []string{"server", "--set", "node.id=x"}, 1, "node.id=x: not a whole number"},
 	} {

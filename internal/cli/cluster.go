@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"text/tabwriter"
 
+	"leat/internal/cli/manage"
+	"leat/internal/cli/run"
+
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -18,17 +21,18 @@ func (p *program) clusterCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.clusterIDCommand(), p.clusterNodesCommand(), p.clusterUnregisterCommand(), p.clusterDrainCommand(), p.clusterBalanceCommand())
+	cmd.AddCommand(p.clusterIDCommand(), p.clusterNodesCommand(), p.clusterUnregisterCommand(), p.clusterDrainCommand(), p.clusterBalanceCommand(), manage.Health(p.Streams))
 	return cmd
 }
 
 // clusterCommandOf makes a command that asks a cluster: it has the flags, and its errors are failures of what it did.
 func (p *program) clusterCommandOf(cmd *cobra.Command, flags *clusterFlags, run func(ctx context.Context, args []string) error) *cobra.Command {
-	flags.add(cmd)
+	flags.add(cmd, p.Streams)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := flags.check(); err != nil {
+		if err := flags.check(cmd); err != nil {
 			return err
 		}
+		p.shown = flags.out
 		ctx, cancel := flags.timed(cmd)
 		defer cancel()
 		return run(ctx, args)
@@ -42,7 +46,7 @@ func (p *program) clusterIDCommand() *cobra.Command {
 	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, _ []string) error {
 		resp, err := flags.describeCluster(ctx, false)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if flags.output == "json" {
 			return p.printJSON(struct {
@@ -93,7 +97,7 @@ func (p *program) clusterNodesCommand() *cobra.Command {
 	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, _ []string) error {
 		resp, err := flags.describeCluster(ctx, true)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		kind := "broker"
 		if flags.asksControllers() {
@@ -112,7 +116,7 @@ func (p *program) clusterNodesCommand() *cobra.Command {
 }
 
 func (p *program) printNodes(nodes []clusterNode) error {
-	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tHOST\tPORT\tRACK\tKIND\tSTATE")
 	for _, n := range nodes {
 		rack, state := "-", "up"
@@ -127,7 +131,7 @@ func (p *program) printNodes(nodes []clusterNode) error {
 		fmt.Fprintf(w, "%d\t%s\t%d\t%s\t%s\t%s\n", n.ID, n.Host, n.Port, rack, n.Kind, state)
 	}
 	if err := w.Flush(); err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	return nil
 }
@@ -150,12 +154,12 @@ list until they are reassigned.`,
 		rq.BrokerID = id
 		answer, err := flags.ask(ctx, rq)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if resp, ok := answer.(*kmsg.UnregisterBrokerResponse); !ok {
-			return failure{fmt.Errorf("UnregisterBroker was answered with %T", answer)}
+			return run.Failed(fmt.Errorf("UnregisterBroker was answered with %T", answer))
 		} else if err := answered(fmt.Sprintf("unregister broker %d", id), resp.ErrorCode, resp.ErrorMessage); err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if flags.output == "json" {
 			return p.printJSON(struct {

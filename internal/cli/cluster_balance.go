@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/balance"
+	"leat/internal/cli/run"
 )
 
 // balanceFlags say what `leat cluster balance` shall do; exactly one of them.
@@ -45,7 +46,7 @@ func (p *program) clusterBalanceCommand() *cobra.Command {
 		}
 		s, err := flags.readState(ctx, true)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if do.status {
 			return p.printBalance(&flags, s)
@@ -63,7 +64,7 @@ func (p *program) clusterBalanceCommand() *cobra.Command {
 
 func (p *program) setMode(ctx context.Context, flags *clusterFlags, op kmsg.IncrementalAlterConfigOp, value *string, said string) error {
 	if err := flags.setCluster(ctx, "leat.balance.mode", op, value); err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	if flags.output == "json" {
 		return p.printJSON(struct {
@@ -118,16 +119,16 @@ func (p *program) printPlan(flags *clusterFlags, s *clusterState, plan balance.P
 		return p.printJSON(out)
 	}
 	if len(plan.Moves) > 0 {
-		w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+		w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "TOPIC\tPARTITION\tFROM\tTO\tBYTES\tWHY")
 		for _, m := range plan.Moves[:min(movesPrinted, len(plan.Moves))] {
 			fmt.Fprintf(w, "%s\t%d\t%v\t%v\t%d\t%s\n", m.Topic, m.Partition, m.Before, m.After, m.Bytes, m.Why)
 		}
 		if err := w.Flush(); err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if more := len(plan.Moves) - movesPrinted; more > 0 {
-			fmt.Fprintf(p.stdout, "... and %d more (-o json prints all)\n", more)
+			fmt.Fprintf(p.Out, "... and %d more (-o json prints all)\n", more)
 		}
 	}
 	return p.print(append([]string{summary(s, plan)}, plan.Notes...))
@@ -169,13 +170,13 @@ func (p *program) printBalance(flags *clusterFlags, s *clusterState) error {
 	if flags.output == "json" {
 		return p.printJSON(out)
 	}
-	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "BROKER\tRACK\tREPLICAS\tLEADERS\tBYTES\tDISK\tSTATE")
 	for _, b := range out.Brokers {
 		fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%d\t%d%%\t%s\n", b.ID, b.rack(), b.Replicas, b.Leaders, b.Bytes, b.Used, b.state())
 	}
 	if err := w.Flush(); err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	lines := []string{fmt.Sprintf("leat.balance.mode=%s, %d partitions on their way, %d more would be moved", out.Mode, out.Moving, out.Planned)}
 	return p.print(append(lines, out.Notes...))

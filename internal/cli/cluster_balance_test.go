@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"leat/internal/cli/run"
 	"leat/internal/config"
 	"leat/internal/server"
 )
@@ -45,7 +46,7 @@ func startNode(t *testing.T) string {
 // leat runs a command line.
 func leat(args ...string) (status int, stdout, stderr string) {
 	var out, problems bytes.Buffer
-	status = newProgram(&out, &problems).main(args)
+	status = newProgram(run.Streams{Out: &out, Err: &problems}).main(args)
 	return status, out.String(), problems.String()
 }
 

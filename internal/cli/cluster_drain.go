@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/balance"
+	"leat/internal/cli/run"
 )
 
 const pollEvery = time.Second // while a command waits for the cluster
@@ -41,13 +42,13 @@ The controller makes the moves, a few at a time (leat.balance.moves); this comma
 		}
 		s, err := flags.readState(ctx, false)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if held, _ := s.held(id); held == 0 && !slices.ContainsFunc(s.Brokers, func(b balance.Broker) bool { return b.ID == id }) {
-			return failure{fmt.Errorf("drain %d: no such broker, and no partition names it", id)}
+			return run.Failed(fmt.Errorf("drain %d: no such broker, and no partition names it", id))
 		}
 		if err := flags.setCluster(ctx, "leat.balance.drain", kmsg.IncrementalAlterConfigOpAppend, kmsg.StringPtr(args[0])); err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		return p.drained(&flags, id, wait)
 	})
@@ -55,7 +56,7 @@ The controller makes the moves, a few at a time (leat.balance.moves); this comma
 
 func (p *program) drainOff(ctx context.Context, flags *clusterFlags, id int32) error {
 	if err := flags.setCluster(ctx, "leat.balance.drain", kmsg.IncrementalAlterConfigOpSubtract, kmsg.StringPtr(fmt.Sprint(id))); err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	if flags.output == "json" {
 		return p.printJSON(drainState{Broker: id})
@@ -91,7 +92,7 @@ func (p *program) drained(flags *clusterFlags, id int32, wait bool) error {
 	for said := ""; ; time.Sleep(pollEvery) {
 		s, err := flags.readSoon(false)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		last = drainState{Broker: id, Draining: true}
 		last.Replicas, last.Leaders = s.held(id)

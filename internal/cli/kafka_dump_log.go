@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"leat/internal/cli/kafka"
+	"leat/internal/cli/run"
 	"leat/internal/fs"
 )
 
@@ -65,7 +67,7 @@ those that come with it: StringDecoder, DefaultDecoder, IntegerDecoder and LongD
 
 // calledAs are the arguments without the program's name, which is a command of its own if it is that of one of Kafka's tools.
 func calledAs(args []string) []string {
-	if name := strings.TrimSuffix(filepath.Base(args[0]), ".sh"); slices.Contains(kafkaTools, name) {
+	if name := strings.TrimSuffix(filepath.Base(args[0]), ".sh"); slices.Contains(kafkaTools, name) || kafka.Has(name) {
 		return append([]string{name}, args[1:]...)
 	}
 	return args[1:]
@@ -110,7 +112,7 @@ func kafkaArgs(args []string) []string {
 // runKafkaDumpLog shows the files one after the other; what is odd about them comes last, on standard error.
 func (p *program) runKafkaDumpLog(set *pflag.FlagSet, flags *dumpLogFlags) error {
 	if flags.files == "" {
-		return failure{errors.New(`missing required argument "[files]"`)}
+		return run.Failed(errors.New(`missing required argument "[files]"`))
 	}
 	decode, err := flags.decoder()
 	if err != nil {
@@ -119,23 +121,23 @@ func (p *program) runKafkaDumpLog(set *pflag.FlagSet, flags *dumpLogFlags) error
 	files := strings.Split(flags.files, ",")
 	fsys, done, err := openForReading(flags.config, logDirsOf(files))
 	if err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	defer done()
-	out := bufio.NewWriterSize(p.stdout, 64<<10)
+	out := bufio.NewWriterSize(p.Out, 64<<10)
 	d := &kafkaDump{
-		fs: fsys, out: out, errors: p.stderr, decode: decode, flags: *flags,
+		fs: fsys, out: out, errors: p.Err, decode: decode, flags: *flags,
 		printData: flags.decodes(set) || flags.printData,
 	}
 	for _, file := range files {
 		if err := d.file(filepath.Clean(file)); err != nil {
 			_ = out.Flush() // the error says more
-			return failure{fmt.Errorf("%s: %w", file, err)}
+			return run.Failed(fmt.Errorf("%s: %w", file, err))
 		}
 	}
 	d.complain()
 	if err := out.Flush(); err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"leat/internal/cli/run"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 func dumpLog(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status = Main(append([]string{"/opt/bin/kafka-dump-log.sh"}, args...), &out, &errs)
+	status = Main(append([]string{"/opt/bin/kafka-dump-log.sh"}, args...), run.Streams{Out: &out, Err: &errs})
 	return status, out.String(), errs.String()
 }
 
@@ -85,16 +87,16 @@ func TestBrokenTextIsReplacedAsJavaDoes(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, args ...string) (status int, stdout, stderr string) {
+func leatWith(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status = Main(append([]string{"leat"}, args...), &out, &errs)
+	status = Main(append([]string{"leat"}, args...), run.Streams{Out: &out, Err: &errs})
 	return status, out.String(), errs.String()
 }
 
 func TestLogDumpShowsEveryKindOfFile(t *testing.T) {
 	for _, output := range []string{"text", "json"} {
-		status, out, errs := run(t, "log", "dump", "--values", "-o", output, cleanDir)
+		status, out, errs := leatWith(t, "log", "dump", "--values", "-o", output, cleanDir)
 		if status != 0 {
 			t.Fatalf("status %d: %s", status, errs)
 		}
@@ -120,7 +122,7 @@ func TestLogVerifyTellsByItsStatus(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(cleanDir)); err != nil {
 		t.Fatal(err)
 	}
-	if status, out, errs := run(t, "log", "verify", "--deep", dir); status != 0 || !strings.Contains(out, "3 partitions, 8 segments, 329 batches, 329 records") {
+	if status, out, errs := leatWith(t, "log", "verify", "--deep", dir); status != 0 || !strings.Contains(out, "3 partitions, 8 segments, 329 batches, 329 records") {
 		t.Fatalf("status %d\n%s%s", status, out, errs)
 	}
 	path := filepath.Join(dir, "orders-0", "00000000000000000132.log")
@@ -132,14 +134,14 @@ func TestLogVerifyTellsByItsStatus(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	status, out, errs := run(t, "log", "verify", dir)
+	status, out, errs := leatWith(t, "log", "verify", dir)
 	if status != 1 || !strings.Contains(out, "damage: "+path+": position 119: batch of offset 133 has CRC") || !strings.Contains(errs, "damage was found") {
 		t.Errorf("status %d\n%s%s", status, out, errs)
 	}
-	if status, out, _ := run(t, "log", "verify", "-o", "json", dir); status != 1 || !strings.Contains(out, `"severity": "damage"`) || !strings.Contains(out, `"position": 119`) {
+	if status, out, _ := leatWith(t, "log", "verify", "-o", "json", dir); status != 1 || !strings.Contains(out, `"severity": "damage"`) || !strings.Contains(out, `"position": 119`) {
 		t.Errorf("status %d\n%s", status, out)
 	}
-	if status, _, errs := run(t, "log", "verify", filepath.Join(dir, "nothing")); status != 1 || !strings.Contains(errs, "no such file or directory") {
+	if status, _, errs := leatWith(t, "log", "verify", filepath.Join(dir, "nothing")); status != 1 || !strings.Contains(errs, "no such file or directory") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 }

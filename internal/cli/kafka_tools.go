@@ -10,11 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/reach"
 	"leat/internal/config"
 )
 
 // kafkaTools are the names of Kafka's tools that the program is when it is called by one of them.
-var kafkaTools = []string{kafkaDumpLog, kafkaStorage, kafkaMetadataQuorum, kafkaCluster}
+var kafkaTools = []string{kafkaDumpLog, kafkaStorage, kafkaMetadataQuorum, kafkaCluster, kafkaServerStart}
 
 // inKafkasWords tells whether a command, or the one above it, is a tool of Kafka's whose errors scripts may look for.
 func inKafkasWords(cmd *cobra.Command) bool {
@@ -43,7 +44,7 @@ func (a *adminFlags) check(tool string) (*clusterFlags, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := newLine(set)
+	l, err := reach.FromProperties(set)
 	if err != nil {
 		return nil, fmt.Errorf("%s: error: %s: %w", tool, a.file, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/run"
 	leatfs "leat/internal/fs"
 	"leat/internal/storage/inspect"
 	"leat/internal/storage/inspect/schema"
@@ -77,14 +78,14 @@ func (p *program) runLogDump(flags *dumpFlags, paths []string) error {
 	}
 	files, err := filesBelow(paths)
 	if err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	fsys, done, err := openForReading(flags.config, logDirsOf(files))
 	if err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	defer done()
-	out := bufio.NewWriterSize(p.stdout, 64<<10)
+	out := bufio.NewWriterSize(p.Out, 64<<10)
 	d := &dump{fs: fsys, out: out, flags: flags}
 	for _, file := range files {
 		if err := d.file(file); err != nil {
@@ -93,10 +94,10 @@ func (p *program) runLogDump(flags *dumpFlags, paths []string) error {
 		}
 	}
 	if err := out.Flush(); err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	if d.trouble > 0 {
-		return failure{fmt.Errorf("%d of %d files could not be read to their end", d.trouble, len(files))}
+		return run.Failed(fmt.Errorf("%d of %d files could not be read to their end", d.trouble, len(files)))
 	}
 	return nil
 }

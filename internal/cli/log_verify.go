@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/run"
 	"leat/internal/fs"
 	"leat/internal/storage"
 	"leat/internal/storage/inspect"
@@ -69,18 +70,18 @@ func (p *program) runLogVerify(flags *verifyFlags, dirs []string) error {
 		dirs[i] = filepath.Clean(dir)
 		locked, err := fs.Locked(filepath.Join(dirs[i], storage.FileNames.Lock))
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if locked {
 			running = dirs[i]
 		}
 	}
 	if running != "" && !flags.running {
-		return failure{fmt.Errorf("log directory %s is in use: stop the node, or use --running and expect what it is just writing to look torn", running)}
+		return run.Failed(fmt.Errorf("log directory %s is in use: stop the node, or use --running and expect what it is just writing to look torn", running))
 	}
 	fsys, done, err := openForReading(flags.config, dirs)
 	if err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	defer done()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -88,15 +89,15 @@ func (p *program) runLogVerify(flags *verifyFlags, dirs []string) error {
 	began := time.Now()
 	report, err := inspect.Verify(ctx, inspect.VerifyConfig{FS: fsys, Dirs: dirs, Deep: flags.deep, Workers: flags.workers})
 	if err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	r := &verifyResult{Report: report, Seconds: time.Since(began).Seconds(), NodeIsRunning: running != "", KeysWereNeeded: report.Encrypted > 0}
 	r.GBPerSecond = float64(r.Bytes) / 1e9 / max(r.Seconds, 1e-9)
-	if err := printReport(p.stdout, r, flags.output); err != nil {
-		return failure{err}
+	if err := printReport(p.Out, r, flags.output); err != nil {
+		return run.Failed(err)
 	}
 	if r.Damage > 0 {
-		return failure{errors.New("damage was found")}
+		return run.Failed(errors.New("damage was found"))
 	}
 	return nil
 }

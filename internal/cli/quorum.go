@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/cli/run"
 	"leat/internal/record"
 )
 
@@ -115,7 +116,7 @@ func (p *program) quorumDescribeCommand() *cobra.Command {
 	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, _ []string) error {
 		state, err := flags.describeQuorum(ctx)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if flags.output == "json" {
 			return p.printJSON(state)
@@ -125,8 +126,8 @@ func (p *program) quorumDescribeCommand() *cobra.Command {
 }
 
 func (p *program) printQuorum(s *quorumState, now time.Time) error {
-	fmt.Fprintf(p.stdout, "leader %d, epoch %d, high watermark %d\n\n", s.LeaderID, s.LeaderEpoch, s.HighWatermark)
-	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(p.Out, "leader %d, epoch %d, high watermark %d\n\n", s.LeaderID, s.LeaderEpoch, s.HighWatermark)
+	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tDIRECTORY\tROLE\tLOG END\tLAG\tLAST FETCH\tCAUGHT UP\tENDPOINTS")
 	for _, part := range []struct {
 		role string
@@ -146,7 +147,7 @@ func (p *program) printQuorum(s *quorumState, now time.Time) error {
 		}
 	}
 	if err := w.Flush(); err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/cli/run"
 	"leat/internal/record"
 	"leat/internal/wire"
 )
@@ -43,14 +44,14 @@ the cluster's id already: a fresh one takes it from those that controller.quorum
 		}
 		state, err := flags.describeQuorum(ctx)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		who, err := identify(ctx, at)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		if err := flags.addVoter(ctx, state, who, at); err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		return p.printChange(&flags, changedVoters{Added: added(who, at)})
 	})
@@ -73,7 +74,7 @@ func (p *program) quorumRemoveCommand() *cobra.Command {
 		}
 		state, err := flags.describeQuorum(ctx)
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		voter, ok := state.voter(id)
 		if directory != "" {
@@ -81,10 +82,10 @@ func (p *program) quorumRemoveCommand() *cobra.Command {
 				return fmt.Errorf("--directory-id=%s: %w", directory, err)
 			}
 		} else if !ok {
-			return failure{fmt.Errorf("controller %d does not vote: leat quorum describe lists those that do", id)}
+			return run.Failed(fmt.Errorf("controller %d does not vote: leat quorum describe lists those that do", id))
 		}
 		if err := flags.removeVoter(ctx, id, voter.DirectoryID); err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		return p.printChange(&flags, changedVoters{Removed: &changedVoter{ID: id, Directory: voter.DirectoryID.String()}})
 	})
@@ -110,7 +111,7 @@ again after it broke off, it goes on where it was.`,
 		}
 		var change changedVoters
 		if change, err = flags.replaceVoter(ctx, id, at); err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		return p.printChange(&flags, change)
 	})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/run"
 	"leat/internal/fs"
 	"leat/internal/quorum/takeover"
 )
@@ -27,9 +28,9 @@ offset after that, and the highest epoch it has heard of. leat quorum takeover w
 		}
 		at, err := takeover.Look(fs.OS, values.MetadataLogDir(), int32(values.Int("node.id")))
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
-		_, err = fmt.Fprintln(p.stdout, at)
+		_, err = fmt.Fprintln(p.Out, at)
 		return err
 	}
 	return cmd
@@ -66,9 +67,9 @@ the others has; otherwise it names the one to copy from.`,
 		}
 		node := int32(values.Int("node.id"))
 		if err := takeover.Prepare(fs.OS, values.MetadataLogDir(), node, voters, all); err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
-		_, err = fmt.Fprintf(p.stdout, "controller %d may go on\n", node)
+		_, err = fmt.Fprintf(p.Out, "controller %d may go on\n", node)
 		return err
 	}
 	return cmd

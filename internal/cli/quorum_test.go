@@ -197,7 +197,7 @@ func TestQuorumIsDescribed(t *testing.T) {
 	if status, out, errs := f.leat(t, "quorum", "describe", "-o", "json"); status != 0 || !strings.Contains(out, `"lag": 1`) || !strings.Contains(out, `"name": "CONTROLLER"`) {
 		t.Errorf("%d: %s%s", status, out, errs)
 	}
-	if status, _, errs := f.leat(t, "quorum", "describe", "-o", "xml"); status != 2 || !strings.Contains(errs, "neither text nor json") {
+	if status, _, errs := f.leat(t, "quorum", "describe", "-o", "xml"); status != 2 || !strings.Contains(errs, "neither table, json, yaml") {
 		t.Errorf("%d: %s", status, errs)
 	}
 	if status, _, errs := f.leat(t, "cluster", "unregister", "x"); status != 2 || !strings.Contains(errs, "not a number") {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"leat/internal/cli/run"
 	"leat/internal/config"
 	"leat/internal/telemetry"
 	"leat/internal/wire"
@@ -33,6 +34,7 @@ func TestReferenceIsWhatTheTablesSay(t *testing.T) {
 		"http.md":                   httpPage(),
 		"metrics.md":                metricsPage(),
 		"apis.md":                   apisPage(),
+		"causes.md":                 causesPage(),
 	}
 	for name, want := range pages {
 		path := filepath.Join(referenceDir, name)
@@ -186,7 +188,7 @@ func metricsPage() string {
 	out.WriteString("`GET /metrics` shows these in Prometheus' text format, beside the `go_...` and `process_...` metrics of every Go program. What Apache Kafka also counts " +
 		"has the name that Strimzi's rules for the JMX exporter give it, so that its dashboards fit.\n\n" +
 		"A metric with the label `topic` has a line without it, too: the sum over all topics. At most `leat.metrics.topics.max` topics have lines of their own; " +
-		"the sums always count everything. Quantiles are of the last two to four minutes.\n\n| metric | type | labels | what it counts |\n| --- | --- | --- | --- |\n")
+		"the sums always count everything. The label `partition` is there on request only (`?partitions=true`, `leat.metrics.partitions`): without it a line is the sum over the partitions of a topic. Quantiles are of the last two to four minutes.\n\n| metric | type | labels | what it counts |\n| --- | --- | --- | --- |\n")
 	for _, m := range telemetry.Metrics() {
 		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", m.Name, m.Kind, strings.Join(m.Labels, ", "), cellText(m.Help))
 	}
@@ -196,7 +198,7 @@ func metricsPage() string {
 // TestReferenceNamesNoOtherCommands: the page is made of the same tree of commands that runs.
 func TestReferenceNamesNoOtherCommands(t *testing.T) {
 	var out bytes.Buffer
-	page := cliPage(newProgram(&out, &out).root())
+	page := cliPage(newProgram(run.Streams{Out: &out, Err: &out}).root())
 	for _, want := range []string{"## `leat server`", "--set KEY=VALUE", "## `leat version`"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page", want)

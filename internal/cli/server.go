@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/run"
 	"leat/internal/config"
 	"leat/internal/server"
 	"leat/internal/telemetry"
@@ -18,6 +20,7 @@ import (
 type serverFlags struct {
 	file      string
 	set       []string
+	prefix    string // of variables of the environment
 	logFormat string
 	logLevel  string
 }
@@ -52,6 +55,7 @@ SIGHUP reads certificates and dynamic files again.`,
 	f.StringVar(&flags.file, "config", "", "properties `FILE` with the node's configuration")
 	f.StringArrayVar(&flags.set, "set", nil, "set one key, as `KEY=VALUE`; may be repeated")
 	f.StringArrayVar(&flags.set, "override", nil, "the same as --set, as kafka-server-start calls it")
+	f.StringVar(&flags.prefix, "env", "", "take configs from variables of the environment that begin with `PREFIX`, named as for Kafka's container images: with KAFKA_, KAFKA_LOG_DIRS is log.dirs; the file is overridden, and --set overrides")
 	f.StringVar(&flags.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
 	f.StringVar(&flags.logLevel, "log-level", "info", "least `LEVEL` to log: trace, debug, info, warn, error or fatal")
 	complete(cmd, "log-format", "text", "json")
@@ -84,7 +88,7 @@ func (p *program) runServer(flags *serverFlags) error {
 	}
 	var levels telemetry.Levels
 	levels.SetLevel(level)
-	logger, err := telemetry.NewLogger(p.stderr, flags.logFormat, &levels)
+	logger, err := telemetry.NewLogger(p.Err, flags.logFormat, &levels)
 	if err != nil {
 		return err
 	}
@@ -92,12 +96,16 @@ func (p *program) runServer(flags *serverFlags) error {
 	if err != nil {
 		return err
 	}
-	values, warnings, reread, err := readConfig(flags.file, set)
+	var surrounding map[string]string
+	if flags.prefix != "" {
+		surrounding = fromEnvironment(flags.prefix, os.Environ())
+	}
+	values, warnings, reread, err := readConfig(flags.file, surrounding, set)
 	for _, w := range warnings {
 		logger.Warn("configuration", "warning", w)
 	}
 	if err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	if keys := values.NotBuilt(); len(keys) > 0 {
 		logger.Warn("configuration is accepted but has no effect yet: its features are not built", "keys", strings.Join(keys, ","))
@@ -111,7 +119,7 @@ func (p *program) runServer(flags *serverFlags) error {
 	defer stop()
 	err = p.serve(ctx, server.Config{Values: values, Logger: logger, Ready: p.printReady, Reload: reload, Reread: reread.values, Holding: reread.holding})
 	if err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
-		return failure{err}
+		return run.Failed(err)
 	}
 	return nil
 }
@@ -126,8 +134,13 @@ func (p *program) printReady(a server.Addresses) {
 			fmt.Fprintf(&line, " %s=%s", part[0], part[1])
 		}
 	}
-	fmt.Fprintln(p.stdout, line.String())
+	fmt.Fprintln(p.Out, line.String())
+	time.AfterFunc(afterStart, forgetProgramPages)
+	tellSupervisor("READY=1", "STATUS="+strings.TrimPrefix(line.String(), "leat "))
 }
+
+// afterStart is when what only a start needs has been done.
+const afterStart = 3 * time.Second
 
 // parseSet reads the values of --set.
 func parseSet(items []string) (map[string]string, error) {
@@ -148,8 +161,8 @@ type again struct {
 	holding []string                       // files with secrets in them
 }
 
-// readConfig puts file and --set together. The error names everything that is wrong.
-func readConfig(file string, set map[string]string) (*config.Values, []string, again, error) {
+// readConfig puts file, environment and --set together, the later ones over those before. The error names everything that is wrong.
+func readConfig(file string, layers ...map[string]string) (*config.Values, []string, again, error) {
 	var fromFile map[string]string
 	var a again
 	if file != "" {
@@ -165,7 +178,7 @@ func readConfig(file string, set map[string]string) (*config.Values, []string, a
 		}
 	}
 	parse := func() (*config.Values, []string, error) {
-		return config.ParseBrokerFrom(config.Sources{ReadFile: os.ReadFile, Env: os.LookupEnv}, fromFile, set)
+		return config.ParseBrokerFrom(config.Sources{ReadFile: os.ReadFile, Env: os.LookupEnv}, append([]map[string]string{fromFile}, layers...)...)
 	}
 	a.values = func() (*config.Values, error) { v, _, err := parse(); return v, err }
 	values, warnings, err := parse()

@@ -33,9 +33,10 @@ func (p *program) onSignals(logger *slog.Logger) (ctx context.Context, reload <-
 				case first.IsZero():
 					first = time.Now()
 					logger.Info("stopping", "signal", s.String())
+					tellSupervisor("STOPPING=1")
 					cancel()
 				case time.Since(first) >= p.sameSignal:
-					fmt.Fprintf(p.stderr, "leat server: %v again: stopping at once\n", s)
+					fmt.Fprintf(p.Err, "leat server: %v again: stopping at once\n", s)
 					p.exit(failed)
 				}
 			case <-finished:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/run"
 	"leat/internal/config"
 	"leat/internal/format"
 	"leat/internal/fs"
@@ -78,7 +79,7 @@ func (f *nodeFlags) read() (*config.Values, error) {
 	}
 	values, _, _, err := readConfig(f.file, set)
 	if err != nil {
-		return nil, failure{err}
+		return nil, run.Failed(err)
 	}
 	return values, nil
 }
@@ -94,8 +95,8 @@ func (p *program) storageInfoCommand(kafka bool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !format.Info(fs.OS, p.stdout, values) {
-				return failure{errors.New("not all log directories are formatted as one node's")}
+			if !format.Info(fs.OS, p.Out, values) {
+				return run.Failed(errors.New("not all log directories are formatted as one node's"))
 			}
 			return nil
 		},
@@ -113,7 +114,7 @@ func (p *program) versionMappingCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			r, err := format.ParseRelease(release)
 			if err != nil {
-				return failure{err}
+				return run.Failed(err)
 			}
 			return p.print(format.Mapping(r))
 		},
@@ -143,7 +144,7 @@ func (p *program) featureDependenciesCommand() *cobra.Command {
 					err = p.print(lines)
 				}
 				if err != nil {
-					return failure{err}
+					return run.Failed(err)
 				}
 			}
 			return nil
@@ -176,8 +177,8 @@ func (p *program) randomUUIDCommand() *cobra.Command {
 
 func (p *program) print(lines []string) error {
 	for _, line := range lines {
-		if _, err := fmt.Fprintln(p.stdout, line); err != nil {
-			return failure{err}
+		if _, err := fmt.Fprintln(p.Out, line); err != nil {
+			return run.Failed(err)
 		}
 	}
 	return nil

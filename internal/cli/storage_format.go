@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/run"
 	"leat/internal/format"
 	"leat/internal/fs"
 	"leat/internal/storage"
@@ -65,25 +66,25 @@ func (p *program) runFormat(flags *formatFlags) error {
 		}
 		found, _, _, err := storage.ReadClusterID(fs.OS, format.Directories(values))
 		if err != nil {
-			return failure{err}
+			return run.Failed(err)
 		}
 		flags.clusterID = cmp.Or(found, storage.NewID().String())
 	}
 	levels, err := parseLevels(flags.features)
 	if err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	release, err := format.ParseRelease(flags.release)
 	if err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
-	err = format.Run(fs.OS, p.stdout, format.Request{
+	err = format.Run(fs.OS, p.Out, format.Request{
 		Values: values, ClusterID: flags.clusterID, Release: release, Levels: levels, Scram: flags.scram,
 		Standalone: flags.standalone, NoInitialControllers: flags.noInitialController, InitialControllers: flags.initialControllers,
 		IgnoreFormatted: flags.ignoreFormatted, NewID: storage.NewID,
 	})
 	if err != nil {
-		return failure{err}
+		return run.Failed(err)
 	}
 	return nil
 }

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"leat/internal/cli/run"
 	"leat/internal/record"
 )
 
 func kafkaStorageTool(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status = Main(append([]string{"/opt/bin/kafka-storage.sh"}, args...), &out, &errs)
+	status = Main(append([]string{"/opt/bin/kafka-storage.sh"}, args...), run.Streams{Out: &out, Err: &errs})
 	return status, out.String(), errs.String()
 }
 

@@ -1,16 +1,20 @@
 package cli
 
 import (
-	"encoding/json"
-	"fmt"
+	"cmp"
 	"runtime"
 	"runtime/debug"
+
+	"leat/internal/cli/present"
 
 	"github.com/spf13/cobra"
 )
 
 // protocol is the release of Apache Kafka whose protocol is spoken.
 const protocol = "4.4"
+
+// release is the version that the build of a package says; "" elsewhere.
+var release string
 
 // version is what `leat version -o json` prints.
 type version struct {
@@ -22,12 +26,12 @@ type version struct {
 }
 
 func currentVersion() version {
-	v := version{Version: "devel", Protocol: protocol, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	v := version{Version: cmp.Or(release, "devel"), Protocol: protocol, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v
 	}
-	if info.Main.Version != "" && info.Main.Version != "(devel)" {
+	if release == "" && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		v.Version = info.Main.Version
 	}
 	for _, s := range info.Settings {
@@ -39,27 +43,23 @@ func currentVersion() version {
 }
 
 func (p *program) versionCommand() *cobra.Command {
-	var output string
+	out := present.To(p.Streams)
 	cmd := &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  leat version\n  leat version -o template='{{.version}}'",
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v := currentVersion()
-			switch output {
-			case "text":
-				fmt.Fprintf(p.stdout, "leat %s (Kafka protocol %s, %s, %s)\n", v.Version, v.Protocol, v.Go, v.Platform)
-				return nil
-			case "json":
-				if err := json.NewEncoder(p.stdout).Encode(v); err != nil {
-					return failure{err}
-				}
-				return nil
+			if err := out.Check(); err != nil {
+				return err
 			}
-			return fmt.Errorf("--output=%s: neither text nor json", output)
+			v := currentVersion()
+			if err := out.Line("leat %s (Kafka protocol %s, %s, %s)", v.Version, v.Protocol, v.Go, v.Platform); err != nil {
+				return err
+			}
+			return out.Show(v)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "form of the output: text or json")
-	complete(cmd, "output", "text", "json")
+	out.Add(cmd)
 	return cmd
 }

@@ -3,7 +3,7 @@ package config
 // brokerNetworkKeys are about listeners, connections and requests.
 var brokerNetworkKeys = []Key{
 	{Name: "advertised.listeners", Type: List, NoDefault: true, Valid: filledList, Importance: "HIGH", Built: true,
-		Doc: "Addresses that clients and other nodes are told to use; by default those of listeners."},
+		Doc: "Addresses that clients and other nodes are told to use; by default those of listeners. `auto`, for all or in place of a host, tells each client the address by which it reached this node."},
 	{Name: "connection.failed.authentication.delay.ms", Type: Int, Default: "100", Valid: atLeast(0), Importance: "LOW", Built: true,
 		Doc: "How long the answer to a failed authentication is held back."},
 	{Name: "connections.max.idle.ms", Type: Long, Default: "600000", Importance: "MEDIUM", Built: true,

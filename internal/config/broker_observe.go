@@ -26,6 +26,6 @@ var brokerObserveKeys = []Key{
 		Doc: "How many samples the rate of a client is taken over."},
 	{Name: "quota.window.size.seconds", Type: Int, Default: "1", Valid: atLeast(1), Importance: "LOW", Built: true,
 		Doc: "Length of one sample of the rate of a client."},
-	{Name: "telemetry.max.bytes", Type: Int, Default: "1048576", Valid: atLeast(1), Importance: "LOW",
+	{Name: "telemetry.max.bytes", Type: Int, Default: "1048576", Valid: atLeast(1), Importance: "LOW", Built: true,
 		Doc: "Largest report of a client's metrics."},
 }

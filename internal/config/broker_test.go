@@ -23,7 +23,8 @@ func TestNothingGivenIsOneNodeOnLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Listener{{"PLAINTEXT", "127.0.0.1", 9092, "PLAINTEXT", false}, {"CONTROLLER", "127.0.0.1", 9093, "PLAINTEXT", true}}
+	want := []Listener{{Name: "PLAINTEXT", Host: "127.0.0.1", Port: 9092, Protocol: "PLAINTEXT"},
+		{Name: "CONTROLLER", Host: "127.0.0.1", Port: 9093, Protocol: "PLAINTEXT", Control: true}}
 	if len(ls.Bind) != 2 || ls.Bind[0] != want[0] || ls.Bind[1] != want[1] {
 		t.Errorf("listeners are %v, not %v", ls.Bind, want)
 	}

@@ -36,6 +36,8 @@ var leatKeys = []Key{
 		Doc: "Age of unsynced records at which their log is synced in the background; 0 and -1: never. It bounds what is read after a crash."},
 	{Name: "leat.metrics.group.partitions.max", Type: Int, Default: "10000", Valid: atLeast(0), Importance: "LOW", Built: true,
 		Doc: "How many committed offsets have metrics of their lag on each node; the others are counted."},
+	{Name: "leat.metrics.partitions", Type: Boolean, Default: "false", Mode: ClusterWide, Importance: "LOW", Built: true,
+		Doc: "Whether /metrics has lines for each partition where a scrape does not say (?partitions=true or false); otherwise the partitions of a topic are added up."},
 	{Name: "leat.metrics.topics.max", Type: Int, Default: "10000", Valid: atLeast(0), Importance: "LOW", Built: true,
 		Doc: "How many topics get series of their own in /metrics; what the others do counts in the totals only."},
 	{Name: "leat.suspicion.connect.timeout.ms", Type: Int, Default: "1000", Valid: atLeast(1), Importance: "LOW", Built: true,
@@ -44,6 +46,8 @@ var leatKeys = []Key{
 		Doc: "Whether a broker whose connection to the controller closed, and whose listeners then refuse connections, is fenced at once and not when its session ends."},
 	{Name: "leat.topic.limits", Type: List, Default: "", Valid: topicLimits, Importance: "MEDIUM", Built: true,
 		Doc: "What topics may be like: partitions<=100, replication.factor>=3, or a topic config with <=, >= or =; whoever breaks one gets POLICY_VIOLATION."},
+	{Name: "leat.why.window.ms", Type: Long, Default: "60000", Valid: atLeast(1000), Mode: ClusterWide, Importance: "LOW", Built: true,
+		Doc: "For how long refusals, throttles, lost members and the like count when somebody asks why; also how long a group must stand still to be called stuck."},
 }
 
 // brokerThrottleKeys are set by kafka-reassign-partitions on brokers, and only while partitions move.

@@ -11,7 +11,7 @@ var leatTenantKeys = []Key{
 	{Name: "leat.tenant", Type: String, Default: "", Valid: tenantName, Importance: "MEDIUM", Built: true,
 		Doc: "Tenant of all clients of a listener: given as listener.name.<listener>.leat.tenant only. Brokers must not use that listener."},
 	{Name: "leat.tenant.principals", Type: String, Default: "", Valid: tenantRules, Mode: ClusterWide, Importance: "MEDIUM", Built: true,
-		Doc: "Which principals belong to which tenant: <tenant>=User:name with ; between several; * stands for any characters, the first that fits counts, and super users belong to none."},
+		Doc: "Which principals belong to which tenant: <tenant>=User:name, or <tenant>=Group:name for who has a token with that group, with ; between several; * stands for any characters, the first that fits counts, and super users belong to none."},
 }
 
 // tenantFamily are the keys leat.tenant.<tenant>.<what>, by what. They exist for every name that a tenant may have.
@@ -24,6 +24,7 @@ var tenantFamily = func() map[string]*Key {
 		{Name: "max.partitions", Type: Int, Default: "-1", Valid: atLeast(-1), Doc: "Partitions that the topics of the tenant may have together; -1: any."},
 		{Name: "max.stored.bytes", Type: Long, Default: "-1", Valid: atLeast(-1), Doc: "Bytes that a broker stores for the tenant, above which its producers are refused; -1: any."},
 		{Name: "produce.rate", Type: Long, Default: "-1", Valid: atLeast(-1), Doc: "Bytes per second that all clients of the tenant together write to a broker; -1: any."},
+		{Name: "request.percentage", Type: Int, Default: "-1", Valid: atLeast(-1), Doc: "Percent of the time of one processor that a broker spends on requests of all clients of the tenant together, as request_percentage of a quota; -1: any."},
 	}
 	family := map[string]*Key{}
 	for _, k := range rows {

@@ -18,6 +18,7 @@ type Listener struct {
 	Port     int    // 0: any free port
 	Protocol string // one of Protocols
 	Control  bool   // for the controller protocol
+	Follows  bool   // advertised as each client reached this node; Host and Port are for those who ask others
 }
 
 // String writes the listener as in the config.
@@ -188,7 +189,7 @@ func otherFamily(a, b string) bool {
 func (v *Values) advertise(ls *Listeners) error {
 	const key = "advertised.listeners"
 	text, set, _ := v.Lookup(key)
-	given, err := v.listenerList(key, ls)
+	given, err := v.advertised(ls)
 	if err != nil {
 		return err
 	}
@@ -220,10 +221,46 @@ func (v *Values) advertise(ls *Listeners) error {
 			return wrong(key, text, fmt.Errorf("nobody can connect to %s: give the address that clients reach this node by", l.Host))
 		}
 		return wrong("listeners", v.text("listeners"), fmt.Errorf(
-			"%s is bound to every address (%s), so clients must be told which to use: set advertised.listeners, for instance %s://this.host.example:%d",
+			"%s is bound to every address (%s), so clients must be told which to use: set advertised.listeners, for instance %s://this.host.example:%d, or auto",
 			l.Name, l.Host, l.Name, l.Port))
 	}
 	return nil
+}
+
+// followClient is what stands for an address, or for the whole list, where clients are told the one by which they came.
+const followClient = "auto"
+
+// advertised reads the list of advertised listeners.
+func (v *Values) advertised(ls *Listeners) ([]Listener, error) {
+	const key = "advertised.listeners"
+	if !strings.EqualFold(trim(v.text(key)), followClient) {
+		given, err := v.listenerList(key, ls)
+		for i := range given {
+			if given[i].Host == followClient && !given[i].Control {
+				given[i].follow(ls.Bind)
+			}
+		}
+		return given, err
+	}
+	var all []Listener
+	for _, l := range ls.Bind {
+		if !l.Control {
+			l.Port = 0 // the one that is bound
+			l.follow(ls.Bind)
+			all = append(all, l)
+		}
+	}
+	return all, nil
+}
+
+// follow makes the listener one that is advertised as clients came to it. To others it is known by the address that it is bound to, if that is one.
+func (l *Listener) follow(bind []Listener) {
+	l.Follows, l.Host = true, ""
+	for _, b := range bind {
+		if ip := net.ParseIP(zoneless(b.Host)); b.Name == l.Name && (ip == nil || !ip.IsUnspecified()) {
+			l.Host = b.Host
+		}
+	}
 }
 
 func (v *Values) text(key string) string {

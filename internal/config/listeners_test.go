@@ -64,6 +64,34 @@ func TestListenersArePutTogether(t *testing.T) {
 	}
 }
 
+func TestAddressesThatFollowTheClient(t *testing.T) {
+	for advertised, want := range map[string]string{
+		"auto":                           "IN://:0 EXT://10.0.0.1:0 CONTROLLER://:9093",
+		"Auto":                           "IN://:0 EXT://10.0.0.1:0 CONTROLLER://:9093",
+		"IN://auto:19092,EXT://h.x:9094": "IN://:19092 h.x:9094 CONTROLLER://:9093",
+		"EXT://auto:0,IN://h.x:1":        "EXT://10.0.0.1:0 h.x:1 CONTROLLER://:9093",
+	} {
+		v := parse(t, map[string]string{"listeners": "IN://0.0.0.0:9092,EXT://10.0.0.1:9094,CONTROLLER://:9093", "advertised.listeners": advertised,
+			"listener.security.protocol.map": "IN:PLAINTEXT,EXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "inter.broker.listener.name": "IN"})
+		ls, err := v.Listeners()
+		if err != nil {
+			t.Errorf("%s: %v", advertised, err)
+			continue
+		}
+		var got []string
+		for _, l := range ls.Advertised {
+			text := l.String()
+			if !l.Follows && !l.Control {
+				text = text[strings.Index(text, "://")+3:]
+			}
+			got = append(got, text)
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%s: %s, not %s", advertised, text, want)
+		}
+	}
+}
+
 func TestAddressLimits(t *testing.T) {
 	got, err := ParseAddressLimits("127.0.0.1:5, [::1]:6 ,host:0")
 	if err != nil || len(got) != 3 || got["127.0.0.1"] != 5 || got["::1"] != 6 || got["host"] != 0 {

@@ -125,7 +125,7 @@ func (r *resolver) look(p provider, where string) (string, error) {
 		}
 		value, ok := r.from.Env(name)
 		if !ok {
-			return "", fmt.Errorf("the environment has no variable %s: set it before the node starts", name)
+			return "", fmt.Errorf("the environment has no variable %s: set it first", name)
 		}
 		return value, nil
 	}
@@ -279,4 +279,13 @@ func HoldsSecrets(texts map[string]string) bool {
 		}
 	}
 	return false
+}
+
+// Resolve returns texts with what their references lead to, for whoever reads keys that are not a node's.
+func Resolve(texts map[string]string, from Sources) (map[string]string, error) {
+	resolved, _, err := resolve(texts, from)
+	if err != nil {
+		return nil, err
+	}
+	return resolved, nil
 }

@@ -16,7 +16,7 @@ var tables = [...]*table{
 	Broker: newTable(
 		brokerNodeKeys, brokerNetworkKeys, brokerTopicKeys, brokerLogKeys, brokerLogCleanerKeys, brokerReplicationKeys, brokerGroupKeys,
 		brokerGroupConsumerKeys, brokerGroupShareKeys, brokerGroupStreamsKeys, brokerTransactionKeys, brokerRemoteKeys, brokerSASLKeys,
-		brokerOAuthKeys, brokerSSLKeys, brokerSecurityKeys, brokerObserveKeys, brokerThrottleKeys, leatKeys, leatDelayKeys, leatSecurityKeys, leatAuditKeys, balanceKeys, leatTenantKeys,
+		brokerOAuthKeys, brokerSSLKeys, brokerSecurityKeys, brokerObserveKeys, brokerThrottleKeys, leatKeys, leatDelayKeys, leatSecurityKeys, leatAuditKeys, balanceKeys, leatTenantKeys, leatObserveKeys,
 	),
 	Topic:         newTable(topicKeys, leatDelayTopicKeys),
 	Group:         newTable(groupKeys, leatShareKeys),

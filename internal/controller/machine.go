@@ -28,6 +28,7 @@ import (
 	"leat/internal/config"
 	"leat/internal/machine"
 	"leat/internal/metadata"
+	"leat/internal/quota"
 	"leat/internal/record"
 	"leat/internal/security"
 )
@@ -62,6 +63,8 @@ type Config struct {
 	Rand *rand.Rand
 	// Tell, if not nil, is given notices, once what they speak of is committed. It must not wait.
 	Tell func(Notice)
+	// Mutated, if not nil, hears who changed how many partitions by a quota, and for how many milliseconds he was told to wait. It must not wait.
+	Mutated func(who quota.Who, w quota.Window, partitions int, wait, now int64)
 }
 
 // Machine is the controller's machine.Machine.
@@ -154,7 +157,7 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 	} else {
 		m.permit = m.permitFor(now, &e)
 		a = m.answer(now, &e)
-		m.permit.tell(a.response)
+		m.permit.tell(a.response, m.cfg.Mutated)
 	}
 	if a.later != nil {
 		a.later.waiting = append(a.later.waiting, e.Ticket)

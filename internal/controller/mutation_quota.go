@@ -40,6 +40,9 @@ type permit struct {
 	strict bool  // the client knows the error, so it is refused; others get what they ask for, and wait
 	now    int64 // ms
 	wait   int64 // ms until the client may come again
+
+	who   quota.Who
+	taken int // partitions
 }
 
 // strictSince are the versions from which on clients know the error.
@@ -58,7 +61,7 @@ func (m *Machine) permitFor(now time.Time, e *Event) permit {
 	if !ok {
 		return permit{}
 	}
-	p := permit{window: m.mutations.window, strict: e.Request.GetVersion() >= since, now: now.UnixMilli()}
+	p := permit{window: m.mutations.window, strict: e.Request.GetVersion() >= since, now: now.UnixMilli(), who: who}
 	p.bucket = m.mutations.of(who, p.now)
 	p.bucket.limit = limit
 	return p
@@ -91,6 +94,7 @@ func (p *permit) take(partitions int) *refusal {
 		p.wait = quota.Debt(left, p.bucket.limit)
 		return refuse(kerr.ThrottlingQuotaExceeded, "")
 	}
+	p.taken += partitions
 	p.bucket.Take(p.window, p.bucket.limit, float64(partitions), p.now)
 	if !p.strict {
 		p.wait = quota.Debt(p.bucket.Left(p.window, p.bucket.limit, p.now), p.bucket.limit)
@@ -98,8 +102,11 @@ func (p *permit) take(partitions int) *refusal {
 	return nil
 }
 
-// tell puts into an answer for how long its client has to wait.
-func (p *permit) tell(response any) {
+// tell puts into an answer for how long its client has to wait, and counts it.
+func (p *permit) tell(response any, mutated func(quota.Who, quota.Window, int, int64, int64)) {
+	if p.bucket != nil && mutated != nil {
+		mutated(p.who, p.window, p.taken, p.wait, p.now)
+	}
 	if r, ok := response.(kmsg.SetThrottleResponse); ok && p.wait > 0 {
 		r.SetThrottle(quota.Millis32(p.wait))
 	}

@@ -13,14 +13,14 @@ type Running struct {
 }
 
 // Run starts a machine on its log. failed is called once, when the log refused records: the machine is then behind the log or ahead of
-// it, and must be made anew.
-func Run(m *Machine, log machine.Log[Record], failed func(error)) *Running {
+// it, and must be made anew. meter may be nil.
+func Run(m *Machine, log machine.Log[Record], failed func(error), meter machine.Meter) *Running {
 	tell := func(e machine.Effect) {
 		if n, ok := e.(Notice); ok && m.cfg.Tell != nil {
 			m.cfg.Tell(n)
 		}
 	}
-	return &Running{machine.NewRunner(machine.RunnerConfig[Event, Record]{Name: "controller", Machine: m, Log: log, Failed: failed, Perform: tell})}
+	return &Running{machine.NewRunner(machine.RunnerConfig[Event, Record]{Name: "controller", Machine: m, Log: log, Failed: failed, Perform: tell, Meter: meter})}
 }
 
 // Submit hands a request to the machine; done is called exactly once, with the response or an error.

@@ -27,6 +27,7 @@ type GroupsConfig struct {
 	Settings func() Settings       // cheap
 	Group    func() group.Settings // cheap
 	States   sharing.States        // the share coordinator; nil: share groups get no partitions
+	Noticed  func(group.Notice)    // hears what is written to the log; it must not wait; may be nil
 }
 
 // Groups is the group coordinator of this node: one machine for each partition of __consumer_offsets that the node leads.
@@ -34,6 +35,7 @@ type Groups struct {
 	*Coordinator[group.Event, group.Record]
 	settings func() Settings
 	states   sharing.States
+	noticed  func(group.Notice)
 
 	rebalances [len(rebalancing)]atomic.Int64
 	offsets    telemetry.Offsets
@@ -41,7 +43,7 @@ type Groups struct {
 
 // NewGroups returns a group coordinator that leads nothing yet.
 func NewGroups(cfg GroupsConfig) *Groups {
-	g := &Groups{settings: cfg.Settings, states: cfg.States}
+	g := &Groups{settings: cfg.Settings, states: cfg.States, noticed: cfg.Noticed}
 	g.Coordinator = New(cfg.Config, Kind[group.Event, group.Record]{
 		Name: "group coordinator", Topic: OffsetsTopic,
 		New: func(record.TopicPartition, int32) machine.Machine[group.Event, group.Record] {
@@ -195,6 +197,9 @@ func (g *Groups) perform(p Led, e machine.Effect) {
 	switch e := e.(type) {
 	case group.Notice:
 		tell(p, e)
+		if g.noticed != nil {
+			g.noticed(e)
+		}
 	case group.OffsetsRemoved:
 		g.offsets.Removed(e.Count, e.Expired)
 	case group.Rebalanced:

@@ -41,6 +41,7 @@ type Lag struct {
 	stats  atomic.Pointer[telemetry.GroupStats] // of the last look, nil before the first
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+	wanted chan chan struct{} // looks that somebody waits for
 
 	// What follows belongs to the goroutine that looks.
 	partitions map[record.TopicPartition]*lagPartition
@@ -49,10 +50,13 @@ type Lag struct {
 // share is which part of a processor the looks may take: one in this many.
 const lookShare = 200
 
+// wantedShare is the same for looks that somebody waits for.
+const wantedShare = 20
+
 // NewLag begins to look.
 func NewLag(cfg LagConfig) *Lag {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Lag{cfg: cfg, cancel: cancel, partitions: make(map[record.TopicPartition]*lagPartition)}
+	l := &Lag{cfg: cfg, cancel: cancel, wanted: make(chan chan struct{}), partitions: make(map[record.TopicPartition]*lagPartition)}
 	l.work.Go(func() { l.run(ctx) })
 	return l
 }
@@ -69,14 +73,38 @@ func (l *Lag) Stats() *telemetry.GroupStats { return l.stats.Load() }
 func (l *Lag) run(ctx context.Context) {
 	timer := time.NewTimer(l.cfg.Every())
 	defer timer.Stop()
+	var took time.Duration
+	var last time.Time
 	for {
+		var done chan struct{} // nil: nobody waits
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case done = <-l.wanted:
 		}
-		took := l.look(ctx)
-		timer.Reset(max(l.cfg.Every(), lookShare*took))
+		if done == nil || time.Since(last) >= wantedShare*took {
+			took = l.look(ctx)
+			last = time.Now()
+			timer.Reset(max(l.cfg.Every(), lookShare*took))
+		}
+		if done != nil {
+			close(done)
+		}
+	}
+}
+
+// Look has a look taken now instead of later, and waits for it as long as the context lasts. While looks cost too much for that, the last one has to do.
+func (l *Lag) Look(ctx context.Context) {
+	done := make(chan struct{})
+	select {
+	case <-ctx.Done():
+		return
+	case l.wanted <- done:
+	}
+	select {
+	case <-ctx.Done():
+	case <-done:
 	}
 }
 
@@ -175,12 +203,13 @@ func (l *Lag) compare(groups []group.Surveyed, now time.Time) *telemetry.GroupSt
 	for i := range groups {
 		g := &groups[i]
 		stats.Groups[telemetry.GroupState{Type: g.Type, State: g.State}]++
+		stats.Members = append(stats.Members, telemetry.GroupMembers{Group: g.Group, Members: g.Members})
 		for _, o := range g.Offsets {
 			p := l.partitions[record.TopicPartition{Topic: o.Topic, Partition: o.Partition}]
 			if !p.known {
 				continue
 			}
-			lag := telemetry.GroupLag{Group: g.Group, Topic: o.Topic, Partition: o.Partition}
+			lag := telemetry.GroupLag{Group: g.Group, Topic: o.Topic, Partition: o.Partition, Offset: o.Offset}
 			p.lag(o.Offset, now, &lag)
 			lag.Records, lag.StableRecords = max(0, lag.Records-o.Done), max(0, lag.StableRecords-o.Done)
 			stats.Lags = append(stats.Lags, lag)

@@ -27,7 +27,7 @@ func Run(fsys fs.FS, out io.Writer, r Request) error {
 		return nil
 	}
 	fmt.Fprintln(out, describe(p.records, r.Release.Level))
-	release, _ := levelName(r.Release.Level)
+	release, _ := LevelName(r.Release.Level)
 	for _, dir := range fresh {
 		own := dir == p.dirs[len(p.dirs)-1]
 		fmt.Fprintf(out, "Formatting %s %s with metadata.version %s.\n", p.kind(own), dir, release)

@@ -45,8 +45,8 @@ func ParseRelease(name string) (Release, error) {
 	return Release{}, Refuse("Unknown metadata.version '%s'. Supported metadata.version are: %s", name, strings.Join(releases, ", "))
 }
 
-// levelName is the name of a level of metadata.version.
-func levelName(level int16) (string, bool) {
+// LevelName is the name of a level of metadata.version.
+func LevelName(level int16) (string, bool) {
 	if i := int(level) - leastLevel; i >= 0 && i < len(releases) {
 		return releases[i], true
 	}
@@ -91,6 +91,15 @@ func find(name string) *feature {
 	return nil
 }
 
+// Levels are what a release stands for, by the names of the features.
+func Levels(r Release) map[string]int16 {
+	levels := map[string]int16{metadata.FeatureMetadataVersion: r.Level}
+	for _, f := range features {
+		levels[f.name] = f.levelAt(r)
+	}
+	return levels
+}
+
 // Mapping says in lines which levels a release stands for.
 func Mapping(r Release) []string {
 	lines := []string{fmt.Sprintf("%s=%d (%s)", metadata.FeatureMetadataVersion, r.Level, r.Name)}
@@ -103,7 +112,7 @@ func Mapping(r Release) []string {
 // Dependencies says in lines what a level of a feature depends on.
 func Dependencies(name string, level int16) ([]string, error) {
 	if name == metadata.FeatureMetadataVersion {
-		release, ok := levelName(level)
+		release, ok := LevelName(level)
 		if !ok {
 			return nil, Refuse("Unknown metadata.version %d", level)
 		}
@@ -118,7 +127,7 @@ func Dependencies(name string, level int16) ([]string, error) {
 	case level == 0 || f.needs == 0:
 		return []string{fmt.Sprintf("%s=%d has no dependencies.", name, level)}, nil
 	}
-	release, _ := levelName(f.needs)
+	release, _ := LevelName(f.needs)
 	return []string{fmt.Sprintf("%s=%d requires:", name, level), fmt.Sprintf("    %s=%d (%s)", metadata.FeatureMetadataVersion, f.needs, release)}, nil
 }
 

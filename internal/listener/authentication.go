@@ -77,9 +77,11 @@ func (c *conn) dispatch(r *Request) {
 	switch {
 	case a == nil || a.sasl == nil:
 		if r.Header.Key == keySaslHandshake && !c.info.Control {
+			err := errors.New("the client is set to SASL, but this listener is " + protocolName(c.info.Protocol) +
+				": set security.protocol=" + protocolName(c.info.Protocol) + " in the client, or use a listener with SASL")
 			c.server.cfg.Logger.Warn("client authenticates where nobody asks", "listener", c.server.cfg.Name, "client", c.info.Remote.String(),
-				"client_id", r.Header.ClientID, "err", "the client is set to SASL, but this listener is "+protocolName(c.info.Protocol)+
-					": set security.protocol="+protocolName(c.info.Protocol)+" in the client, or use a listener with SASL")
+				"client_id", r.Header.ClientID, "err", err)
+			c.foreign(r.Header.ClientID, err)
 		}
 		c.server.cfg.Handler(r)
 	case a.stage == known:
@@ -124,8 +126,8 @@ func (c *conn) handshakeRequest(r *Request) {
 		c.server.cfg.Handler(r)
 		return
 	case r.Header.Key != keySaslHandshake:
-		c.refuse(r, nil, fmt.Errorf("the client asks for %s and has not authenticated, but this listener is %s: set security.protocol=%s, sasl.mechanism (one of %v) and credentials in the client",
-			api.Name, protocolName(c.info.Protocol), protocolName(c.info.Protocol), a.sasl.Mechanisms))
+		c.refuse(r, nil, Mismatch{fmt.Errorf("the client asks for %s and has not authenticated, but this listener is %s: set security.protocol=%s, sasl.mechanism (one of %v) and credentials in the client",
+			api.Name, protocolName(c.info.Protocol), protocolName(c.info.Protocol), a.sasl.Mechanisms)})
 		return
 	case !supported:
 		c.refuse(r, nil, fmt.Errorf("SaslHandshake version %d is not supported", r.Header.Version))
@@ -147,7 +149,7 @@ func (c *conn) choose(r *Request, mechanism string) {
 	resp.SupportedMechanisms = a.sasl.Mechanisms
 	if !slices.Contains(a.sasl.Mechanisms, mechanism) {
 		resp.ErrorCode = kerr.UnsupportedSaslMechanism.Code
-		c.refuse(r, resp, fmt.Errorf("the client wants the SASL mechanism %q, but this listener has %v: set sasl.mechanism in the client, or sasl.enabled.mechanisms", mechanism, a.sasl.Mechanisms))
+		c.refuse(r, resp, Mismatch{fmt.Errorf("the client wants the SASL mechanism %q, but this listener has %v: set sasl.mechanism in the client, or sasl.enabled.mechanisms", mechanism, a.sasl.Mechanisms)})
 		return
 	}
 	a.framed = r.Header.Version >= 1

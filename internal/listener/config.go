@@ -91,14 +91,24 @@ type Observe struct {
 	Authenticated        func(c *Conn, again bool)
 	AuthenticationFailed func(c *Conn, again bool, why error)
 	Expired              func(*Conn) // its session
+	// Foreign hears of a client that speaks another protocol than the listener does.
+	Foreign func(c *Conn, clientID string, why error)
+	// Waiting: a connection waits for another one to end, because there are as many as max.connections.
+	Waiting func(limit int)
 }
 
 // Done is what is known of a request that is answered. Its durations count from Received.
 type Done struct {
+	Conn                      *Conn
 	Key, Version              int16
+	ClientID                  string
+	Principal                 security.Principal
 	Received                  time.Time
+	Begun                     time.Duration // until the handler was called
 	Handled                   time.Duration // until the handler returned; 0: the reply was faster
 	Answered                  time.Duration // until Reply or NoReply
+	Turn                      time.Duration // until everything before it on the connection was written
 	Sent                      time.Duration // until the last byte was taken by the socket
+	Throttled                 time.Duration // for which it keeps the next request of the connection waiting
 	RequestBytes, ResponseLen int           // without their length prefixes
 }

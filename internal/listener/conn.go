@@ -23,8 +23,9 @@ type conn struct {
 	muted    mute
 	patient  *Request // the last request, if it gives way to the next; the reader's own
 	active   time.Time
-	armed    time.Time // when the read deadline that is set falls due; zero: none is set
-	arriving *arrival  // the request that is being read, if it is watched; the reader's own
+	wrote    time.Duration // see Request.Wrote; the reader's own
+	armed    time.Time     // when the read deadline that is set falls due; zero: none is set
+	arriving *arrival      // the request that is being read, if it is watched; the reader's own
 
 	mu       sync.Mutex
 	changed  *sync.Cond // inFlight fell, writing ended, or closed
@@ -116,6 +117,9 @@ func (c *conn) busy() bool {
 
 // handle calls the handler and then writes what it has answered.
 func (c *conn) handle(r *Request) {
+	if c.server.cfg.Observe.Request != nil {
+		r.begunAt, r.principal = time.Since(r.Received), c.info.Principal
+	}
 	c.call(r)
 	if c.server.cfg.Observe.Request != nil {
 		r.handledAt.Store(int64(time.Since(r.Received)))
@@ -128,7 +132,9 @@ func (c *conn) handle(r *Request) {
 	}
 	c.mu.Unlock()
 	if mine {
+		began := time.Now()
 		c.flush(true)
+		c.wrote = time.Since(began)
 	}
 }
 

@@ -32,6 +32,7 @@ func (c *conn) readLength(limits *Limits) (int, error) {
 	size := int(int32(binary.BigEndian.Uint32(first[:])))
 	if c.requests == 0 {
 		if err := c.sniff(first); err != nil {
+			c.foreign("", err)
 			return 0, err
 		}
 	}
@@ -45,7 +46,7 @@ func (c *conn) readLength(limits *Limits) (int, error) {
 // readRequest reads a frame of size bytes. A large one waits before it is read until there is room for it in the budget of all connections. A small one is
 // read first, as far as it comes: it needs little until then, and whoever is slow to send it must not take room from others.
 func (c *conn) readRequest(size int, limits *Limits) (*Request, error) {
-	r := &Request{Conn: &c.info, Gone: c.gone, conn: c, size: size}
+	r := &Request{Conn: &c.info, Gone: c.gone, conn: c, size: size, Wrote: c.wrote}
 	if size > maxAhead && !c.charge(r, limits) {
 		return nil, net.ErrClosed
 	}

@@ -192,8 +192,8 @@ func TestUnreadRepliesStopTheReader(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		if handled < 3 || handled > 4 {
-			t.Errorf("%d replies of 300 KiB are held, want what fits 1 MiB and one more", handled)
+		if handled < 1 || handled > 2 { // one may be on its way already
+			t.Errorf("%d replies of 300 KiB are held, want one that passes 256 KiB", handled)
 		}
 		for i := range int32(50) {
 			if id, _ := readReply(t, c); id != i {

@@ -17,6 +17,7 @@ func (r *Request) Mute(d time.Duration) {
 	if d <= 0 || r.conn == nil {
 		return
 	}
+	r.throttled = max(r.throttled, d)
 	m := &r.conn.muted
 	until := int64(time.Since(m.since) + d)
 	for {
@@ -30,6 +31,14 @@ func (r *Request) Mute(d time.Duration) {
 // Size is how many bytes came in the request's frame.
 func (r *Request) Size() int { return r.size }
 
+// restLook is how often a connection that rests is looked at: a client that has left, and sent nothing that is to be read first, must not keep its place for as long as it
+// was told to wait. Otherwise who comes anew instead of waiting would take all of them.
+const restLook = time.Second
+
+func (c *conn) leftWithoutMore() bool {
+	return len(c.in.ahead) == 0 && c.in.raw != nil && peerLeft(c.in.raw)
+}
+
 // rest waits for as long as the answers so far asked for. It is the reader's, and holds no memory of a request meanwhile but its length.
 func (c *conn) rest() {
 	for {
@@ -42,7 +51,10 @@ func (c *conn) rest() {
 			c.muted.until.CompareAndSwap(until, 0)
 			continue
 		}
-		timer := time.NewTimer(left)
+		if c.leftWithoutMore() { // reading says so
+			return
+		}
+		timer := time.NewTimer(min(left, restLook))
 		select {
 		case <-timer.C:
 		case <-c.gone.Done():

@@ -8,7 +8,7 @@ import (
 
 // maxUnsent is how much memory the replies of one connection may hold before nothing more is read from it, so that a client that asks and
 // does not read costs this much and what is under way.
-const maxUnsent = 1 << 20
+const maxUnsent = 256 << 10
 
 // awaitRoom waits until another request may be read; false: none any more.
 func (c *conn) awaitRoom() bool {
@@ -51,6 +51,9 @@ func (c *conn) complete(r *Request, s state, f *wire.Frame, reason string) {
 	r.state, r.frame, r.reason = s, f, reason
 	if f != nil {
 		c.unsent += f.Held()
+	}
+	if s == ready {
+		c.server.cfg.Shared.unsent.Add(1)
 	}
 	if s == hangup {
 		c.stopped = true
@@ -102,6 +105,7 @@ func (c *conn) next() bool {
 		}
 	}
 	if len(c.out.batch) > 0 {
+		c.turn()
 		return true
 	}
 	if c.head != nil && c.head.state == hangup {
@@ -114,9 +118,23 @@ func (c *conn) next() bool {
 	return false
 }
 
+// turn notes that the batch is next to be written.
+func (c *conn) turn() {
+	if c.server.cfg.Observe.Request == nil {
+		return
+	}
+	now := time.Now()
+	for _, r := range c.out.batch {
+		r.turnAt = max(r.answerAt, now.Sub(r.Received))
+	}
+}
+
 // pop removes the head. Its reply still counts as in flight until sent has run. c.mu is held.
 func (c *conn) pop() {
 	r := c.head
+	if r.state == ready {
+		c.server.cfg.Shared.unsent.Add(-1)
+	}
 	c.head = r.next
 	r.next = nil
 	if c.head == nil {
@@ -153,11 +171,13 @@ func (c *conn) observe(r *Request) {
 	if f == nil {
 		return
 	}
-	d := Done{Key: r.Header.Key, Version: r.Header.Version, Received: r.Received, Handled: time.Duration(r.handledAt.Load()), Answered: r.answerAt, RequestBytes: r.size}
+	d := Done{Conn: r.Conn, Key: r.Header.Key, Version: r.Header.Version, ClientID: r.Header.ClientID, Principal: r.principal, Received: r.Received,
+		Begun: r.begunAt, Handled: time.Duration(r.handledAt.Load()), Answered: r.answerAt, Throttled: r.throttled, RequestBytes: r.size}
 	if r.frame != nil {
 		d.ResponseLen = r.frame.Size - 4
 	}
 	d.Sent = time.Since(r.Received)
+	d.Turn = max(d.Answered, r.turnAt)
 	f(d)
 }
 

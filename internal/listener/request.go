@@ -23,6 +23,7 @@ type Conn struct {
 	TokenAuthenticated bool
 	Remote             netip.AddrPort
 	Local              netip.AddrPort
+	ServerName         string // under which the client looked for this node, if it said so with TLS
 	// SoftwareName and SoftwareVersion come from ApiVersions v3+ (SetSoftware).
 	SoftwareName, SoftwareVersion string
 	// State is what the handler keeps of the connection. Only the handler touches it, before it returns.
@@ -38,6 +39,8 @@ type Request struct {
 	Header   wire.RequestHeader
 	Body     []byte
 	Received time.Time
+	// Wrote is how long it took to write what the handler of the connection's last request had answered when it returned.
+	Wrote time.Duration
 	// Gone is closed when the connection is; long waits should end then.
 	Gone context.Context
 	// Prompt, which the handler may set before it returns: whoever answers also writes small ranges of files that are in memory. That suits answers of
@@ -55,8 +58,12 @@ type Request struct {
 	charged  atomic.Int64 // bytes of the budget that the body holds
 
 	size      int
+	principal security.Principal // when it came
+	begunAt   time.Duration
 	answerAt  time.Duration
-	handledAt atomic.Int64 // as a duration; the reply may leave before the handler has returned
+	turnAt    time.Duration
+	throttled time.Duration // see Mute
+	handledAt atomic.Int64  // as a duration; the reply may leave before the handler has returned
 }
 
 // state is how far a request is.

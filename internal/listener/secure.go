@@ -26,10 +26,11 @@ func (c *conn) secure() error {
 		c.failedAuthentication(false, why)
 		return why
 	}
+	state := t.ConnectionState()
+	c.info.ServerName = state.ServerName
 	if c.auth.sasl != nil {
 		return nil
 	}
-	state := t.ConnectionState()
 	if name := c.server.cfg.CertificatePrincipal; name != nil {
 		who, err := name(&state)
 		if err != nil {
@@ -50,7 +51,7 @@ func (c *conn) secure() error {
 func (c *conn) explainHandshake(err error) error {
 	var other tls.RecordHeaderError
 	if errors.As(err, &other) {
-		return c.notTLS(other)
+		return Mismatch{c.notTLS(other)}
 	}
 	closed := c.gone.Err() != nil || errors.Is(err, net.ErrClosed)
 	name := c.server.cfg.Name

@@ -224,6 +224,8 @@ func TestMismatchesAreExplained(t *testing.T) {
 		{"SASL_PLAINTEXT", "HTTP", "an HTTP request, but this is a Kafka listener"},
 		{"SASL_SSL", "Kafka", "a Kafka request in the clear, but this listener speaks TLS: set security.protocol=SASL_SSL"},
 		{"SASL_SSL", "SASL", "a Kafka request in the clear, but this listener speaks TLS: set security.protocol=SASL_SSL"},
+		{"SASL_SSL", "HTTP", "an HTTP request, but this is a Kafka listener with TLS (SASL_SSL)"},
+		{"SASL_SSL", "HTTPS", "an HTTP request, but this is a Kafka listener"},
 		{"SASL_SSL", "TLS", "asks for Metadata and has not authenticated, but this listener is SASL_SSL"},
 		{"SASL_SSL", "SASL over TLS", "user \\\"alice\\\" has another password"},
 		{"SASL_SSL", "SASL GSSAPI over TLS", "wants the SASL mechanism \\\"GSSAPI\\\""},

@@ -107,6 +107,9 @@ func (s *Server) awaitSlot() bool {
 		if !told {
 			s.cfg.Logger.Warn("no more connections are accepted until one ends", "listener", s.cfg.Name, "max.connections", limit)
 			told = true
+			if s.cfg.Observe.Waiting != nil {
+				s.cfg.Observe.Waiting(limit)
+			}
 		}
 		t := time.NewTimer(time.Second) // the limit may have changed
 		select {
@@ -140,7 +143,7 @@ func (s *Server) admit(nc net.Conn) {
 	if !s.cfg.Shared.openFrom(ip, limit, bounded) {
 		nc.Close()
 		s.cfg.Shared.close()
-		s.cfg.Logger.Info("connection refused", "listener", s.cfg.Name, "client", remote.String(),
+		s.tell(s.cfg.Logger.Info, "connection refused", "listener", s.cfg.Name, "client", remote.String(),
 			"err", fmt.Sprintf("%d connections from this address are open (max.connections.per.ip)", limit))
 		if s.cfg.Observe.Refused != nil {
 			s.cfg.Observe.Refused(ip)
@@ -212,7 +215,7 @@ func (s *Server) run(c *conn) {
 	s.cfg.Shared.closeFrom(c.info.Remote.Addr())
 	s.cfg.Shared.close()
 	if c.reason != "" {
-		s.cfg.Logger.Warn("connection closed", "listener", s.cfg.Name, "client", c.info.Remote.String(), "connection", c.info.ID, "err", c.reason)
+		s.tell(s.cfg.Logger.Warn, "connection closed", "listener", s.cfg.Name, "client", c.info.Remote.String(), "connection", c.info.ID, "err", c.reason)
 	}
 	if s.cfg.Observe.Closed != nil {
 		s.cfg.Observe.Closed(&c.info)

@@ -3,6 +3,7 @@ package listener
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // Shared counts connections and request bytes over all listeners of a node.
@@ -14,7 +15,9 @@ type Shared struct {
 	budget      budget
 	pending     pending
 	begun       begun
-	arrivals    arrivals // has a lock of its own
+	arrivals    arrivals     // has a lock of its own
+	lines       lines        // has one too
+	unsent      atomic.Int64 // answers that wait for their turn
 }
 
 // NewShared returns empty counts.
@@ -30,6 +33,9 @@ func (s *Shared) Connections() int {
 	defer s.mu.Unlock()
 	return s.connections
 }
+
+// Unsent is how many answers wait for their turn on their connections.
+func (s *Shared) Unsent() int64 { return s.unsent.Load() }
 
 // RequestBytes is the memory that requests under way hold.
 func (s *Shared) RequestBytes() int64 {

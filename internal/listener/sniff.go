@@ -24,6 +24,19 @@ func (c *conn) sniff(prefix [prefix]byte) error {
 	return nil
 }
 
+// Mismatch is why a client did not get in that speaks another protocol, or another mechanism, than the listener does.
+type Mismatch struct{ error }
+
+// Unwrap is what is said.
+func (m Mismatch) Unwrap() error { return m.error }
+
+// foreign tells of a client that speaks another protocol.
+func (c *conn) foreign(clientID string, why error) {
+	if tell := c.server.cfg.Observe.Foreign; tell != nil {
+		tell(&c.info, clientID, why)
+	}
+}
+
 // isHTTP reports whether four bytes begin a request of HTTP.
 func isHTTP(first string) bool {
 	switch first {

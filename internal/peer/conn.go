@@ -138,6 +138,9 @@ func (c *conn) send(ctx context.Context, req kmsg.Request) (waiting *call, sent 
 		c.end(fmt.Errorf("write: %w", err)) // half a request cannot be taken back
 		return nil, n > 0, err
 	}
+	if t := c.peer.cfg.Traffic; t != nil {
+		t.Sent(len(frame))
+	}
 	return waiting, true, nil
 }
 
@@ -174,6 +177,9 @@ func (c *conn) readOne() error {
 	id, buffer, err := c.in.next(c.nc, c.peer.cfg.MaxResponseBytes)
 	if err != nil {
 		return err
+	}
+	if t := c.peer.cfg.Traffic; t != nil {
+		t.Received(len(buffer.B))
 	}
 	c.mu.Lock()
 	if len(c.calls) == 0 || c.calls[0].id != id {

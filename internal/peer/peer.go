@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/telemetry"
 	"leat/internal/wire"
 )
 
@@ -29,6 +30,8 @@ type Config struct {
 	BackoffMax       time.Duration // 0: 1 s (reconnect.backoff.max.ms)
 	// HungUp, if not nil, hears that the other end closed a connection, or that it broke, without a request that was out of time. It must not wait.
 	HungUp func(nodeID int32)
+	// Traffic, if not nil, counts what goes over the connections.
+	Traffic *telemetry.Channel
 	// Undivided: one goroutine uses the line. It reads answers itself while it waits for one, which spares a goroutine, and the waking of one for each
 	// answer. That the other end has closed the connection is noticed when the line is next used.
 	Undivided bool

@@ -58,6 +58,13 @@ func Blank(fsys fs.FS, logDir string) (bool, error) {
 	return voter.Blank(fsys, filepath.Join(logDir, Partition.String()))
 }
 
+// Leaderless is since when this node knows of nobody who leads; zero: it knows of somebody.
+func (q *Quorum) Leaderless() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.without
+}
+
 // Promised is the newest epoch that this voter has taken part in. It is not ok while the voter has forgotten what it promised.
 func (q *Quorum) Promised() (epoch int32, ok bool) {
 	s := q.voter.Status(time.Now())

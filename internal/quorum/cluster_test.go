@@ -125,7 +125,7 @@ func (c *cluster) start(id int32, voters []quorum.Member) *quorum.Quorum {
 		Lead: func(l quorum.Leadership) quorum.Leader {
 			m := controller.New(controller.Config{NodeID: id, ClusterID: clusterID, Broker: broker, Image: l.Image,
 				NextOffset: l.NextOffset, Now: l.Now, Rand: oldrand.New(oldrand.NewSource(int64(id)))})
-			return controller.Run(m, l.Log, l.Failed)
+			return controller.Run(m, l.Log, l.Failed, nil)
 		},
 		Failed: func(err error) { c.t.Errorf("controller %d failed: %v", id, err) },
 	})

@@ -72,7 +72,7 @@ func configWith(t testing.TB, fsys fs.FS, dir string, log quorum.LogSettings, fa
 		Lead: func(l quorum.Leadership) quorum.Leader {
 			m := controller.New(controller.Config{NodeID: 1, ClusterID: clusterID, Broker: v, Image: l.Image,
 				NextOffset: l.NextOffset, Now: l.Now, Rand: rand.New(rand.NewSource(1))})
-			return controller.Run(m, l.Log, l.Failed)
+			return controller.Run(m, l.Log, l.Failed, nil)
 		},
 		Failed: failed,
 	}

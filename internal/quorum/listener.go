@@ -2,6 +2,7 @@ package quorum
 
 import (
 	"math"
+	"time"
 
 	"leat/internal/metadata"
 	"leat/internal/metalog"
@@ -50,11 +51,25 @@ func (l listener) LeaderChanged(leader consensus.Replica, epoch int32, known boo
 		v.leader = leader.ID
 	}
 	q.mu.Lock()
+	q.countElection(known)
 	q.view = v
 	q.announce()
 	q.mu.Unlock()
 	if q.cfg.LeaderChanged != nil {
 		q.cfg.LeaderChanged(v.leader, v.epoch, v.known)
+	}
+}
+
+// countElection counts how long nobody led, once somebody does. mu is held.
+func (q *Quorum) countElection(known bool) {
+	switch {
+	case !known && q.without.IsZero():
+		q.without = time.Now()
+	case known && !q.without.IsZero():
+		if q.cfg.Meter != nil {
+			q.cfg.Meter.Elected(time.Since(q.without))
+		}
+		q.without = time.Time{}
 	}
 }
 

@@ -38,6 +38,7 @@ import (
 	"leat/internal/record"
 	"leat/internal/security"
 	"leat/internal/storage"
+	"leat/internal/telemetry"
 )
 
 // Partition is the metadata log.
@@ -75,6 +76,8 @@ type Config struct {
 	Lead func(Leadership) Leader
 	// Register, if not nil, is the registration of this controller, which it sends to itself when it leads.
 	Register *kmsg.ControllerRegistrationRequest
+	// Meter, if not nil, counts appends and elections.
+	Meter *telemetry.Raft
 	// Failed is called once, from a goroutine of its own, when the log could not be written any more: the node has to stop.
 	Failed func(error)
 	Logger *slog.Logger
@@ -114,6 +117,7 @@ type Quorum struct {
 	mu      sync.Mutex // guards what follows
 	view    view
 	reign   *reign        // nil while this node does not lead
+	without time.Time     // when the last leader was lost; zero: somebody leads
 	changed chan struct{} // closed, and made anew, when one of the two above changes or a machine is started
 	opened  bool
 	closed  bool

@@ -32,9 +32,15 @@ type reign struct {
 
 	enc metalog.Encoder // of whoever appends: begin, then the machine's runner
 
-	mu      sync.Mutex      // held over an append, so that nothing is committed before it is noted
-	pending []metalog.Batch // appended, not committed: they need not be decoded again
-	next    int64           // behind what was appended last
+	mu      sync.Mutex     // held over an append, so that nothing is committed before it is noted
+	pending []pendingBatch // appended, not committed: they need not be decoded again
+	next    int64          // behind what was appended last
+}
+
+// pendingBatch is a batch and when it was appended.
+type pendingBatch struct {
+	metalog.Batch
+	at time.Time
 }
 
 // over tells that an error means no more than the end of a leadership, or of the voter, which is told elsewhere.
@@ -270,7 +276,10 @@ func (r *reign) append(now time.Time, data []byte, records []metadata.Record) (b
 		return 0, 0, err
 	}
 	b.LastOffset, r.next = nextOffset-1, nextOffset
-	r.pending = append(r.pending, b)
+	r.pending = append(r.pending, pendingBatch{b, now})
+	if m := r.q.cfg.Meter; m != nil {
+		m.Appended(len(records))
+	}
 	return baseOffset, nextOffset, nil
 }
 
@@ -293,5 +302,8 @@ func (r *reign) takePending(e consensus.Committed) (metalog.Batch, bool) {
 	if r.pending = r.pending[1:]; len(r.pending) == 0 {
 		r.pending = nil
 	}
-	return b, true
+	if m := r.q.cfg.Meter; m != nil {
+		m.Committed(time.Since(b.at))
+	}
+	return b.Batch, true
 }

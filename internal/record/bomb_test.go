@@ -1,8 +1,10 @@
 package record
 
 import (
+	"bytes"
 	"errors"
 	"testing"
+	"time"
 )
 
 // bomb is a batch of a single record that is many times as large as the batch.
@@ -38,42 +40,115 @@ func TestARecordThatIsTooLargeIsNotDecompressed(t *testing.T) {
 	})
 }
 
-// TestVeryLargeRecordsAreReadFewAtATime: a third one waits until one of two is done.
-func TestVeryLargeRecordsAreReadFewAtATime(t *testing.T) {
-	batch := bomb(t, Gzip, 2*largeRecord)
-	var open []*window
-	for range largeRecords {
-		w, err := openWindow(batch, 0)
-		if err == nil {
-			_, err = w.next()
+// holdLane takes the lane until the function that it returns is called.
+func holdLane(t *testing.T) (leave func()) {
+	t.Helper()
+	if err := heavy.enter(false); err != nil {
+		t.Fatal(err)
+	}
+	return heavy.leave
+}
+
+// TestWhatExpandsVeryMuchWaitsForItsTurn: many are read one after the other, and meanwhile others are read that do not.
+func TestWhatExpandsVeryMuchWaitsForItsTurn(t *testing.T) {
+	allCodecs(t, func(t *testing.T, c Codec) {
+		if c == Uncompressed {
+			return
 		}
-		if err != nil {
-			t.Fatal(err)
+		batch, small := bomb(t, c, largeRecord+1<<20), bomb(t, c, 1000)
+		leave := holdLane(t)
+		done := make(chan error, 1)
+		go func() { _, err := batch.Validate(Rules{}); done <- err }()
+		for deadline := time.Now().Add(time.Minute); heavy.waiting.Load() == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				leave()
+				t.Fatalf("nobody waits for the lane; the batch was read: %v", <-done)
+			}
 		}
-		open = append(open, w)
-	}
-	done := make(chan error, 1)
-	go func() { _, err := batch.Validate(Rules{}); done <- err }()
-	select {
-	case largeRecordSlots <- struct{}{}:
-		t.Error("a place was free although two very large records are held")
-	default:
-	}
-	for _, w := range open {
-		w.close()
-	}
-	if err := <-done; err != nil {
+		if _, err := small.Validate(Rules{}); err != nil {
+			t.Error(err)
+		}
+		if len(ordinary) > 0 {
+			t.Error("who waits for the lane holds a decoder")
+		}
+		leave()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if len(ordinary) > 0 || len(largeSlots) > 0 || heavy.waiting.Load() > 0 {
+			t.Error("places are still taken")
+		}
+	})
+}
+
+// TestTooManyThatExpandVeryMuchAreSentAway: who waits holds its batch, which is memory too. What lies in a log is waited for.
+func TestTooManyThatExpandVeryMuchAreSentAway(t *testing.T) {
+	batch := bomb(t, Zstd, 4<<20)
+	leave := holdLane(t)
+	heavy.waiting.Add(laneQueue)
+	_, err := batch.Validate(Rules{})
+	if !errors.Is(err, ErrBusy) {
 		t.Error(err)
 	}
-	if len(largeRecordSlots) > 0 {
-		t.Errorf("%d places are still taken", len(largeRecordSlots))
+	if _, err := batch.Transcode(LZ4, 0, 1<<20); !errors.Is(err, ErrBusy) {
+		t.Error(err)
 	}
+	heavy.waiting.Add(-laneQueue)
+	leave()
+	if _, err := batch.Validate(Rules{}); err != nil {
+		t.Error(err)
+	}
+	if len(ordinary) > 0 || len(largeSlots) > 0 || heavy.waiting.Load() > 0 {
+		t.Error("places are still taken")
+	}
+}
+
+// TestRecordsComeOnceHoweverOftenTheyAreReadAnew: the way into the lane begins from the start.
+func TestRecordsComeOnceHoweverOftenTheyAreReadAnew(t *testing.T) {
+	var records []Record
+	for i := range 3000 {
+		size := 200
+		if i%1000 == 500 {
+			size = 1 << 20
+		}
+		records = append(records, Record{Timestamp: int64(i), Value: bytes.Repeat([]byte{byte(i)}, size)})
+	}
+	allCodecs(t, func(t *testing.T, c Codec) {
+		batch := build(t, withCodec(c), records...)
+		if s, err := batch.Validate(Rules{}); err != nil || s.PayloadSize < 3<<20 || s.MaxTimestamp != 2999 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		for step := range Codec(2) {
+			target := (c + 3*step + 1) % (Zstd + 1)
+			other, err := batch.Transcode(target, 0, 20<<20)
+			if err != nil {
+				t.Fatal(target, err)
+			}
+			if err := other.Check(); err != nil || other.Codec() != target {
+				t.Fatal(target, other.Codec(), err)
+			}
+			next := 0
+			err = other.Records(0, func(r *Record) bool {
+				if r.Offset != int64(next) || r.Timestamp != int64(next) || !bytes.Equal(r.Value, records[next].Value) {
+					t.Fatalf("%s: record %d is at offset %d, timestamp %d, %d bytes", target, next, r.Offset, r.Timestamp, len(r.Value))
+				}
+				next++
+				return true
+			})
+			if err != nil || next != len(records) {
+				t.Errorf("%s: %d records, %v", target, next, err)
+			}
+		}
+		if _, err := batch.Transcode(Uncompressed, 0, 2<<20); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("larger than allowed: %v", err)
+		}
+	})
 }
 
 // TestLargeFramesOfZstdAreReadFewAtATime: also those that are decompressed as a whole.
 func TestLargeFramesOfZstdAreReadFewAtATime(t *testing.T) {
 	batch := bomb(t, Zstd, 2*maxStreamedWindow)
-	d, err := openDecoder(Zstd, batch.Payload())
+	d, err := openDecoder(Zstd, batch.Payload(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

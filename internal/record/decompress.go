@@ -15,8 +15,8 @@ import (
 // who reads it bounds the length.
 type decoder interface {
 	io.Reader
-	reset(src []byte) error
-	release() // back to the pool; drops src
+	reset(src []byte, most int) error // with errHeavy, here or when it is read, if more than most had to be made at once
+	release()                         // back to the pool; drops src
 }
 
 var decoders = [...]sync.Pool{
@@ -24,19 +24,6 @@ var decoders = [...]sync.Pool{
 	Snappy: {New: func() any { return new(snappyDecoder) }},
 	LZ4:    {New: func() any { return &lz4Decoder{zr: lz4.NewReader(nil)} }},
 	Zstd:   {New: func() any { return newZstdDecoder() }},
-}
-
-// openDecoder starts to decompress src. The caller releases the decoder.
-func openDecoder(c Codec, src []byte) (decoder, error) {
-	if c <= Uncompressed || int(c) >= len(decoders) {
-		return nil, invalidf("decompress: %s: only 1 to 4 are compressed", c)
-	}
-	d := decoders[c].Get().(decoder)
-	if err := d.reset(src); err != nil {
-		d.release()
-		return nil, invalidf("decompress %s: %w", c, err)
-	}
-	return d, nil
 }
 
 // Decompress appends the decompressed src to dst; ErrTooLarge when it would pass maxBytes (0: 1 GiB). It takes xerial-framed and
@@ -51,7 +38,7 @@ func Decompress(dst, src []byte, c Codec, maxBytes int) ([]byte, error) {
 		}
 		return append(dst, src...), nil
 	}
-	d, err := openDecoder(c, src)
+	d, err := openDecoder(c, src, false)
 	if err != nil {
 		return dst, err
 	}
@@ -78,7 +65,7 @@ type gzipDecoder struct {
 	in bytes.Reader
 }
 
-func (d *gzipDecoder) reset(src []byte) error {
+func (d *gzipDecoder) reset(src []byte, _ int) error {
 	d.in.Reset(src)
 	return d.zr.Reset(&d.in)
 }
@@ -95,7 +82,7 @@ type lz4Decoder struct {
 	in bytes.Reader
 }
 
-func (d *lz4Decoder) reset(src []byte) error {
+func (d *lz4Decoder) reset(src []byte, _ int) error {
 	d.in.Reset(src)
 	d.zr.Reset(&d.in)
 	return nil

@@ -30,13 +30,14 @@ const (
 )
 
 // Records calls fn for each record in order with its absolute offset and timestamp, decompressing if needed, until fn returns
-// false. The record's slices are valid only during the call. maxBytes bounds the decompressed size (0: 1 GiB).
+// false. The record's slices are valid only during the call, which neither waits for others nor reads another batch. maxBytes bounds the decompressed
+// size (0: 1 GiB).
 func (b Batch) Records(maxBytes int, fn func(*Record) bool) error {
 	count := b.Count()
 	if count < 0 {
 		return invalidf("record count %d at offset %d: negative", count, b.BaseOffset())
 	}
-	w, err := openWindow(b, maxBytes)
+	w, err := openWindow(b, maxBytes, false)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/binary"
+	"io"
 	"math"
 )
 
@@ -11,58 +12,86 @@ type Raw struct {
 	TimestampDelta int64
 	Key            []byte // nil: null
 	Tombstone      bool   // the value is null
-	Size           int    // of the encoded record, its length field included
 
 	attributes byte
 	tail       []byte // what follows the timestamp delta
 }
 
-// NextRaw reads the record that records begins with, checks that all of it is sound, and returns what follows it. records is the payload
-// of a batch, decompressed.
-func NextRaw(records []byte, r *Raw) (rest []byte, err error) {
-	size, n := varint(records)
-	if n <= 0 || size < 0 || int(size) > len(records)-n {
-		return records, invalidf("record size %d: not a length within the batch", size)
+// Raws calls fn for each record with its place in the batch until fn returns false, and checks that all that it reads is sound. A record's slices are valid only
+// during the call, which neither waits for others nor reads another batch. Of what is decompressed there is no more in memory than the record. maxBytes bounds
+// the decompressed size (0: 1 GiB).
+func (b Batch) Raws(maxBytes int, fn func(int32, *Raw) bool) error {
+	w, err := openWindow(b, maxBytes, false)
+	if err != nil {
+		return err
 	}
-	body := records[n : n+int(size)]
+	defer w.close()
+	var r Raw
+	for i := range b.Count() {
+		body, err := w.next()
+		if err == nil {
+			err = r.decode(body)
+		}
+		if err != nil {
+			return recordError(b, i, err)
+		}
+		if !fn(i, &r) {
+			return nil
+		}
+	}
+	return recordError(b, b.Count(), w.finish())
+}
+
+func (r *Raw) decode(body []byte) error {
 	var rec Record
 	if bad := decodeRecord(body, &rec, false); bad != "" {
-		return records, invalidf("field %s", bad)
+		return invalidf("field %s", bad)
 	}
 	_, width := varlong(body[1:])
 	*r = Raw{
 		OffsetDelta: int32(rec.Offset), TimestampDelta: rec.Timestamp, Key: rec.Key, Tombstone: rec.Value == nil,
-		Size: n + int(size), attributes: body[0], tail: body[1+width:],
+		attributes: body[0], tail: body[1+width:],
 	}
-	return records[n+int(size):], nil
+	return nil
 }
 
-// Append encodes the record after dst with another timestamp delta.
-func (r *Raw) Append(dst []byte, timestampDelta int64) []byte {
-	dst = appendVarint(dst, int64(1+varintSize(timestampDelta)+len(r.tail)))
-	dst = append(dst, r.attributes)
-	dst = appendVarint(dst, timestampDelta)
-	return append(dst, r.tail...)
+// write encodes the record with another timestamp delta. head is room for what comes before the tail.
+func (r *Raw) write(out io.Writer, head []byte, timestampDelta int64) error {
+	head = appendVarint(head[:0], int64(1+varintSize(timestampDelta)+len(r.tail)))
+	head = append(head, r.attributes)
+	head = appendVarint(head, timestampDelta)
+	if _, err := out.Write(head); err != nil {
+		return err
+	}
+	for tail := r.tail; len(tail) > 0; {
+		piece := tail[:min(len(tail), chunkBytes)]
+		if _, err := out.Write(piece); err != nil {
+			return err
+		}
+		tail = tail[len(piece):]
+	}
+	return nil
 }
 
-// Rewrite is what takes the place of the records of a batch.
+// Rewrite is what takes the place of a batch: some of its records.
 type Rewrite struct {
-	Records       []byte // encoded one after the other, not compressed
-	Count         int32
-	BaseTimestamp int64 // what their timestamp deltas count from
+	Kept          func(index int32) bool // asked in order
+	Count         int32                  // of those that are kept
+	BaseTimestamp int64                  // what their timestamp deltas count from
 	MaxTimestamp  int64
 	DeleteHorizon bool // BaseTimestamp is the delete horizon (KIP-534)
+	MaxBytes      int  // of the batch that is read, decompressed
 }
 
-// AppendRewritten encodes after dst a batch like b with other records: fewer of its own. Offsets, sequences, producer, leader epoch and codec
+// AppendRewritten encodes after dst a batch like b with fewer of its records, which pass through one by one. Offsets, sequences, producer, leader epoch and codec
 // stay what they are, also the last offset, whose record may be gone.
 func (b Batch) AppendRewritten(dst []byte, w Rewrite) ([]byte, error) {
 	start := len(dst)
-	dst = append(dst, b[:HeaderSize]...)
-	var err error
-	if dst, err = Compress(dst, w.Records, b.Codec(), 0); err != nil {
-		return dst[:start], err
+	packed := &sink{append(dst, b[:HeaderSize]...)}
+	if err := b.writeKept(packed, w); err != nil {
+		return packed.b[:start], err
 	}
+	dst = packed.b
 	out := Batch(dst[start:])
 	if len(out)-LogOverhead > math.MaxInt32 {
 		return dst[:start], invalidf("batch of %d bytes: its length field holds at most %d", len(out), math.MaxInt32)
@@ -79,6 +108,28 @@ func (b Batch) AppendRewritten(dst []byte, w Rewrite) ([]byte, error) {
 	be.PutUint32(out[posRecordCount:], uint32(w.Count))
 	out.Reseal()
 	return dst, nil
+}
+
+// writeKept compresses the records that are kept.
+func (b Batch) writeKept(packed *sink, w Rewrite) error {
+	sw, done := newStreamWriter(packed, b.Codec(), 0)
+	defer done()
+	shift := b.BaseTimestamp() - w.BaseTimestamp
+	head := make([]byte, 0, 32)
+	var failed error
+	err := b.Raws(w.MaxBytes, func(i int32, r *Raw) bool {
+		if w.Kept(i) {
+			failed = r.write(sw, head, r.TimestampDelta+shift)
+		}
+		return failed == nil
+	})
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		return failed
+	}
+	return sw.Close()
 }
 
 // AppendEmptied encodes after dst what is left of b when all its records go but its offsets, producer and sequence have to stay known.

@@ -34,7 +34,7 @@ type Summary struct {
 // each record is sound, offset deltas are 0, 1, 2... with nothing after the last; and the rules.
 //
 // An uncompressed batch is read where it lies, a compressed one streams through a small pooled buffer. The error is a *Rejected
-// when only rules are broken.
+// when only rules are broken, ErrBusy when too many wait whose batches expand very much.
 func (b Batch) Validate(rules Rules) (Summary, error) { return b.validate(rules, true) }
 
 // validate does it, quickly where records are plain if that is wanted.
@@ -42,7 +42,7 @@ func (b Batch) validate(rules Rules, quickly bool) (Summary, error) {
 	if err := b.ValidateHeader(rules.Partition); err != nil {
 		return Summary{}, err
 	}
-	w, err := openWindow(b, rules.MaxBytes)
+	w, err := openWindow(b, rules.MaxBytes, true)
 	if err != nil {
 		return Summary{}, err
 	}

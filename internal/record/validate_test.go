@@ -330,7 +330,7 @@ func TestZstdStreamsWhatIsTooLargeAsAWhole(t *testing.T) {
 	if err := zw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	d, err := openDecoder(Zstd, packed.Bytes())
+	d, err := openDecoder(Zstd, packed.Bytes(), false)
 	if err != nil {
 		t.Fatal(err)
 	}

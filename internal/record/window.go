@@ -14,13 +14,10 @@ const (
 	windowSize   = 64 << 10
 	maxKeptBytes = 4 << 20 // larger buffers go to the garbage collector instead of a pool
 
-	// largeRecord is above what records are in practice. largeRecords is how many larger ones are decompressed at once over the whole process: a small
-	// batch may hold one of a gigabyte, and who sends many of them must not choose how much memory that takes.
-	largeRecord  = 16 << 20
-	largeRecords = 2
+	// largeRecord is above what records are in practice. Larger ones are decompressed in the lane: a small batch may hold one of a gigabyte, and who sends
+	// many of them must not choose how much memory that takes.
+	largeRecord = 16 << 20
 )
-
-var largeRecordSlots = make(chan struct{}, largeRecords)
 
 // window yields the bodies of a batch's records one by one. Over an uncompressed batch it is a view of the batch's own bytes; over
 // a compressed one it holds as much of the decompressed stream as the current record needs. It grows by what really arrives,
@@ -29,18 +26,17 @@ type window struct {
 	buf    []byte
 	lo, hi int // buf[lo:hi] is not consumed yet
 
-	dec   decoder // nil: buf holds everything
-	left  int     // how many more bytes may be decompressed
-	most  int     // bytes of one record; 0: as many as left
-	err   error   // why dec has no more: io.EOF at its end
-	own   []byte  // the pooled buffer
-	large bool    // buf is larger than largeRecord: one of largeRecordSlots is taken
+	dec  *metered // nil: buf holds everything
+	left int      // how many more bytes may be decompressed
+	most int      // bytes of one record; 0: as many as left
+	err  error    // why dec has no more: io.EOF at its end
+	own  []byte   // the pooled buffer
 }
 
 var windows = sync.Pool{New: func() any { return &window{own: make([]byte, windowSize)} }}
 
-// openWindow starts at the first record of b. The caller closes the window.
-func openWindow(b Batch, maxBytes int) (*window, error) {
+// openWindow starts at the first record of b. The caller closes the window. impatient: errors may be ErrBusy.
+func openWindow(b Batch, maxBytes int, impatient bool) (*window, error) {
 	if maxBytes <= 0 {
 		maxBytes = defaultMaxBytes
 	}
@@ -50,7 +46,7 @@ func openWindow(b Batch, maxBytes int) (*window, error) {
 		w.buf, w.hi = b.Payload(), len(b)-HeaderSize
 		return w, nil
 	}
-	dec, err := openDecoder(b.Codec(), b.Payload())
+	dec, err := openDecoder(b.Codec(), b.Payload(), impatient)
 	if err != nil {
 		w.close()
 		return nil, err
@@ -63,15 +59,17 @@ func (w *window) close() {
 	if w.dec != nil {
 		w.dec.release()
 		w.dec = nil
-		if cap(w.buf) <= maxKeptBytes {
-			w.own = w.buf
+		switch len(w.buf) {
+		case largeRecord:
+			b := w.buf
+			largeBuffers.Put(&b)
+		default:
+			if cap(w.buf) <= maxKeptBytes {
+				w.own = w.buf
+			}
 		}
 	}
 	w.buf, w.err = nil, nil
-	if w.large {
-		w.large = false
-		<-largeRecordSlots
-	}
 	windows.Put(w)
 }
 
@@ -122,7 +120,7 @@ func (w *window) short(err error, where string) error {
 	switch {
 	case err == io.EOF:
 		return invalidf("the batch ends %s", where)
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrBusy):
 		return err
 	}
 	return invalidf("decompress: %w", err)
@@ -140,14 +138,13 @@ func (w *window) fill() error {
 		w.hi = copy(w.buf, w.buf[w.lo:w.hi])
 		w.lo = 0
 	}
-	if w.hi == len(w.buf) {
-		if 2*len(w.buf) > largeRecord && !w.large {
-			largeRecordSlots <- struct{}{}
-			w.large = true
+	full := w.hi == len(w.buf)
+	if w.dec.due() || full && 2*len(w.buf) > largeRecord && !w.dec.slow {
+		if w.err = w.restart(); w.err != nil {
+			return w.err
 		}
-		grown := make([]byte, 2*len(w.buf))
-		copy(grown, w.buf)
-		w.buf = grown
+	} else if full {
+		w.buf = grown(w.buf)
 	}
 	n, err := readSome(w.dec, w.buf[w.hi:])
 	w.hi += n
@@ -160,6 +157,36 @@ func (w *window) fill() error {
 		return nil
 	}
 	return w.err
+}
+
+// largeBuffers have what records of more than maxKeptBytes need; what expands very much would else be mostly work for the garbage collector.
+var largeBuffers = sync.Pool{New: func() any { b := make([]byte, largeRecord); return &b }}
+
+// grown is a copy of a full buffer with twice the room, at least.
+func grown(b []byte) []byte {
+	var larger []byte
+	if n := 2 * len(b); n > maxKeptBytes && n <= largeRecord {
+		larger = *largeBuffers.Get().(*[]byte)
+	} else {
+		larger = make([]byte, n)
+	}
+	// One copy of megabytes cannot be interrupted: on a page that was never touched it takes a millisecond for each, and a collector that stops the
+	// world waits for it, and everybody with it.
+	for at := 0; at < len(b); at += chunkBytes {
+		copy(larger[at:], b[at:min(len(b), at+chunkBytes)])
+	}
+	return larger
+}
+
+// restart moves to the lane without what is there of the current record: it is read again.
+func (w *window) restart() error {
+	if b := w.buf; len(b) == largeRecord {
+		largeBuffers.Put(&b)
+	}
+	w.left += w.hi
+	w.dec.out -= w.hi
+	w.hi, w.buf = 0, w.own
+	return w.dec.slowDown()
 }
 
 // readSome reads until there is a byte or an error. A decoder that keeps returning neither is broken input.

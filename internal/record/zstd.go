@@ -51,7 +51,7 @@ func newZstdReader(options ...zstd.DOption) *zstd.Decoder {
 	return zr
 }
 
-func (d *zstdDecoder) reset(src []byte) error {
+func (d *zstdDecoder) reset(src []byte, most int) error {
 	var h zstd.Header
 	if h.Decode(src) != nil || max(h.WindowSize, h.FrameContentSize) <= maxStreamedWindow { // an error comes again when reading
 		d.in.Reset(src)
@@ -60,7 +60,7 @@ func (d *zstdDecoder) reset(src []byte) error {
 	}
 	largeSlots <- struct{}{}
 	d.slot = true
-	whole, ok, err := decodeWholeZstd(src, h)
+	whole, ok, err := decodeWholeZstd(src, h, most)
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,9 @@ func (d *zstdDecoder) reset(src []byte) error {
 		d.in.Reset(whole)
 		d.from = &d.in
 		return nil
+	}
+	if most < maxZstdWindow {
+		return errHeavy
 	}
 	d.large = newZstdReader(zstd.WithDecoderMaxWindow(maxZstdWindow))
 	d.from = d.large
@@ -98,18 +101,22 @@ var wholeZstdReaders = sync.Pool{New: func() any {
 
 var errZstdClaim = errors.New("zstd frame claims more content than its bytes can hold")
 
-// decodeWholeZstd decodes src, which begins with the header h, unless it holds more than a stream's window would take; ok is false then.
-func decodeWholeZstd(src []byte, h zstd.Header) (whole []byte, ok bool, err error) {
+// decodeWholeZstd decodes src, which begins with the header h, unless it holds more than limit, or than a stream's window would take; ok is false then.
+func decodeWholeZstd(src []byte, h zstd.Header, limit int) (whole []byte, ok bool, err error) {
+	limit = min(limit, maxZstdWindow)
 	most := (len(src)/minZstdBlock + 1) * maxZstdBlock
 	if h.HasFCS && h.FrameContentSize > uint64(most) {
 		return nil, false, errZstdClaim
 	}
+	if h.HasFCS && h.FrameContentSize > uint64(limit) {
+		return nil, false, nil
+	}
 	zr := wholeZstdReaders.Get().(*zstd.Decoder)
 	defer wholeZstdReaders.Put(zr)
-	most = min(most, maxZstdWindow)
+	most = min(most, limit)
 	size := max(2*maxZstdBlock, 8*len(src))
 	if h.HasFCS {
-		size = max(size, int(min(h.FrameContentSize, maxZstdWindow)))
+		size = max(size, int(h.FrameContentSize))
 	}
 	for ; ; size *= 2 {
 		size = min(size, most)
@@ -123,7 +130,7 @@ func decodeWholeZstd(src []byte, h zstd.Header) (whole []byte, ok bool, err erro
 			return nil, false, err
 		}
 		switch size {
-		case maxZstdWindow:
+		case limit:
 			return nil, false, nil
 		case most: // what is there cannot hold more, so it is broken
 			return nil, false, err

@@ -125,3 +125,37 @@ func TestPathsOfOneMachineAreFound(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryPageIsInTheIndex: what docs/README.md does not name, nobody finds.
+func TestEveryPageIsInTheIndex(t *testing.T) {
+	index, err := os.ReadFile(filepath.Join(root, "docs", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range tracked(t) {
+		page, ok := strings.CutPrefix(path, "docs/")
+		if ok && strings.HasSuffix(page, ".md") && page != "README.md" && !bytes.Contains(index, []byte("]("+page+")")) {
+			t.Errorf("%s is not linked from docs/README.md", path)
+		}
+	}
+}
+
+var (
+	commands = regexp.MustCompile("(?m)^(.*)\n[ \t]*```(?:sh|bash)$")
+	saidWhy  = regexp.MustCompile(`^\s*<!-- (run|not run: \S).* -->$`)
+)
+
+// TestBlocksOfCommandsAreRunOrSayWhyNot counts blocks of commands in docs that nothing runs and that give no reason.
+func TestBlocksOfCommandsAreRunOrSayWhyNot(t *testing.T) {
+	for _, path := range tracked(t) {
+		if !strings.HasPrefix(path, "docs/") || !strings.HasSuffix(path, ".md") || strings.HasPrefix(path, "docs/reference/") {
+			continue
+		}
+		page, ok := content(t, path)
+		for _, m := range commands.FindAllSubmatch(page, -1) {
+			if ok && !saidWhy.Match(m[1]) && !strings.HasPrefix(string(m[1]), "<!-- run") {
+				t.Errorf("%s: a block of commands has neither <!-- run --> nor <!-- not run: REASON -->", path)
+			}
+		}
+	}
+}

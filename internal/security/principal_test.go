@@ -23,6 +23,24 @@ func TestPrincipalHasKafkasForm(t *testing.T) {
 	}
 }
 
+func TestPrincipalOfATenantIsReadByWhoKnowsNoTenants(t *testing.T) {
+	for _, p := range []Principal{{Type: "User", Name: "alice"}, {Type: "User", Name: "alice", Groups: "a\nb\n"}} {
+		data := AppendTenantPrincipal(nil, p, "red")
+		if got, err := ParsePrincipal(data); err != nil || got != p {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if of := TenantOf(data); of != "red" {
+			t.Errorf("the tenant is %q", of)
+		}
+		if of := TenantOf(AppendPrincipal(nil, p)); of != "" {
+			t.Errorf("without one the tenant is %q", of)
+		}
+		if got, want := AppendTenantPrincipal(nil, p, ""), AppendPrincipal(nil, p); string(got) != string(want) {
+			t.Errorf("without one it is written %x, not %x", got, want)
+		}
+	}
+}
+
 func FuzzParsePrincipal(f *testing.F) {
 	f.Add(AppendPrincipal(nil, Anonymous))
 	f.Add([]byte{0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1, 'x'})

@@ -56,9 +56,11 @@ func (n *node) openCoordinators() {
 		Settings: func() coordinator.Settings { return n.settings.now().coordinator },
 		Group:    func() group.Settings { return n.settings.now().group },
 		States:   n.shareStates,
+		Noticed:  n.noticed,
 	})
 	n.coordinate("group coordinator", n.groups)
 	n.openLag()
+	n.watchStandings()
 	n.openTransactions(shell)
 	n.openTimers(shell)
 }

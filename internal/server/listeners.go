@@ -1,10 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 
 	"leat/internal/config"
@@ -78,8 +80,12 @@ func endpointOf(b bound, advertised []config.Listener) metadata.Endpoint {
 			}
 		}
 	}
-	if ep.Host == "" || ep.Host == "0.0.0.0" || ep.Host == "::" {
-		ep.Host = machineName()
+	if ep.Host != "" && ep.Host != "0.0.0.0" && ep.Host != "::" {
+		return ep
+	}
+	ep.Host = machineName()
+	if slices.ContainsFunc(advertised, func(a config.Listener) bool { return a.Name == b.Name && a.Follows }) {
+		ep.Host = cmp.Or(machineAddress(), ep.Host)
 	}
 	return ep
 }

@@ -24,6 +24,7 @@ import (
 	"leat/internal/sharing"
 	"leat/internal/storage"
 	"leat/internal/uplink"
+	"leat/internal/why/recent"
 )
 
 // node is one running node. Rooms are opened in the order of its methods in start, and closed in the opposite one.
@@ -59,6 +60,7 @@ type node struct {
 	voting       atomic.Pointer[quorum.Quorum] // quorum once it is there, for frames and suspicions
 	voice        *voice                        // what a controller has of the others
 	suspicion    *suspicion                    // of brokers; nil if this node is no controller
+	mutations    mutationMeters                // what clients changed by their quota while this node was the active controller
 	counts       controllerCounts
 	formed       []quorum.Member      // voters that this node agreed on with others when it was fresh
 	remote       *remote              // what a node that is no controller has instead
@@ -68,6 +70,8 @@ type node struct {
 	joined       bool                 // an image showed this broker's registration; belongs to publish
 	ops          *operations
 	outOfReach   unreached
+	recent       *recent.Memory                          // of what clients were refused, and groups went through
+	standings    standings                               // of groups
 	failed       chan error                              // why the node must stop by itself; holds one
 	handle       atomic.Pointer[listener.Handler]        // of requests; another while this node looks for its cluster
 	abort        atomic.Pointer[context.CancelCauseFunc] // of the start

@@ -14,6 +14,7 @@ import (
 	"leat/internal/listener"
 	"leat/internal/storage"
 	"leat/internal/telemetry"
+	"leat/internal/telemetry/otlp"
 	"leat/internal/wire"
 )
 
@@ -21,7 +22,13 @@ import (
 type operations struct {
 	metrics        *telemetry.Broker
 	sharing        telemetry.Sharing
-	state          atomic.Int32 // of the broker, numbered as Kafka's BrokerState
+	raft           telemetry.Raft        // of the quorum
+	channel        telemetry.Channel     // to controllers
+	events         telemetry.Coordinator // of the controller
+	slow           slowLog
+	export         *otlp.Exporter    // nil: to nobody
+	clients        telemetry.Clients // what clients tell of themselves
+	state          atomic.Int32      // of the broker, numbered as Kafka's BrokerState
 	failure        atomic.Pointer[error]
 	opening        storage.Opening // of the log directories
 	role, starting string          // what this node is, and what it waits for at the start
@@ -46,6 +53,7 @@ func (n *node) openOperations() error {
 	if !n.broker() {
 		n.ops.role, n.ops.starting = "controller", "no controller leads yet"
 	}
+	n.openExport()
 	address := n.Values.String("leat.http.listener")
 	if address == "" {
 		return nil
@@ -62,9 +70,10 @@ func (n *node) openOperations() error {
 		Metrics: &telemetry.Source{
 			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
 			Coordinators: n.coordinatorStats, Groups: n.groupStats, Sharing: n.sharingStats, Transactions: n.transactionStats, Audit: n.auditStats, Quotas: n.quotaStats,
+			Raft: n.raftStats, Events: n.controllerEvents(), Cluster: n.clusterView, Unsent: n.unsent, Certificates: n.certificates, EachPartition: n.eachPartition, Clients: &n.ops.clients,
 			APIName: apiName, ErrorName: errorName,
 		},
-		Balance: n.balanceStatus, Logger: n.Logger,
+		Balance: n.balanceStatus, Levels: telemetry.LevelsOf(n.Logger), Why: explainer{n}, Logger: n.Logger,
 	})
 	n.onClose("operations listener", s.Close)
 	return nil
@@ -115,11 +124,14 @@ func (n *node) observe(name string) listener.Observe {
 	counters := n.ops.metrics.Listener(name)
 	return listener.Observe{
 		Opened:  func(*listener.Conn) { counters.Opened() },
-		Closed:  func(c *listener.Conn) { counters.Closed(); n.suspicion.hungUp(c) },
+		Closed:  func(c *listener.Conn) { counters.Closed(); n.forgetSoftware(c); n.suspicion.hungUp(c) },
 		Refused: func(netip.Addr) { n.ops.metrics.Refused() },
 		Delayed: counters.Delayed, TurnedAway: counters.TurnedAway,
 		Request: func(d listener.Done) {
-			n.ops.metrics.Request(d.Key, d.Version, telemetry.Times{Handled: d.Handled, Answered: d.Answered, Sent: d.Sent})
+			n.ops.metrics.Request(d.Key, d.Version, telemetry.Times{
+				Begun: d.Begun, Handled: d.Handled, Answered: d.Answered, Turn: d.Turn, Sent: d.Sent, Throttled: d.Throttled})
+			n.logIfSlow(&d)
+			n.trace(&d)
 		},
 		Panic:         n.ops.metrics.Panicked,
 		Authenticated: func(c *listener.Conn, again bool) { counters.Authenticated(again); n.auditAuthenticated(c, again) },
@@ -143,6 +155,11 @@ func (n *node) stats() telemetry.NodeStats {
 		s.BytesIn, s.BytesOut, s.MaxLag = int(r.BytesIn), int(r.BytesOut), int(r.MaxLag)
 		s.Shrinks, s.Expands, s.FailedISRUpdates = int(r.Shrinks), int(r.Expands), int(r.FailedISRUpdates)
 		s.MinFetchRate, s.FailedPartitions = int(math.Round(r.MinFetchRate)), r.Failed
+		fetches, produces := n.replicas.Waiting()
+		s.WaitingFetches, s.WaitingProduces = int(fetches), int(produces)
+	}
+	if h := n.handlers.Load(); h != nil {
+		s.FetchSessions, s.SessionEvictions = h.FetchSessions()
 	}
 	for _, d := range n.store.Dirs() {
 		if d.Offline != nil {
@@ -174,7 +191,7 @@ func (n *node) partitionStats(yield func(*telemetry.Partition) bool) {
 		status, offsets, tp := part.Status(), log.Offsets(), part.TopicPartition()
 		segments, producers := log.Parts()
 		p = telemetry.Partition{
-			Topic: tp.Topic, Partition: tp.Partition, Size: log.Size(), LogStart: offsets.LogStart, LogEnd: offsets.LogEnd,
+			Topic: tp.Topic, Partition: tp.Partition, Size: log.Size(), LogStart: offsets.LogStart, LogEnd: offsets.LogEnd, Readable: offsets.HighWatermark,
 			Segments: segments, Producers: producers, Leads: status.Leads, LateTransaction: status.Leads && log.TransactionOpenSince(late),
 			Replicas: status.Replicas, InSync: status.InSync, MinISR: status.MinISR,
 		}

@@ -30,6 +30,7 @@ func (n *node) openQuorum(ctx context.Context) error {
 			return controller.Bootstrap(formatted, strconv.Itoa(v.Int("min.insync.replicas")))
 		},
 		Lead:   n.leadController,
+		Meter:  &n.ops.raft,
 		Failed: n.fail,
 		Logger: n.Logger,
 	})
@@ -47,9 +48,9 @@ func (n *node) openQuorum(ctx context.Context) error {
 func (n *node) leadController(l quorum.Leadership) quorum.Leader {
 	m := controller.New(controller.Config{
 		NodeID: n.id, ClusterID: n.clusterID, Broker: n.Values, Image: l.Image, NextOffset: l.NextOffset, KRaftVersion: l.KRaftVersion, Now: l.Now,
-		Rand: rand.New(rand.NewSource(seed())), Tell: n.tell,
+		Rand: rand.New(rand.NewSource(seed())), Tell: n.tell, Mutated: n.mutations.record,
 	})
-	running := controller.Run(m, l.Log, l.Failed)
+	running := controller.Run(m, l.Log, l.Failed, &n.ops.events)
 	n.suspicion.lead(running, l.Image)
 	return running
 }

@@ -27,6 +27,7 @@ func (n *node) openVoice() {
 		c.Known(uplink.Address{NodeID: n.id, Host: ep.Host, Port: int(ep.Port)})
 	}
 	peers := n.controllerPeers()
+	peers.Traffic = &n.ops.channel
 	peers.BackoffMax = frameBackoff // a controller that comes back is missed
 	n.voice.frames = uplink.NewFrames(uplink.FramesConfig{
 		NodeID: n.id, DirID: n.dirID(n.Values.MetadataLogDir()), ClusterID: n.clusterID, Controllers: c, Peers: peers,

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"leat/internal/broker"
 	"leat/internal/config"
@@ -86,6 +87,9 @@ func (n *node) isControl(name string) bool {
 
 // quotaStats tells what clients with limits have taken.
 func (n *node) quotaStats(each func(telemetry.QuotaUse)) {
+	for _, u := range n.mutations.uses(time.Now()) {
+		each(telemetry.QuotaUse{Kind: int(quota.Mutation), User: u.User, ClientID: u.ClientID, Rate: u.Rate, Throttled: u.Waited})
+	}
 	h := n.handlers.Load()
 	if h == nil {
 		return

@@ -234,12 +234,12 @@ func (n *node) wrap(name string) func(context.Context, net.Conn, string) (net.Co
 	}
 	clientID := "leat-" + strconv.Itoa(int(n.id))
 	return func(ctx context.Context, nc net.Conn, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			_ = nc.Close()
+			return nil, err
+		}
 		if s.hasTLS() {
-			host, _, err := net.SplitHostPort(address)
-			if err != nil {
-				_ = nc.Close()
-				return nil, err
-			}
 			t := tls.Client(nc, s.stores.Store().Client(host))
 			if err := t.HandshakeContext(ctx); err != nil {
 				_ = nc.Close()
@@ -251,7 +251,7 @@ func (n *node) wrap(name string) func(context.Context, net.Conn, string) (net.Co
 		if l == nil {
 			return nc, nil
 		}
-		client, err := l.begin()
+		client, err := l.begin(host)
 		if err != nil {
 			_ = nc.Close()
 			return nil, err
@@ -260,8 +260,10 @@ func (n *node) wrap(name string) func(context.Context, net.Conn, string) (net.Co
 	}
 }
 
-// login begins exchanges of this node at others.
-type login struct{ begin func() (sasl.Client, error) }
+// login begins exchanges of this node at others, of which it knows the host.
+type login struct {
+	begin func(host string) (sasl.Client, error)
+}
 
 // protocolNamed is the number of a protocol.
 func protocolNamed(name string) security.Protocol {

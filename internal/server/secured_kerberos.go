@@ -20,3 +20,12 @@ func kerberosService(of listenerKeys) (func() (sasl.Server, error), error) {
 	}
 	return func() (sasl.Server, error) { return acceptor.Begin(), nil }, nil
 }
+
+// kerberosLogin is how this node gets in at others by tickets.
+func kerberosLogin(of listenerKeys, l sasl.Login) (*login, error) {
+	initiator, err := kerberos.NewInitiator(l, of.ofMechanism(kerberos.Mechanism, "sasl.kerberos.service.name"))
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: GSSAPI towards other nodes: %w", of.name, err)
+	}
+	return &login{func(host string) (sasl.Client, error) { return initiator.Begin(host), nil }}, nil
+}

@@ -133,20 +133,19 @@ func (n *node) ownLogin(of listenerKeys, mechanism string) (*login, error) {
 		return nil, fmt.Errorf("sasl.mechanism.inter.broker.protocol or sasl.mechanism.controller.protocol=%s: it is not supported: the mechanisms are %s", mechanism,
 			strings.Join(supportedMechanisms, ", "))
 	}
-	if mechanism == kerberos.Mechanism {
-		return nil, fmt.Errorf("sasl.mechanism.inter.broker.protocol or sasl.mechanism.controller.protocol=%s: this node cannot log in at others by Kerberos yet, "+
-			"clients can: give listener %s a mechanism of %s, %s and %s, or TLS with certificates", mechanism, of.name, sasl.ScramSHA512, sasl.Plain, sasl.OAuthBearer)
-	}
 	l, err := of.jaas(mechanism)
 	if err != nil {
 		return nil, err
+	}
+	if mechanism == kerberos.Mechanism {
+		return kerberosLogin(of, l)
 	}
 	if mechanism == sasl.OAuthBearer {
 		token, err := n.tokenSource(of, l)
 		if err != nil {
 			return nil, err
 		}
-		return &login{func() (sasl.Client, error) { return sasl.NewBearerClient(token), nil }}, nil
+		return &login{func(string) (sasl.Client, error) { return sasl.NewBearerClient(token), nil }}, nil
 	}
 	name, password := l.Options["username"], l.Options["password"]
 	if name == "" || password == "" {
@@ -154,9 +153,9 @@ func (n *node) ownLogin(of listenerKeys, mechanism string) (*login, error) {
 			strings.ToLower(mechanism), jaasKey)
 	}
 	if mechanism == sasl.Plain {
-		return &login{func() (sasl.Client, error) { return sasl.NewPlainClient(name, password), nil }}, nil
+		return &login{func(string) (sasl.Client, error) { return sasl.NewPlainClient(name, password), nil }}, nil
 	}
-	return &login{func() (sasl.Client, error) { return sasl.NewScramClient(mechanism, name, password) }}, nil
+	return &login{func(string) (sasl.Client, error) { return sasl.NewScramClient(mechanism, name, password) }}, nil
 }
 
 // verifier checks the tokens of clients.

@@ -5,10 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,9 +31,6 @@ func (t *tokenKeys) of(address string, refresh time.Duration, fetch func(context
 	}
 	return t.keys
 }
-
-// maxFetch bounds what is read of an issuer.
-const maxFetch = 1 << 20
 
 // fetch reads what stands at an address: a file, or a page of an issuer.
 func (n *node) fetch(ctx context.Context, s *secured, address string) ([]byte, error) {
@@ -68,21 +62,7 @@ func (n *node) call(rq *http.Request, s *secured) ([]byte, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
-	resp, err := (&http.Client{Transport: transport}).Do(rq)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxFetch+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case resp.StatusCode/100 != 2:
-		return nil, fmt.Errorf("%s answers %s", rq.URL.Redacted(), resp.Status)
-	case len(data) > maxFetch:
-		return nil, fmt.Errorf("%s answers more than %d bytes", rq.URL.Redacted(), maxFetch)
-	}
-	return data, nil
+	return sasl.Call(&http.Client{Transport: transport}, rq)
 }
 
 // issuerRoots are whom an issuer of tokens must be signed by: the trust store in the login line of OAUTHBEARER, where Kafka looks, or that of the listener, whether
@@ -127,8 +107,8 @@ func (n *node) tokenSource(of listenerKeys, l sasl.Login) (func(context.Context)
 		return nil, errors.New("sasl.oauthbearer.token.endpoint.url: this node needs a token to authenticate at others: give the address of the issuer with " +
 			"sasl.oauthbearer.client.credentials.client.id and .secret, or a file:// that has a token")
 	}
-	source := &tokenFetch{call: func(rq *http.Request) ([]byte, error) { return n.call(rq, n.secured[of.name]) }, address: address, id: id, secret: secret, scope: scope}
-	return source.token, nil
+	source := &sasl.Grant{Call: func(rq *http.Request) ([]byte, error) { return n.call(rq, n.secured[of.name]) }, Address: address, ID: id, Secret: secret, Scope: scope}
+	return source.Token, nil
 }
 
 // unsecuredClaims are those of a token without signature that a login line describes.
@@ -140,55 +120,4 @@ func unsecuredClaims(l sasl.Login) map[string]any {
 		}
 	}
 	return claims
-}
-
-// tokenFetch asks an issuer for a token in exchange for a client's secret (RFC 6749, 4.4) and keeps it while it is good.
-type tokenFetch struct {
-	call                       func(*http.Request) ([]byte, error)
-	address, id, secret, scope string
-
-	mu      sync.Mutex
-	kept    string
-	renewAt time.Time
-}
-
-func (t *tokenFetch) good() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if time.Now().Before(t.renewAt) {
-		return t.kept
-	}
-	return ""
-}
-
-func (t *tokenFetch) token(ctx context.Context) (string, error) {
-	if kept := t.good(); kept != "" {
-		return kept, nil
-	}
-	form := url.Values{"grant_type": {"client_credentials"}}
-	if t.scope != "" {
-		form.Set("scope", t.scope)
-	}
-	rq, err := http.NewRequestWithContext(ctx, http.MethodPost, t.address, strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	rq.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	rq.Header.Set("Accept", "application/json")
-	rq.SetBasicAuth(t.id, t.secret)
-	data, err := t.call(rq)
-	if err != nil {
-		return "", fmt.Errorf("no token from the issuer: %w", err)
-	}
-	var answer struct {
-		Token   string `json:"access_token"`
-		Expires int64  `json:"expires_in"`
-	}
-	if err := json.Unmarshal(data, &answer); err != nil || answer.Token == "" {
-		return "", errors.New("no token from the issuer: its answer has no access_token")
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept, t.renewAt = answer.Token, time.Now().Add(time.Duration(min(answer.Expires, 86400))*time.Second*4/5)
-	return answer.Token, nil
 }

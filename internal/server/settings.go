@@ -37,6 +37,9 @@ type settings struct {
 	timers           timers.Settings
 
 	tenants *tenant.Directory // nil: none
+
+	slow   time.Duration // above which a request is logged; below 0: never
+	traced float64       // part of all requests
 }
 
 // settingsFeed holds the newest settings.
@@ -108,6 +111,9 @@ func typed(v *config.Values) *settings {
 		txn:              txnSettings(v),
 		timerCoordinator: timerCoordinatorSettings(v),
 		timers:           timerSettings(v),
+
+		slow:   time.Duration(v.Int64("leat.slow.request.log.ms")) * time.Millisecond,
+		traced: v.Float("leat.trace.ratio"),
 	}
 }
 

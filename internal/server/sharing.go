@@ -27,6 +27,7 @@ func (n *node) openSharing(states sharing.States) {
 		NodeID: n.id, Image: n.images.image, Replicas: n.replicas,
 		Prefix:     func() string { return n.settings.now().values.String("errors.deadletterqueue.topic.name.prefix") },
 		AutoCreate: func() bool { return n.settings.now().values.Bool("errors.deadletterqueue.auto.create.topics.enable") },
+		Plain:      func(topic string) string { return n.settings.now().tenants.Plain(topic) },
 		MaxBatch: func(topic string) int {
 			return n.settings.now().values.ForTopic(n.images.image().Config(metadata.TopicResource, topic)).Int("max.message.bytes")
 		},

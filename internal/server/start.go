@@ -42,6 +42,7 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.chooseAuthorizer(); err != nil {
 		return err
 	}
+	n.openRecent()
 	if err := n.openAudit(); err != nil {
 		return err
 	}
@@ -171,10 +172,11 @@ func (n *node) openHandlers() {
 		Replicas: n.replicas, Store: n.store, Controller: n.controller(), Groups: n.groups,
 		Await: n.images.await, ControllerEndpoints: n.controllerEndpoints,
 		Tenants: func() *tenant.Directory { return n.settings.now().tenants },
-		Metrics: n.ops.metrics, Logger: n.Logger, CheckSecurity: n.checkSecurity, LogLevels: telemetry.LevelsOf(n.Logger),
+		Metrics: n.ops.metrics, Logger: n.Logger, CheckSecurity: n.checkSecurity, LogLevels: telemetry.LevelsOf(n.Logger), ClientMetrics: &n.ops.clients,
 	}
 	rooms.UnstableAPIs = n.Values.Bool("unstable.api.versions.enable")
 	rooms.Shares, rooms.Authorizer, rooms.Audit = n.shares, n.authorizer, n.audit
+	rooms.Recent, rooms.Why = n.recent, explainer{n}
 	if n.shareStates != nil { // a nil pointer would not be a nil interface
 		rooms.ShareStates = n.shareStates
 	}
@@ -186,13 +188,14 @@ func (n *node) openHandlers() {
 	}
 	if n.quorum != nil {
 		rooms.Quorum, rooms.MetadataLog, rooms.Voters = n.describeQuorum, n.quorum, n.quorum
-		rooms.HeardBroker, rooms.KRaftVersion = n.suspicion.heard, n.quorum.KRaftVersion
+		rooms.HeardBroker, rooms.KRaftVersion = n.heardBroker, n.quorum.KRaftVersion
 		rooms.OwnController, rooms.Agreement, rooms.Identity = n.quorum, n.quorum, n.identity
 		rooms.FreshController = n.freshVoter
 	}
 	if n.remote != nil {
 		rooms.KRaftVersion = n.remote.follower.KRaftVersion
 	}
+	rooms.OwnAddress = n.ownAddress()
 	handlers := broker.New(rooms)
 	n.handlers.Store(handlers)
 	n.handle.Store(new(listener.Handler(handlers.Handle)))
@@ -232,7 +235,7 @@ func (n *node) serve(who audience) {
 		}
 		cfg := listener.Config{
 			Name: b.Name, Control: b.Control, Protocol: protocolOf(b.Listener), Listener: b.net, Shared: n.shared,
-			Limits: func() listener.Limits { return n.settings.now().limits }, Rates: func() listener.ConnectionRates { return n.connectionRates(b.Name) }, Handler: func(rq *listener.Request) { (*n.handle.Load())(rq) }, Logger: n.Logger, Observe: n.observe(b.Name),
+			Limits: func() listener.Limits { return n.settings.now().limits }, Rates: func() listener.ConnectionRates { return n.connectionRates(b.Name) }, Handler: func(rq *listener.Request) { (*n.handle.Load())(rq) }, Logger: n.Logger, Observe: n.remember(b.Name, n.observe(b.Name)),
 		}
 		n.secured[b.Name].fill(&cfg)
 		s := listener.Serve(cfg)

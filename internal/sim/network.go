@@ -1,5 +1,5 @@
 // Package sim is what tests put in place of the world: today an in-memory network of hosts whose links can be slow, cut and healed.
-// Only tests import it.
+// Tests import it, and leatest, which is for the tests of others.
 //
 // It works inside testing/synctest bubbles, where virtual time passes only when every goroutine waits for something the bubble
 // knows: here all waiting is on condition variables, channels and timers, never on a held mutex. A Network that is used in a

@@ -75,13 +75,14 @@ func (r *batchReader) window(n int64) ([]byte, error) {
 	if off := r.at - r.from; off+n <= int64(r.have) {
 		return r.buf[off : off+n], nil
 	}
+	var rest []byte
+	if off := r.at - r.from; off < int64(r.have) {
+		rest = r.buf[off:r.have]
+	}
 	if n > int64(len(r.buf)) {
 		r.buf = make([]byte, n)
 	}
-	kept := 0
-	if off := r.at - r.from; off < int64(r.have) {
-		kept = copy(r.buf, r.buf[off:r.have])
-	}
+	kept := copy(r.buf, rest)
 	r.from, r.have = r.at, kept
 	want := min(int64(len(r.buf)), r.size-r.at)
 	if err := r.read(want - int64(kept)); err != nil {

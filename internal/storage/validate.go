@@ -76,7 +76,7 @@ func (l *Log) prepareBatch(b record.Batch, cfg *LogConfig, opts AppendOptions) (
 		}
 	}
 	if target, ok := targetCodec(cfg, b); ok {
-		return l.recompress(b, target, cfg, opts)
+		return l.recompress(b, target, maxTimestamp, cfg, opts)
 	}
 	switch {
 	case cfg.LogAppendTime && !b.Control():
@@ -100,10 +100,22 @@ func (l *Log) rules(cfg *LogConfig, now time.Time) record.Rules {
 	if cfg.TimestampAfterMax < forever {
 		latest = ms + cfg.TimestampAfterMax.Milliseconds()
 	}
+	mostRecord := cmp.Or(cfg.MaxDecompressedBytes, l.host.settings().MaxDecompressedBatchBytes)
 	return record.Rules{
 		Partition: l.tp, RequireKey: cfg.Compact, LogAppendTime: cfg.LogAppendTime, BoundTimestamps: true,
-		EarliestTimestamp: earliest, LatestTimestamp: latest, MaxRecordBytes: cmp.Or(cfg.MaxDecompressedBytes, l.host.settings().MaxDecompressedBatchBytes),
+		EarliestTimestamp: earliest, LatestTimestamp: latest, MaxRecordBytes: mostRecord, MaxBytes: mostOfBatch(mostRecord),
 	}
+}
+
+// A batch may hold so many records of the greatest size, and at least so much.
+const (
+	greatestRecords = 4
+	smallestBound   = 32 << 20
+)
+
+// mostOfBatch is what a client's batch may decompress to, if its records may have so many bytes.
+func mostOfBatch(mostRecord int) int {
+	return min(max(greatestRecords*mostRecord, smallestBound), 1<<30)
 }
 
 // targetCodec is what compression.type demands of a batch; ok is false if it may stay as it is.
@@ -115,58 +127,38 @@ func targetCodec(cfg *LogConfig, b record.Batch) (record.Codec, bool) {
 	return target, ok && target != b.Codec()
 }
 
-// recompress builds the batch anew. Its offsets are assigned later.
-func (l *Log) recompress(b record.Batch, target record.Codec, cfg *LogConfig, opts AppendOptions) (record.Batch, error) {
-	spec := record.BatchSpec{
-		BaseOffset: b.BaseOffset(), LeaderEpoch: opts.LeaderEpoch, Codec: target, Transactional: b.Transactional(),
-		ProducerID: b.ProducerID(), ProducerEpoch: b.ProducerEpoch(), BaseSequence: b.BaseSequence(),
-	}
+// recompress compresses the records as the topic wants it. Their offsets are assigned later.
+func (l *Log) recompress(b record.Batch, target record.Codec, maxTimestamp int64, cfg *LogConfig, opts AppendOptions) (record.Batch, error) {
+	level := 0
 	switch target {
 	case record.Gzip:
-		spec.Level = cfg.GzipLevel
+		level = cfg.GzipLevel
 	case record.LZ4:
-		spec.Level = cfg.LZ4Level
+		level = cfg.LZ4Level
 	case record.Zstd:
-		spec.Level = cfg.ZstdLevel
+		level = cfg.ZstdLevel
 	}
-	var records []record.Record
-	var arena []byte // Records' slices are valid only during the call
-	keep := func(p []byte) []byte {
-		if p == nil {
-			return nil
-		}
-		arena = append(arena, p...)
-		return arena[len(arena)-len(p) : len(arena) : len(arena)]
+	batch, err := b.Transcode(target, level, cfg.MaxMessageBytes)
+	if errors.Is(err, record.ErrTooLarge) {
+		return nil, fmt.Errorf("append to %s: batch of %d bytes has more after compression to %s, max.message.bytes=%d: %w",
+			l.tp, len(b), cfg.CompressionType, cfg.MaxMessageBytes, ErrTooLarge)
 	}
-	err := b.Records(0, func(r *record.Record) bool {
-		kept := record.Record{Offset: r.Offset, Timestamp: r.Timestamp, Key: keep(r.Key), Value: keep(r.Value)}
-		for _, h := range r.Headers {
-			kept.Headers = append(kept.Headers, record.Header{Key: h.Key, Value: keep(h.Value)})
-		}
-		records = append(records, kept)
-		return true
-	})
 	if err != nil {
 		return nil, l.refuse(err)
 	}
-	out, err := record.AppendBatch(nil, spec, records)
-	if err != nil {
-		return nil, l.refuse(err)
-	}
-	if len(out) > cfg.MaxMessageBytes {
-		return nil, fmt.Errorf("append to %s: batch of %d bytes after compression to %s, max.message.bytes=%d: %w",
-			l.tp, len(out), cfg.CompressionType, cfg.MaxMessageBytes, ErrTooLarge)
-	}
-	batch := record.Batch(out)
 	if cfg.LogAppendTime {
-		batch.SetMaxTimestamp(opts.Now.UnixMilli(), true)
-		batch.Reseal()
+		maxTimestamp = opts.Now.UnixMilli()
 	}
+	batch.SetMaxTimestamp(maxTimestamp, cfg.LogAppendTime)
+	batch.Reseal()
 	return batch, nil
 }
 
 // refuse turns what package record says about a batch into this package's kinds.
 func (l *Log) refuse(err error) error {
+	if errors.Is(err, record.ErrBusy) { // nothing is known to be wrong with it
+		return fmt.Errorf("append to %s: %w", l.tp, err)
+	}
 	l.files.counts.refused(err)
 	if rejected, ok := errors.AsType[*record.Rejected](err); ok {
 		out := &RecordErrors{Kind: ErrInvalidRecord, Message: rejected.Error()}

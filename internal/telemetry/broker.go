@@ -23,6 +23,8 @@ type Broker struct {
 	panics  atomic.Int64
 
 	allowed, denied atomic.Int64
+
+	software map[Software]int64 // connections; guarded by mu
 }
 
 // NewBroker returns counters at zero; at most mostTopics topics get series of their own.
@@ -232,9 +234,10 @@ const (
 
 // apiCounters are the counters of one kind of request. They exist from its first request on.
 type apiCounters struct {
-	versions                   [maxVersion]atomic.Int64
-	errors                     [maxError - leastError]atomic.Int64
-	total, local, remote, send quantiles
+	versions [maxVersion]atomic.Int64
+	errors   [maxError - leastError]atomic.Int64
+
+	total, queue, local, remote, turn, send, throttle quantiles
 }
 
 func (b *Broker) api(key int16) *apiCounters {
@@ -248,8 +251,11 @@ func (b *Broker) api(key int16) *apiCounters {
 	return b.apis[key].Load()
 }
 
-// Times are when the parts of a request's life ended, from its last byte on.
-type Times struct{ Handled, Answered, Sent time.Duration }
+// Times are when the parts of a request's life ended, from its last byte on, and how long it made the next request wait.
+type Times struct {
+	Begun, Handled, Answered, Turn, Sent time.Duration
+	Throttled                            time.Duration
+}
 
 // Request counts one answered request.
 func (b *Broker) Request(key, version int16, t Times) {
@@ -261,11 +267,14 @@ func (b *Broker) Request(key, version int16, t Times) {
 		c.versions[version].Add(1)
 	}
 	// An answer may be ready before its handler returns: then nothing was waited for.
-	local := min(t.Handled, t.Answered)
+	handled := min(t.Handled, t.Answered)
 	c.total.add(t.Sent)
-	c.local.add(local)
-	c.remote.add(t.Answered - local)
-	c.send.add(t.Sent - t.Answered)
+	c.queue.add(t.Begun)
+	c.local.add(handled - t.Begun)
+	c.remote.add(t.Answered - handled)
+	c.turn.add(t.Turn - t.Answered)
+	c.send.add(t.Sent - t.Turn)
+	c.throttle.add(t.Throttled)
 }
 
 // Error counts an error code in an answer; 0 is none.

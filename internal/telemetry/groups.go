@@ -10,8 +10,9 @@ type GroupStats struct {
 	// Rebalances counts by type how often groups moved to a new epoch.
 	Rebalances map[string]int64
 	Lags       []GroupLag // by group, topic and partition
-	Most       int        // how many of them have series
-	Seconds    float64    // that the look took
+	Members    []GroupMembers
+	Most       int     // how many of them have series
+	Seconds    float64 // that the look took
 }
 
 // GroupState is a type and state of groups, as listings name them.
@@ -22,8 +23,15 @@ type GroupState struct{ Type, State string }
 type GroupLag struct {
 	Group, Topic           string
 	Partition              int32
+	Offset                 int64 // committed
 	Records, StableRecords int64
 	Seconds, StableSeconds float64
+}
+
+// GroupMembers is how many members a group has.
+type GroupMembers struct {
+	Group   string
+	Members int
 }
 
 // groupStates are the states of groups by type, as Kafka counts them.
@@ -65,6 +73,9 @@ func stateCount(groupType string) *Metric {
 // groupRows lists the rows of this file in the order of /metrics.
 func groupRows() []Metric {
 	all := []Metric{*groupCount}
+	for _, state := range managerStates {
+		all = append(all, *managerCount(state))
+	}
 	for _, t := range groupStates {
 		all = append(all, *stateCount(t.groupType))
 	}
@@ -75,7 +86,13 @@ func groupRows() []Metric {
 	for _, c := range offsetChanges {
 		all = append(all, *c.Metric)
 	}
-	return append(all, *lagRecords, *lagSeconds, *lagWithout, *lagLook)
+	for _, m := range exporterMetrics {
+		all = append(all, *m.Metric)
+	}
+	for _, m := range exporterSums {
+		all = append(all, *m.Metric)
+	}
+	return append(all, *exporterMembers, *lagRecords, *lagSeconds, *lagWithout, *lagLook)
 }
 
 // writeGroups writes what there is to tell of groups.
@@ -97,6 +114,7 @@ func (s *Source) writeGroups(w *writer) {
 		}
 		w.value(groupCount.Name, int64(n), "protocol", t.groupType)
 	}
+	g.writeManager(w)
 	for _, t := range groupStates {
 		m := stateCount(t.groupType)
 		w.family(m)
@@ -118,6 +136,7 @@ func (s *Source) writeGroups(w *writer) {
 		}
 	}
 	shown := g.Lags[:min(len(g.Lags), g.Most)]
+	g.writeExporter(w, shown)
 	w.family(lagRecords)
 	for i := range shown {
 		w.lag(lagRecords.Name, &shown[i], float64(shown[i].Records), float64(shown[i].StableRecords))

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +29,9 @@ type HTTPConfig struct {
 	Live, Ready []Check
 	Notes       []Check // told beside Ready, which they do not change
 	Metrics     *Source
-	Balance     func() any // what is moved between brokers, and why nothing is
+	Balance     func() any   // what is moved between brokers, and why nothing is
+	Why         http.Handler // what is wrong; nil: nobody can tell
+	Levels      *Levels      // what is logged; nil: it cannot be changed
 	Logger      *slog.Logger
 }
 
@@ -39,8 +42,10 @@ type Endpoint struct{ Path, Doc string }
 var Endpoints = []Endpoint{
 	{"/livez", "200 while the process works, else 503; the text says of each check whether it is well and why not."},
 	{"/readyz", "200 while clients can be served, else 503; the text is like that of /livez, and names the nodes that this one cannot reach, with address and reason."},
-	{"/metrics", "Metrics in Prometheus' text format."},
+	{"/metrics", "Metrics in Prometheus' text format; with ?partitions=true a line for each partition instead of one for each topic (leat.metrics.partitions has it so always)."},
 	{"/balance", "On the node whose controller is active: which replicas are being moved between brokers, and why not more are (JSON)."},
+	{"/why", "What is wrong with the cluster, the root cause first, as far as its nodes know: ?about=group:NAME, topic:NAME, partition:TOPIC-N, client:ID or node:N narrows it; ?format=json; ?facts tells what this node knows itself."},
+	{"/log-level", "The least level that is logged; PUT /log-level?level=debug (or trace, info, warn, error, fatal) changes it until the node ends."},
 	{"/debug/pprof/", "Profiles of the Go runtime: heap, goroutine, profile (processor time), trace and others; waiting (block, mutex) is recorded while it is asked for with ?seconds=N."},
 }
 
@@ -86,6 +91,13 @@ func Handler(cfg HTTPConfig) http.Handler {
 	mux.Handle("GET /metrics", metrics(cfg.Metrics))
 	if cfg.Balance != nil {
 		mux.HandleFunc("GET /balance", asJSON(cfg.Balance))
+	}
+	if cfg.Why != nil {
+		mux.Handle("GET /why", cfg.Why)
+	}
+	if cfg.Levels != nil {
+		mux.HandleFunc("GET /log-level", func(w http.ResponseWriter, _ *http.Request) { tellLevel(w, cfg.Levels) })
+		mux.HandleFunc("PUT /log-level", changeLevel(cfg.Levels, cfg.Logger))
 	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
@@ -146,7 +158,15 @@ func metrics(source *Source) http.Handler {
 		plain.Header.Del("Accept") // of the formats that could be asked for, the text format is the one that can be continued
 		process.ServeHTTP(w, plain)
 		if source != nil {
-			_ = source.WriteTo(w, time.Now()) // a scraper that went away needs no answer
+			_ = source.WriteTo(w, time.Now(), source.wantsEach(r.URL.Query().Get("partitions"))) // a scraper that went away needs no answer
 		}
 	})
+}
+
+// wantsEach reads what a scrape says about partitions.
+func (s *Source) wantsEach(asked string) bool {
+	if each, err := strconv.ParseBool(asked); err == nil {
+		return each
+	}
+	return s.EachPartition != nil && s.EachPartition()
 }

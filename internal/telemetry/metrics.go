@@ -59,8 +59,16 @@ var (
 		"Milliseconds until the request's handler returned."}
 	remoteTime = &Metric{"kafka_network_requestmetrics_remotetimems", Summary, []string{"request"},
 		"Milliseconds that an answer waited for others: replicas, the controller, new records."}
-	sendTime = &Metric{"kafka_network_requestmetrics_responsesendtimems", Summary, []string{"request"},
-		"Milliseconds that an answer waited for its turn on the connection and for the socket."}
+	queueTime = &Metric{"kafka_network_requestmetrics_requestqueuetimems", Summary, []string{"request"},
+		"Milliseconds from the last byte of the request until its handler began. There is no queue: answers that are ready may be written first."}
+	turnTime = &Metric{"kafka_network_requestmetrics_responsequeuetimems", Summary, []string{"request"},
+		"Milliseconds that an answer waited for its turn, behind those to earlier requests of its connection."}
+	sendTime     = &Metric{"kafka_network_requestmetrics_responsesendtimems", Summary, []string{"request"}, "Milliseconds until the socket had taken the answer."}
+	throttleTime = &Metric{"kafka_network_requestmetrics_throttletimems", Summary, []string{"request"},
+		"Milliseconds for which requests over a quota kept the next request of their connection waiting."}
+
+	requestQueue  = &Metric{"kafka_network_requestchannel_requestqueuesize", Gauge, nil, "Requests that wait for a handler: none ever, each connection handles its own."}
+	responseQueue = &Metric{"kafka_network_requestchannel_responsequeuesize", Gauge, nil, "Answers that wait for their turn on their connections."}
 )
 
 // Per listener.
@@ -104,30 +112,6 @@ var (
 	authDenied     = &Metric{"kafka_server_authorizer_metrics_authorization_denied_total", Counter, nil, "Decisions that denied something, those of filters included."}
 )
 
-// Per partition of this node.
-var partitionMetrics = []struct {
-	*Metric
-	value func(*Partition) int64
-}{
-	{&Metric{"kafka_log_log_size", Gauge, []string{"topic", "partition"}, "Bytes of the log."}, func(p *Partition) int64 { return p.Size }},
-	{&Metric{"kafka_log_log_logstartoffset", Gauge, []string{"topic", "partition"}, "Log start offset."}, func(p *Partition) int64 { return p.LogStart }},
-	{&Metric{"kafka_log_log_logendoffset", Gauge, []string{"topic", "partition"}, "Log end offset."}, func(p *Partition) int64 { return p.LogEnd }},
-	{&Metric{"kafka_log_log_numlogsegments", Gauge, []string{"topic", "partition"}, "Segments of the log."}, func(p *Partition) int64 { return int64(p.Segments) }},
-	{&Metric{"kafka_cluster_partition_underreplicated", Gauge, []string{"topic", "partition"},
-		"1 if this node leads the partition and not all replicas are in sync."}, func(p *Partition) int64 { return flag(p.Leads && p.InSync < p.Replicas) }},
-	{&Metric{"kafka_cluster_partition_underminisr", Gauge, []string{"topic", "partition"},
-		"1 if this node leads the partition and fewer replicas than min.insync.replicas are in sync."}, func(p *Partition) int64 { return flag(p.Leads && p.InSync < p.MinISR) }},
-	{&Metric{"kafka_cluster_partition_atminisr", Gauge, []string{"topic", "partition"},
-		"1 if this node leads the partition and just min.insync.replicas are in sync."}, func(p *Partition) int64 { return flag(p.Leads && p.InSync == p.MinISR) }},
-}
-
-func flag(set bool) int64 {
-	if set {
-		return 1
-	}
-	return 0
-}
-
 // Node gauges: one value for the whole node. The value comes from NodeStats.
 var nodeGauges = []struct {
 	*Metric
@@ -158,6 +142,9 @@ var nodeGauges = []struct {
 		"Partitions led by this node with a transaction that is open for 5 minutes longer than transaction.max.timeout.ms allows: it hangs."},
 		func(s *NodeStats) int { return s.LateTransactions }},
 	{&Metric{"kafka_log_logmanager_offlinelogdirectorycount", Gauge, nil, "Data directories that failed."}, func(s *NodeStats) int { return s.OfflineDirs }},
+	{&Metric{"kafka_server_fetchsessioncache_numincrementalfetchsessions", Gauge, nil, "Fetch sessions that are kept."}, func(s *NodeStats) int { return s.FetchSessions }},
+	{&Metric{"kafka_server_fetchsessioncache_incrementalfetchsessionevictions_total", Counter, nil, "Fetch sessions dropped for another, because too many were kept."},
+		func(s *NodeStats) int { return s.SessionEvictions }},
 	{&Metric{"kafka_controller_kafkacontroller_activecontrollercount", Gauge, nil, "1 on the active controller, else 0."}, func(s *NodeStats) int { return s.ActiveController }},
 	{&Metric{"kafka_controller_kafkacontroller_globaltopiccount", Gauge, nil, "Topics of the cluster."}, func(s *NodeStats) int { return s.Topics }},
 	{&Metric{"kafka_controller_kafkacontroller_globalpartitioncount", Gauge, nil, "Partitions of the cluster."}, func(s *NodeStats) int { return s.GlobalPartitions }},
@@ -172,11 +159,20 @@ func Metrics() []Metric {
 	for _, g := range slices.Concat(nodeGauges, controllerGauges) {
 		all = append(all, *g.Metric)
 	}
+	all = append(all, *purgatory)
+	all = append(all, eventRows()...)
 	all = append(all, storageRows()...)
 	for _, m := range topicCounters {
 		all = append(all, *m.Metric)
 	}
-	all = append(all, *topicsWithout, *requests, *requestErrors, *totalTime, *localTime, *remoteTime, *sendTime, *connectionCount)
+	all = append(all, *topicsWithout, *requests, *requestErrors)
+	for _, part := range requestTimes {
+		all = append(all, *part.Metric, part.countAlone())
+	}
+	all = append(all, *requestQueue, *responseQueue, *connectionCount, *softwareConnections, *acceptorBlocked)
+	for _, r := range connectionRates {
+		all = append(all, *r.Metric)
+	}
 	for _, m := range listenerCounters {
 		all = append(all, *m.Metric)
 	}
@@ -187,8 +183,9 @@ func Metrics() []Metric {
 	all = append(all, transactionRows()...)
 	all = append(all, auditRows()...)
 	all = append(all, quotaRows()...)
-	for _, m := range partitionMetrics {
-		all = append(all, *m.Metric)
-	}
-	return all
+	all = append(all, raftRows()...)
+	all = append(all, processorRows()...)
+	all = append(all, certificateRows()...)
+	all = append(all, clientRows()...)
+	return append(all, partitionRows()...)
 }

@@ -92,3 +92,15 @@ func (q *quantiles) readAt(now time.Time, of, values []float64) {
 		q.current.Store(older)
 	}
 }
+
+// mean is in milliseconds.
+func (q *quantiles) mean() float64 {
+	return float64(q.sum.Load()) / 1000 / float64(max(q.count.Load(), 1))
+}
+
+// longest is the longest of the last minutes, in milliseconds.
+func (q *quantiles) longest(now time.Time) float64 {
+	var out [1]float64
+	q.readAt(now, []float64{1}, out[:])
+	return out[0]
+}

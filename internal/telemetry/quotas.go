@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// QuotaUse is what somebody with a quota has taken. Kind is 0 for produce, 1 for fetch, 2 for the time of requests.
+// QuotaUse is what somebody with a quota has taken. Kind is 0 for produce, 1 for fetch, 2 for the time of requests, 3 for changes of partitions.
 type QuotaUse struct {
 	Kind           int
 	User, ClientID string
@@ -26,6 +26,8 @@ var (
 			quotaMetric("fetch_throttle_time", Counter, "Milliseconds that fetches over the quota made clients wait.")},
 		{quotaMetric("request_request_time", Gauge, "Percent of a processor that requests of a client with a quota took."),
 			quotaMetric("request_throttle_time", Counter, "Milliseconds that clients waited whose requests took more time than the quota.")},
+		{quotaMetric("controllermutation_mutation_rate", Gauge, "Partitions a second that a client with a quota made and deleted, on the active controller."),
+			quotaMetric("controllermutation_throttle_time", Counter, "Milliseconds that clients were told to wait because they made and deleted too many partitions.")},
 	}
 	quotaWithout = &Metric{"leat_broker_quota_entities_without_series", Gauge, nil, "Clients with a quota that have no series of their own, because others had to wait longer."}
 )

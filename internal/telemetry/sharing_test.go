@@ -27,7 +27,7 @@ func TestShareGroupsAreCountedByKafkasNames(t *testing.T) {
 		return &telemetry.SharingStats{Counts: &counts, Sessions: 2, Partitions: 5, Loaded: 4}
 	}}
 	var out strings.Builder
-	if err := source.WriteTo(&out, time.Now()); err != nil {
+	if err := source.WriteTo(&out, time.Now(), false); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range []string{
@@ -59,7 +59,7 @@ func TestShareGroupsWithSeriesAreBounded(t *testing.T) {
 		source := telemetry.Source{Broker: telemetry.NewBroker(10), Sharing: func() *telemetry.SharingStats { return &telemetry.SharingStats{Counts: &counts} }}
 		shown := func(group string) bool {
 			var out strings.Builder
-			if err := source.WriteTo(&out, time.Now()); err != nil {
+			if err := source.WriteTo(&out, time.Now(), false); err != nil {
 				t.Fatal(err)
 			}
 			if n := strings.Count(out.String(), "topicpartitionsacquiretimems_count_total{"); n > 100 {

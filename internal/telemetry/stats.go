@@ -1,7 +1,5 @@
 package telemetry
 
-import "iter"
-
 // NodeStats are numbers about the whole node and, on the active controller, the cluster, at one moment.
 type NodeStats struct {
 	BrokerState                                                               int
@@ -11,22 +9,10 @@ type NodeStats struct {
 	MinFetchRate, FailedPartitions                                            int
 	ActiveController                                                          int
 	Topics, GlobalPartitions, OfflinePartitions, ActiveBrokers, FencedBrokers int
+	FetchSessions, SessionEvictions                                           int
+	WaitingFetches, WaitingProduces                                           int
 	Controller                                                                ControllerStats
 }
-
-// Partition is what is shown of one partition on this node.
-type Partition struct {
-	Topic                    string
-	Partition                int32
-	Size, LogStart, LogEnd   int64
-	Segments, Producers      int
-	Leads, LateTransaction   bool
-	Replicas, InSync, MinISR int
-}
-
-// Partitions yields the partitions of this node. It is called once per metric of a scrape, so it may keep nothing and must be cheap; the
-// yielded value may be used again for the next.
-type Partitions = iter.Seq[*Partition]
 
 // Count fills the numbers of NodeStats that follow from the partitions of this node.
 func (s *NodeStats) Count(partitions Partitions) {

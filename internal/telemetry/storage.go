@@ -141,7 +141,7 @@ func storageRows() []Metric {
 	for _, m := range storageMetrics {
 		all = append(all, *m.Metric)
 	}
-	all = append(all, *flushTime, *dirInfo)
+	all = append(all, *flushTime, flushTime.countAlone(), *dirInfo)
 	for _, m := range dirMetrics {
 		all = append(all, *m.Metric)
 	}
@@ -166,8 +166,7 @@ func (s *Source) writeStorage(w *writer, now time.Time) {
 		w.float(m.Name, m.value(stats))
 	}
 	if stats.Flushes != nil {
-		w.family(flushTime)
-		w.summary(flushTime.Name, &stats.Flushes.q, now)
+		w.timer(flushTime, &stats.Flushes.q, now)
 	}
 	w.family(dirInfo)
 	for i := range stats.Dirs {

@@ -26,7 +26,7 @@ func testSource(b *Broker) *Source {
 func scrape(t *testing.T, s *Source) string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := s.WriteTo(&out, time.Unix(1, 0)); err != nil {
+	if err := s.WriteTo(&out, time.Unix(1, 0), true); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -47,7 +47,7 @@ func TestCountersShowUnderKafkasNames(t *testing.T) {
 	b.Topic("orders").ProduceFailed()
 	b.Topic(`we"ird\`).Fetched(50)
 	b.Topic("orders").FetchFailed()
-	b.Request(0, 12, Times{Handled: 2 * time.Millisecond, Answered: 5 * time.Millisecond, Sent: 6 * time.Millisecond})
+	b.Request(0, 12, Times{Begun: time.Millisecond, Handled: 3 * time.Millisecond, Answered: 6 * time.Millisecond, Turn: 7 * time.Millisecond, Throttled: 9 * time.Millisecond, Sent: 8 * time.Millisecond})
 	b.Error(0, 0)
 	b.Error(0, -1)
 	l := b.Listener("PLAINTEXT")
@@ -90,10 +90,14 @@ func TestCountersShowUnderKafkasNames(t *testing.T) {
 		`kafka_network_requestmetrics_errors_total{request="Produce",error="NONE"} 1`,
 		`kafka_network_requestmetrics_errors_total{request="Produce",error="UNKNOWN_SERVER_ERROR"} 1`,
 		`kafka_network_requestmetrics_totaltimems_count{request="Produce"} 1`,
-		`kafka_network_requestmetrics_totaltimems_sum{request="Produce"} 6`,
+		`kafka_network_requestmetrics_totaltimems_sum{request="Produce"} 8`,
 		`kafka_network_requestmetrics_localtimems_sum{request="Produce"} 2`,
 		`kafka_network_requestmetrics_remotetimems_sum{request="Produce"} 3`,
 		`kafka_network_requestmetrics_responsesendtimems_sum{request="Produce"} 1`,
+		`kafka_network_requestmetrics_responsequeuetimems_sum{request="Produce"} 1`,
+		`kafka_network_requestmetrics_requestqueuetimems_sum{request="Produce"} 1`,
+		`kafka_network_requestmetrics_throttletimems_sum{request="Produce"} 9`,
+		`kafka_network_requestmetrics_throttletimems_count_total{request="Produce"} 1`,
 		`kafka_server_socket_server_metrics_connection_count{listener="PLAINTEXT"} 1`,
 		"leat_listener_connections_refused_total 1",
 		"kafka_server_kafkaserver_brokerstate 3",
@@ -107,7 +111,7 @@ func TestCountersShowUnderKafkasNames(t *testing.T) {
 	)
 }
 
-var linePattern = regexp.MustCompile(`^[a-z_:][a-z0-9_:]*(\{[a-zA-Z_]+="(\\.|[^"\\])*"(,[a-zA-Z_]+="(\\.|[^"\\])*")*\})? -?[0-9.e+-]+$`)
+var linePattern = regexp.MustCompile(`^[a-z_:][a-z0-9_:]*(\{[a-zA-Z_][a-zA-Z0-9_]*="(\\.|[^"\\])*"(,[a-zA-Z_][a-zA-Z0-9_]*="(\\.|[^"\\])*")*\})? -?[0-9.e+-]+$`)
 
 func TestEveryLineIsPrometheusTextOfADeclaredFamily(t *testing.T) {
 	b := NewBroker(2)

@@ -29,9 +29,24 @@ type Source struct {
 	Audit func() *AuditStats
 	// Quotas tells what clients with quotas have taken. It may be nil.
 	Quotas func(each func(QuotaUse))
+	// Raft tells where the node stands in the quorum, Events how the controller's events get on, Cluster what the active controller knows: nil of a
+	// node that has no such part. They may be nil.
+	Raft    func() *RaftStats
+	Events  *Coordinator
+	Cluster func() *ClusterStats
+	// Clients are the metrics that clients push. It may be nil.
+	Clients *Clients
+	// Unsent is how many answers wait for their turn. It may be nil.
+	Unsent func() int64
+	// Certificates are those that listeners show. It may be nil.
+	Certificates func(each func(listener string, notAfter time.Time))
+	// EachPartition says whether partitions have lines of their own where a scrape does not say; nil: no.
+	EachPartition func() bool
 	// APIName and ErrorName name API keys and error codes.
 	APIName   func(key int16) string
 	ErrorName func(code int16) string
+
+	paces paces
 }
 
 // writer streams Prometheus' text format. It keeps no series: each line is formed in one buffer and written.
@@ -40,8 +55,8 @@ type writer struct {
 	line []byte
 }
 
-// WriteTo writes all metrics of the source.
-func (s *Source) WriteTo(out io.Writer, now time.Time) error {
+// WriteTo writes all metrics of the source. each: partitions have lines of their own, instead of one line for each topic.
+func (s *Source) WriteTo(out io.Writer, now time.Time, each bool) error {
 	w := &writer{out: bufio.NewWriterSize(out, 64<<10)}
 	if s.Node != nil {
 		stats := s.Node()
@@ -49,46 +64,34 @@ func (s *Source) WriteTo(out io.Writer, now time.Time) error {
 			w.family(g.Metric)
 			w.value(g.Name, int64(g.value(&stats)))
 		}
+		w.family(purgatory)
+		w.value(purgatory.Name, int64(stats.WaitingFetches), "delayedOperation", "Fetch")
+		w.value(purgatory.Name, int64(stats.WaitingProduces), "delayedOperation", "Produce")
 	}
+	s.writeEvents(w, now)
 	s.writeStorage(w, now)
 	s.Broker.writeTopics(w)
 	s.writeRequests(w, now)
-	s.Broker.writeListeners(w)
+	s.writeConnections(w, now)
 	s.writeCoordinators(w, now)
 	s.writeGroups(w)
 	s.writeSharing(w, now)
 	s.writeTransactions(w, now)
 	s.writeAudit(w)
 	s.writeQuotas(w)
-	if s.Partitions != nil {
+	s.writeRaft(w, now)
+	s.writeProcessor(w, now)
+	s.writeCertificates(w, now)
+	if s.Clients != nil {
+		s.Clients.write(w, now)
+	}
+	s.writeCluster(w, each)
+	if s.Partitions != nil && each {
 		s.writePartitions(w)
+	} else if s.Partitions != nil {
+		s.writeTopicSums(w)
 	}
 	return w.out.Flush()
-}
-
-// writePartitions writes the series per partition, of topics that may have series of their own.
-func (s *Source) writePartitions(w *writer) {
-	for _, m := range partitionMetrics {
-		w.family(m.Metric)
-		topic, shown := "", false
-		for p := range s.Partitions {
-			if p.Topic != topic || topic == "" {
-				topic, shown = p.Topic, s.Broker.Shows(p.Topic)
-			}
-			if shown {
-				w.partition(m.Name, m.value(p), p)
-			}
-		}
-	}
-}
-
-// partition is value for the labels of a partition.
-func (w *writer) partition(name string, n int64, p *Partition) {
-	w.line = append(append(w.line[:0], name...), `{topic="`...)
-	w.line = append(appendEscaped(w.line, p.Topic), `",partition="`...)
-	w.line = append(strconv.AppendInt(w.line, int64(p.Partition), 10), `"} `...)
-	w.line = append(strconv.AppendInt(w.line, n, 10), '\n')
-	_, _ = w.out.Write(w.line) // Flush tells
 }
 
 func (w *writer) family(m *Metric) {
@@ -161,33 +164,6 @@ func (b *Broker) writeTopics(w *writer) {
 	w.value(topicsWithout.Name, int64(without))
 }
 
-func (b *Broker) writeListeners(w *writer) {
-	b.mu.RLock()
-	listeners := byName(b.listeners)
-	b.mu.RUnlock()
-	w.family(connectionCount)
-	for _, l := range listeners {
-		w.value(connectionCount.Name, max(l.of.opened.Load()-l.of.closed.Load(), 0), "listener", l.name)
-	}
-	for _, m := range listenerCounters {
-		w.family(m.Metric)
-		for _, l := range listeners {
-			w.value(m.Name, m.value(l.of).Load(), "listener", l.name)
-		}
-	}
-	w.family(refused)
-	w.value(refused.Name, b.refused.Load())
-	w.family(panics)
-	w.value(panics.Name, b.panics.Load())
-	allowed, denied := b.allowed.Load(), b.denied.Load()
-	w.family(authorizations)
-	w.value(authorizations.Name, allowed+denied)
-	w.family(authAllowed)
-	w.value(authAllowed.Name, allowed)
-	w.family(authDenied)
-	w.value(authDenied.Name, denied)
-}
-
 func (s *Source) writeRequests(w *writer, now time.Time) {
 	var seen []named[*apiCounters]
 	for key := range s.Broker.apis {
@@ -211,24 +187,42 @@ func (s *Source) writeRequests(w *writer, now time.Time) {
 			}
 		}
 	}
-	for _, part := range []struct {
-		*Metric
-		of func(*apiCounters) *quantiles
-	}{
-		{totalTime, func(c *apiCounters) *quantiles { return &c.total }},
-		{localTime, func(c *apiCounters) *quantiles { return &c.local }},
-		{remoteTime, func(c *apiCounters) *quantiles { return &c.remote }},
-		{sendTime, func(c *apiCounters) *quantiles { return &c.send }},
-	} {
+	for _, part := range requestTimes {
 		w.family(part.Metric)
 		for _, api := range seen {
 			w.summary(part.Name, part.of(api.of), now, "request", api.name)
 		}
+		alone := part.countAlone()
+		w.family(&alone)
+		for _, api := range seen {
+			w.value(alone.Name, part.of(api.of).count.Load(), "request", api.name)
+		}
 	}
 }
 
-// summary writes quantiles, count and sum. Kafka's exporters call the count ..._count, or ..._count_total by newer rules; the text format
-// only allows the first.
+// requestTimes are the parts of a request's life.
+var requestTimes = []requestTime{
+	{totalTime, func(c *apiCounters) *quantiles { return &c.total }},
+	{queueTime, func(c *apiCounters) *quantiles { return &c.queue }},
+	{localTime, func(c *apiCounters) *quantiles { return &c.local }},
+	{remoteTime, func(c *apiCounters) *quantiles { return &c.remote }},
+	{turnTime, func(c *apiCounters) *quantiles { return &c.turn }},
+	{sendTime, func(c *apiCounters) *quantiles { return &c.send }},
+	{throttleTime, func(c *apiCounters) *quantiles { return &c.throttle }},
+}
+
+type requestTime struct {
+	*Metric
+	of func(*apiCounters) *quantiles
+}
+
+// countAlone is the count of a summary once more, under the name that newer versions of the JMX exporter give it with Strimzi's rules.
+func (m *Metric) countAlone() Metric {
+	return Metric{m.Name + "_count_total", Counter, m.Labels, "How many times count in " + m.Name + "."}
+}
+
+// summary writes quantiles, count and sum. Kafka's exporters call the count ..._count, or ..._count_total by newer rules, which for the text format is
+// another metric: see countAlone.
 func (w *writer) summary(name string, q *quantiles, now time.Time, labels ...string) {
 	var values [8]float64
 	q.read(now, values[:])
@@ -237,4 +231,10 @@ func (w *writer) summary(name string, q *quantiles, now time.Time, labels ...str
 	}
 	w.value(name+"_count", q.count.Load(), labels...)
 	w.float(name+"_sum", float64(q.sum.Load())/1000, labels...)
+}
+
+// endLine ends the label partition, the last one, and the line.
+func (w *writer) endLine(line []byte, partition, n int64) []byte {
+	line = append(strconv.AppendInt(line, partition, 10), `"} `...)
+	return append(strconv.AppendInt(line, n, 10), '\n')
 }

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -67,6 +68,7 @@ func (d *Directory) tenant(name string, v *config.Values, usages *Usages) *Tenan
 	t.Limits = Limits{
 		Partitions: v.Int(key("max.partitions")), StoredBytes: v.Int64(key("max.stored.bytes")), Connections: v.Int(key("max.connections")),
 		ProduceRate: v.Int64(key("produce.rate")), ConsumeRate: v.Int64(key("consume.rate")),
+		RequestPercentage: v.Int(key("request.percentage")),
 	}
 	d.tenants[name] = t
 	return t
@@ -83,9 +85,9 @@ func principals(text string) map[string]bool {
 	return out
 }
 
-// Of is the tenant of a principal that came in by a listener; nil: none. The listener's tenant goes before that of the principal, and super users belong
-// to none unless they use a tenant's listener.
-func (d *Directory) Of(listener, principal string) *Tenant {
+// Of is the tenant of a principal with some groups that came in by a listener; nil: none. The listener's tenant goes before that of the principal, and super
+// users belong to none unless they use a tenant's listener.
+func (d *Directory) Of(listener, principal string, groups []string) *Tenant {
 	if t := d.listeners[listener]; t != nil {
 		return t
 	}
@@ -93,12 +95,26 @@ func (d *Directory) Of(listener, principal string) *Tenant {
 		return nil
 	}
 	for _, r := range d.rules {
-		if fits(r.pattern, principal) {
+		if fits(r.pattern, principal) || slices.ContainsFunc(groups, func(group string) bool { return fits(r.pattern, groupKind+group) }) {
 			return r.tenant
 		}
 	}
 	return nil
 }
+
+// Plain is what the tenant to which an inner name belongs calls it; what is no tenant's is called what it is. A nil directory has no tenants.
+func (d *Directory) Plain(inner string) string {
+	if d == nil {
+		return inner
+	}
+	if name, plain, ok := strings.Cut(inner, separator); ok && d.tenants[name] != nil {
+		return plain
+	}
+	return inner
+}
+
+// groupKind begins a pattern of groups, which are those that a token of OAUTHBEARER names.
+const groupKind = "Group:"
 
 // fits reports whether a text is what a pattern says, in which * stands for any characters.
 func fits(pattern, text string) bool {

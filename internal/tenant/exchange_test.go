@@ -199,7 +199,7 @@ func TestProtocolBytesComeBackAsTheyWere(t *testing.T) {
 
 func TestExpressionsChooseOwnNamesOnly(t *testing.T) {
 	x := New("zred").Begin(two, mask)
-	for _, pattern := range []string{".*", "orders", "o.*|p.*", "x)|(.*", "x|.*", `\Qa`, "(?i)ORDERS", "[a-z]+", "^orders$"} {
+	for _, pattern := range []string{".*", "orders", "o.*|p.*", "x)|(.*", "x|.*", `\Qa`, "(?i)ORDERS", "[a-z]+", "^orders$", "(?i)^O[a-z]+", `^\Qa`} {
 		inner := x.regexIn(pattern)
 		re, err := regexp.Compile(`\A(?:` + inner + `)\z`)
 		if err != nil {
@@ -218,8 +218,13 @@ func TestExpressionsChooseOwnNamesOnly(t *testing.T) {
 			}
 		}
 	}
-	if back := x.regexOut(x.regexIn("o.*|p.*")); back != "o.*|p.*" {
-		t.Errorf("told as %q", back)
+	for _, pattern := range []string{"o.*|p.*", "^orders$", "^", "(^a|^b)c", `^a\.b\(x\)`, "^(?P<day>x)", "(?i)^ORDERS", `^\\x`, "^ä{2}", "(?:^a){0}"} {
+		if back := x.regexOut(x.regexIn(pattern)); back != pattern {
+			t.Errorf("%q is told as %q", pattern, back)
+		}
+	}
+	if long := x.regexIn("^" + strings.Repeat("orders", 400)); len(long) > 4096 {
+		t.Errorf("an expression of 2401 bytes becomes one of %d, which is refused", len(long))
 	}
 }
 
@@ -264,25 +269,32 @@ func TestDeletingAllACLsDeletesTheTenantsOwn(t *testing.T) {
 func TestWhoBelongsToWhichTenant(t *testing.T) {
 	v, _, err := config.ParseBroker(map[string]string{
 		"listeners": "PLAINTEXT://:9092,RED://:9094,CONTROLLER://:9093", "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,RED:PLAINTEXT,CONTROLLER:PLAINTEXT",
-		"listener.name.red.leat.tenant": "red", "leat.tenant.principals": "blue=User:CN=b*,O=x; green=User:*", "super.users": "User:broker",
+		"listener.name.red.leat.tenant": "red", "leat.tenant.principals": "blue=User:CN=b*,O=x; red=Group:team-*; green=User:*", "super.users": "User:broker",
 		"leat.tenant.blue.produce.rate": "1000", "leat.tenant.blue.administrators": "User:CN=b,O=x",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := NewDirectory(v, new(Usages))
-	for _, c := range []struct{ listener, principal, tenant string }{
-		{"RED", "User:broker", "red"}, {"PLAINTEXT", "User:CN=bob,O=x", "blue"}, {"PLAINTEXT", "User:CN=bob,O=y", "green"}, {"PLAINTEXT", "User:broker", ""},
+	for _, c := range []struct{ listener, principal, group, tenant string }{
+		{"RED", "User:broker", "", "red"}, {"PLAINTEXT", "User:CN=bob,O=x", "", "blue"}, {"PLAINTEXT", "User:CN=bob,O=y", "", "green"}, {"PLAINTEXT", "User:broker", "", ""},
+		{"PLAINTEXT", "User:ann", "team-red", "red"}, {"PLAINTEXT", "User:ann", "a-team-red", "green"}, {"PLAINTEXT", "User:CN=bob,O=x", "team-red", "blue"},
+		{"PLAINTEXT", "User:broker", "team-red", ""},
 	} {
 		name := ""
-		if of := d.Of(c.listener, c.principal); of != nil {
+		if of := d.Of(c.listener, c.principal, []string{"all", c.group}); of != nil {
 			name = of.Name
 		}
 		if name != c.tenant {
-			t.Errorf("%s at %s belongs to %q, want %q", c.principal, c.listener, name, c.tenant)
+			t.Errorf("%s of %q at %s belongs to %q, want %q", c.principal, c.group, c.listener, name, c.tenant)
 		}
 	}
-	blue := d.Of("PLAINTEXT", "User:CN=b,O=x")
+	for inner, plain := range map[string]string{"blue.a.b": "a.b", "nobody.a": "nobody.a", "blue": "blue"} {
+		if got := d.Plain(inner); got != plain {
+			t.Errorf("%s is called %s", inner, got)
+		}
+	}
+	blue := d.Of("PLAINTEXT", "User:CN=b,O=x", nil)
 	if blue.Limits.ProduceRate != 1000 || blue.Limits.ConsumeRate != -1 || !blue.Administers("User:CN=b,O=x") || blue.Administers("User:CN=bob,O=x") {
 		t.Errorf("blue is %+v", blue)
 	}
@@ -301,6 +313,9 @@ func TestRatesAreKept(t *testing.T) {
 	}
 	if wait := u.Produced(now.Add(time.Hour), -1, 1<<40); wait != 0 {
 		t.Errorf("without a limit it has to wait %v", wait)
+	}
+	if wait := u.Spent(now, 10, 300*time.Millisecond); wait != 2*time.Second {
+		t.Errorf("three times what comes in a second has to wait %v", wait)
 	}
 	if !u.Connect(1) || u.Connect(1) || !u.Connect(-1) {
 		t.Error("connections are not counted")

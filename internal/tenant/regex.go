@@ -3,6 +3,7 @@ package tenant
 import (
 	"regexp"
 	"regexp/syntax"
+	"strings"
 )
 
 // A regular expression of a tenant is about plain names; the inner one also wants the prefix. What a tenant's expression is must be seen by itself, because
@@ -20,11 +21,19 @@ func (x *Exchange) regexIn(pattern string) string {
 	inner := x.regexPrefix() + pattern + regexSuffix
 	if _, err := regexp.Compile(inner); err != nil || begins || !closed(pattern) {
 		inner = x.regexPrefix() + parsed.String() + regexSuffix
+		if remark := remarkPrefix + regexp.QuoteMeta(pattern) + remarkSuffix; len(inner)+len(remark) <= longestRegex {
+			inner += remark
+		}
 	}
 	return inner
 }
 
 func (x *Exchange) regexOut(pattern string) string {
+	if rewritten, ok := strings.CutSuffix(pattern, remarkSuffix); ok {
+		if at := strings.LastIndex(rewritten, remarkPrefix); at >= 0 {
+			return unquoted(rewritten[at+len(remarkPrefix):])
+		}
+	}
 	if plain, ok := cutAround(pattern, x.regexPrefix(), regexSuffix); ok {
 		return plain
 	}
@@ -34,6 +43,25 @@ func (x *Exchange) regexOut(pattern string) string {
 func (x *Exchange) regexPrefix() string { return x.Name + `\.(?:` }
 
 const regexSuffix = `)`
+
+// Behind an expression that had to be rewritten stands, quoted and wanted no times, what the tenant wrote: descriptions tell it back.
+const (
+	remarkPrefix = `(?:`
+	remarkSuffix = `){0}`
+	longestRegex = 4096 // that coordinators take
+)
+
+// unquoted takes back what QuoteMeta did.
+func unquoted(text string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' && i+1 < len(text) {
+			i++
+		}
+		out.WriteByte(text[i])
+	}
+	return out.String()
+}
 
 // closed reports whether an expression is free of what could reach beyond it: a quotation that nothing ends.
 func closed(pattern string) bool {

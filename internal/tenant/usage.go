@@ -12,10 +12,12 @@ type Limits struct {
 	ProduceRate int64 // bytes per second
 	ConsumeRate int64 // bytes per second
 	Connections int
+	// RequestPercentage is of the time of one processor that is spent on requests.
+	RequestPercentage int
 }
 
 // None are no limits.
-var None = Limits{Partitions: -1, StoredBytes: -1, ProduceRate: -1, ConsumeRate: -1, Connections: -1}
+var None = Limits{Partitions: -1, StoredBytes: -1, ProduceRate: -1, ConsumeRate: -1, Connections: -1, RequestPercentage: -1}
 
 // longestWait bounds for how long a client is told to wait. What it took beyond counts on.
 const longestWait = time.Minute
@@ -25,6 +27,7 @@ type Usage struct {
 	mu               sync.Mutex
 	connections      int
 	produced, read   bucket
+	spent            bucket // nanoseconds
 	stored           int64
 	measured         time.Time
 	measuring, known bool
@@ -73,6 +76,16 @@ func (u *Usage) Consumed(now time.Time, limit, n int64) time.Duration {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return take(&u.read, now, limit, n)
+}
+
+// Spent counts time that a request took, and says how long who made it has to wait.
+func (u *Usage) Spent(now time.Time, percentage int, d time.Duration) time.Duration {
+	if percentage < 0 {
+		return 0
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return take(&u.spent, now, int64(percentage)*int64(time.Second/100), int64(d))
 }
 
 // bucket gives out tokens that come back at a rate. Who was quiet finds those of a second, and who takes more than there are is in debt.

@@ -63,8 +63,12 @@ type Follower struct {
 	state        struct{ leader, epoch int32 } // as saved
 }
 
-// errFatal wraps what trying again does not change.
-var errFatal = errors.New("the metadata log cannot be followed")
+var (
+	// errFatal wraps what trying again does not change.
+	errFatal = errors.New("the metadata log cannot be followed")
+	// errElsewhere wraps a refusal that told who leads: asking there need not wait.
+	errElsewhere = errors.New("another node leads, or another epoch has begun")
+)
 
 // Follow opens the copy of the log and returns when it has caught up with what was committed when the leader was first reached.
 func Follow(ctx context.Context, cfg FollowConfig) (*Follower, error) {
@@ -136,6 +140,7 @@ func (f *Follower) fail(err error) {
 // try makes rounds until one succeeds. What it returns is final.
 func (f *Follower) try(ctx context.Context) error {
 	var since, complained time.Time
+	shown := false // the way: once only, because two nodes might show each to the other
 	for tries := 0; ; tries++ {
 		at := f.cfg.Controllers.next()
 		err := f.round(ctx, at)
@@ -150,6 +155,10 @@ func (f *Follower) try(ctx context.Context) error {
 		}
 		if tries == 0 {
 			since = time.Now()
+		}
+		if errors.Is(err, errElsewhere) && !shown {
+			shown = true
+			continue
 		}
 		if tries > 1 && time.Since(complained) > complainEvery {
 			complained = time.Now()
@@ -248,10 +257,12 @@ func (f *Follower) take(ctx context.Context, at Address, part *kmsg.FetchRespons
 		return err
 	}
 	if part.ErrorCode != 0 {
-		if !news {
-			f.cfg.Controllers.passOn()
+		err := fmt.Errorf("%s: fetch of the metadata log: %w", at, kerr.ErrorForCode(part.ErrorCode))
+		if news {
+			return fmt.Errorf("%w: %w", errElsewhere, err)
 		}
-		return fmt.Errorf("%s: fetch of the metadata log: %w", at, kerr.ErrorForCode(part.ErrorCode))
+		f.cfg.Controllers.passOn()
+		return err
 	}
 	switch {
 	case part.SnapshotID.EndOffset >= 0 && part.SnapshotID.Epoch >= 0:

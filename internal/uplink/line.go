@@ -98,11 +98,20 @@ type callerKey struct{}
 type caller struct {
 	address  netip.Addr
 	clientID string
+	tenant   string
 }
 
 // WithCaller names the client whose request is handed on: the controller's rules may depend on its address.
 func WithCaller(ctx context.Context, address netip.Addr, clientID string) context.Context {
-	return context.WithValue(ctx, callerKey{}, caller{address.Unmap(), clientID})
+	return context.WithValue(ctx, callerKey{}, caller{address: address.Unmap(), clientID: clientID})
+}
+
+// WithTenant says, behind WithCaller, that the client is a tenant's: this broker has decided what it may do, by rules that the controller would not know to be
+// the tenant's, and it is the client all the same whom quotas count for.
+func WithTenant(ctx context.Context, tenant string) context.Context {
+	from, _ := ctx.Value(callerKey{}).(caller)
+	from.tenant = tenant
+	return context.WithValue(ctx, callerKey{}, from)
 }
 
 // keys of requests that a broker makes for itself.
@@ -236,7 +245,7 @@ func envelope(ctx context.Context, principal security.Principal, request kmsg.Re
 	e := kmsg.NewPtrEnvelopeRequest()
 	const lengthPrefix = 4
 	e.RequestData = wire.AppendRequest(nil, 0, from.clientID, request)[lengthPrefix:]
-	e.RequestPrincipal = security.AppendPrincipal(nil, principal)
+	e.RequestPrincipal = security.AppendTenantPrincipal(nil, principal, from.tenant)
 	e.ClientHostAddress = from.address.AsSlice()
 	return e
 }

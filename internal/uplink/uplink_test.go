@@ -39,7 +39,7 @@ func openQuorum(t testing.TB, fsys fs.FS, dir string) *quorum.Quorum {
 		Bootstrap: func(found []metadata.Record) []metadata.Record { return controller.Bootstrap(found, "1") },
 		Lead: func(l quorum.Leadership) quorum.Leader {
 			return controller.Run(controller.New(controller.Config{NodeID: 1, ClusterID: clusterID, Broker: v, Image: l.Image,
-				NextOffset: l.NextOffset, Now: l.Now, Rand: rand.New(rand.NewSource(1))}), l.Log, l.Failed)
+				NextOffset: l.NextOffset, Now: l.Now, Rand: rand.New(rand.NewSource(1))}), l.Log, l.Failed, nil)
 		},
 	})
 	if err != nil {

@@ -60,7 +60,7 @@ func TestAnswersByListenerAndVersion(t *testing.T) {
 		want         bool
 	}{
 		{keyProduce, 3, false, true}, {keyProduce, 2, false, false}, {keyProduce, 14, false, false}, {keyProduce, 3, true, false},
-		{keyFetch, 18, true, true}, {4, 0, false, false}, {17, 1, false, true}, {38, 1, true, true}, {71, 0, false, false},
+		{keyFetch, 18, true, true}, {4, 0, false, false}, {17, 1, false, true}, {38, 1, true, true}, {71, 0, false, true}, {71, 0, true, false},
 	} {
 		row, _ := Lookup(c.key)
 		if got := row.Answers(c.version, c.control); got != c.want {

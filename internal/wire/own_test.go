@@ -71,3 +71,23 @@ func FuzzOwnRequests(f *testing.F) {
 		_ = taken.ReadFrom(b)
 	})
 }
+
+func TestWhySurvivesTheWire(t *testing.T) {
+	why := &Why{Facts: true, About: "group:shop"}
+	if got, err := Decode(RequestHeader{Key: KeyWhy}, why.AppendTo(nil)); err != nil || !reflect.DeepEqual(got, why) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	answer, got := &WhyResponse{ErrorCode: 7, Message: "no", JSON: []byte("{}")}, new(WhyResponse)
+	if err := got.ReadFrom(answer.AppendTo(nil)); err != nil || !reflect.DeepEqual(got, answer) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for n := range len(answer.AppendTo(nil)) {
+		if err := new(WhyResponse).ReadFrom(answer.AppendTo(nil)[:n]); err == nil {
+			t.Errorf("%d bytes are taken", n)
+		}
+	}
+	huge := append(appendString(appendInt16(nil, 0), false, ""), 0x7f, 0xff, 0xff, 0xff)
+	if err := new(WhyResponse).ReadFrom(huge); err == nil {
+		t.Error("a length beyond the end is taken")
+	}
+}

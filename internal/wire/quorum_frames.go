@@ -126,6 +126,8 @@ func decodeOwn(h RequestHeader, body []byte) (kmsg.Request, error) {
 		req = new(QuorumFrames)
 	case KeyIdentity:
 		req = new(Identity)
+	case KeyWhy:
+		req = new(Why)
 	default:
 		return nil, fmt.Errorf("%s: no such key: %w", messageName(h.Key, h.Version), ErrMalformed)
 	}

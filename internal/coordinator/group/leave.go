@@ -63,7 +63,8 @@ func (m *Machine) leaveOne(g *liveGroup, who *kmsg.LeaveGroupRequestMember) (str
 	m.answerSync(p, syncError(codeUnknownMember))
 	m.answerBeat(p, codeUnknownMember)
 	g.remove(id)
-	m.note(Notice{Message: "member left group", Group: g.id, Member: id, Generation: g.generation, Reason: text(who.Reason)})
+	m.note(Notice{Message: "member left group", Group: g.id, Member: id, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.generation,
+		Reason: text(who.Reason)})
 	return id, 0
 }
 

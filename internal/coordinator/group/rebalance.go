@@ -130,7 +130,7 @@ func (m *Machine) completeJoin(g *liveGroup) {
 	for _, p := range slices.Clone(g.members) {
 		if p.joining == 0 && p.instanceID == nil {
 			g.remove(p.id)
-			m.note(Notice{Message: "removed member that did not join", Group: g.id, Member: p.id, Generation: g.generation})
+			m.note(Notice{Message: "removed member that did not join", Group: g.id, Member: p.id, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.generation})
 		}
 	}
 	if len(g.members) > 0 && !g.electJoined() {
@@ -260,7 +260,7 @@ func (m *Machine) endSession(g *liveGroup, p *member) {
 	if !p.isNew && (p.joining != 0 || p.syncing != 0) {
 		return
 	}
-	m.note(Notice{Message: "removed member whose session ended", Group: g.id, Member: p.id, Generation: g.generation})
+	m.note(Notice{Message: "removed member whose session ended", Group: g.id, Member: p.id, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.generation})
 	m.endJoin(g, p, joinError("", codeUnknownMember))
 	m.answerBeat(p, codeUnknownMember)
 	g.remove(p.id)

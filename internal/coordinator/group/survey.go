@@ -12,6 +12,7 @@ import (
 // Surveyed is what a survey tells of one group.
 type Surveyed struct {
 	Group, Type, State string
+	Members            int
 	Offsets            []SurveyedOffset // by topic and partition
 	// Shared are the partitions that a share group has begun. Where it stands in them the share coordinator knows.
 	Shared []sharing.TopicState
@@ -36,7 +37,10 @@ func (m *Machine) survey() []Surveyed {
 				g.Offsets = append(g.Offsets, SurveyedOffset{Topic: topic, Partition: p, Offset: o.Offset.Offset})
 			}
 		}
-		if d := m.owner(g.Group); d != nil {
+		if d := m.owner(g.Group); d == nil {
+			g.Members = len(m.peek(g.Group).members)
+		} else {
+			g.Members = d.kind.Members(g.Group)
 			if shares, ok := d.kind.(*sharing.Groups); ok {
 				g.Shared = shares.Begun(g.Group)
 			}

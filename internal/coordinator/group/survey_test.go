@@ -22,7 +22,7 @@ func TestASurveyListsAllOffsetsInOrder(t *testing.T) {
 		t.Fatalf("decided %+v", res)
 	}
 	reply := res.Effects[0].(machine.Reply)
-	want := "[{a classic Empty [{t 0 103 0}] []} {b classic Empty [{s 3 102 0} {t 2 101 0} {t 10 100 0}] []}]"
+	want := "[{a classic Empty 0 [{t 0 103 0}] []} {b classic Empty 0 [{s 3 102 0} {t 2 101 0} {t 10 100 0}] []}]"
 	if got := fmt.Sprint(reply.Response); got != want || reply.To != 7 {
 		t.Errorf("ticket %d: %s, want %s", reply.To, got, want)
 	}

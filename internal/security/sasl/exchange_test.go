@@ -119,6 +119,85 @@ func TestScram(t *testing.T) {
 	}
 }
 
+// TestScramByToken: a client that logs in by a delegation token says so, and is then the token's owner.
+func TestScramByToken(t *testing.T) {
+	for mechanism, newHash := range map[string]func() hash.Hash{ScramSHA256: sha256.New, ScramSHA512: sha512.New} {
+		stored, until := credential(newHash, "mac=="), time.Now().Add(time.Hour)
+		for _, c := range []struct {
+			id, mac string
+			begin   func(mechanism, name, password string) (Client, error)
+			in      bool
+		}{
+			{"t-1", "mac==", NewTokenClient, true}, {"t-1", "other", NewTokenClient, false}, {"t-2", "mac==", NewTokenClient, false}, {"t-1", "mac==", NewScramClient, false},
+		} {
+			s, err := NewScram(mechanism, func(string) (Credential, bool) { return Credential{}, false }, func(id string) (Token, error) {
+				if id != "t-1" {
+					return Token{}, errors.New("there is none")
+				}
+				return Token{Owner: "alice", Expires: until, Credential: stored}, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			client, err := c.begin(mechanism, c.id, c.mac)
+			if err != nil {
+				t.Fatal(err)
+			}
+			who, err := exchange(client, s)
+			if c.in && (err != nil || who.Name != "alice" || !who.Token || !who.Expires.Equal(until)) {
+				t.Errorf("%s: got %+v, %v", mechanism, who, err)
+			}
+			if !c.in {
+				refused(t, err, "")
+			}
+		}
+	}
+}
+
+// TestScramServersMustProve: what a server says at a login is looked at before the client believes it.
+func TestScramServersMustProve(t *testing.T) {
+	ctx := context.Background()
+	begin := func() (Client, string) {
+		c, err := NewScramClient(ScramSHA256, "alice", "secret")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, done, err := c.Step(ctx, nil)
+		if err != nil || done {
+			t.Fatal(done, err)
+		}
+		return c, attribute(string(first), "r=")
+	}
+	for challenge, words := range map[string]string{
+		"r=NONCEx,s=c2FsdA==,i=4096":       "",
+		"r=NONCEx,s=c2FsdA==,i=4095":       "iterations",
+		"r=NONCEx,s=c2FsdA==,i=2000000000": "iterations",
+		"r=NONCEx,s=c2FsdA==,i=-1":         "iterations",
+		"r=NONCEx,s=c2FsdA==":              "iterations",
+		"r=NONCE,s=c2FsdA==,i=4096":        "another login",
+		"r=x,s=c2FsdA==,i=4096":            "another login",
+		"r=NONCEx,s=,i=4096":               "not one of SCRAM",
+		"r=NONCEx,s=*,i=4096":              "not one of SCRAM",
+		"m=x,r=NONCEx,s=c2FsdA==,i=4096":   "not one of SCRAM",
+		"":                                 "not one of SCRAM",
+	} {
+		c, nonce := begin()
+		_, done, err := c.Step(ctx, []byte(strings.ReplaceAll(challenge, "NONCE", nonce)))
+		if done || (err == nil) != (words == "") || err != nil && !strings.Contains(err.Error(), words) {
+			t.Errorf("%q: %v, %v, want %q", challenge, done, err, words)
+		}
+	}
+	for _, last := range []string{"", "v=", "v=AAAA", "e=invalid-proof", "*"} {
+		c, nonce := begin()
+		if _, _, err := c.Step(ctx, []byte("r="+nonce+"x,s=c2FsdA==,i=4096")); err != nil {
+			t.Fatal(err)
+		}
+		if _, done, err := c.Step(ctx, []byte(last)); err == nil || done {
+			t.Errorf("the last message %q is believed", last)
+		}
+	}
+}
+
 // issuer signs tokens.
 type issuer struct {
 	key *rsa.PrivateKey

@@ -120,38 +120,3 @@ func attribute(message, name string) string {
 	}
 	return ""
 }
-
-// scramClient is the other side.
-type scramClient struct {
-	mechanism    string
-	conversation *scram.ClientConversation
-}
-
-// NewScramClient logs in with a name and a password.
-func NewScramClient(mechanism, name, password string) (Client, error) {
-	hash, ok := generator(mechanism)
-	if !ok {
-		return nil, fmt.Errorf("%s is no mechanism of SCRAM", mechanism)
-	}
-	client, err := hash.NewClientUnprepped(name, password, "") // as Java's
-	if err != nil {
-		return nil, err
-	}
-	return &scramClient{mechanism: mechanism, conversation: client.WithMinIterations(minIterations).NewConversation()}, nil
-}
-
-// minIterations is the least that a server may ask for: fewer would make it easy to find the password.
-const minIterations = 4096
-
-func (c *scramClient) Mechanism() string { return c.mechanism }
-
-func (c *scramClient) Step(_ context.Context, challenge []byte) ([]byte, bool, error) {
-	answer, err := c.conversation.Step(string(challenge))
-	if err != nil {
-		return nil, false, err
-	}
-	if c.conversation.Done() && !c.conversation.Valid() {
-		return nil, false, errors.New("the server did not prove that it knows the password")
-	}
-	return []byte(answer), c.conversation.Done(), nil
-}

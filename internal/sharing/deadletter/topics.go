@@ -35,6 +35,8 @@ type Config struct {
 	// Prefix is errors.deadletterqueue.topic.name.prefix, AutoCreate errors.deadletterqueue.auto.create.topics.enable.
 	Prefix     func() string
 	AutoCreate func() bool
+	// Plain is what a topic is called by who named it, which the prefix is about; nil: every topic is called what it is.
+	Plain func(topic string) string
 	// MaxBatch is how large a batch of the topic may be.
 	MaxBatch func(topic string) int
 	// Create has a topic created.
@@ -165,7 +167,11 @@ func (t *Topics) check(b *sharing.Burial) error {
 		return fmt.Errorf("dead-letter topic %s of group %s: there is none: create it with errors.deadletterqueue.group.enable=true, or set errors.deadletterqueue.auto.create.topics.enable",
 			name, b.Group)
 	}
-	if prefix := t.cfg.Prefix(); !strings.HasPrefix(name, prefix) {
+	plain := name
+	if t.cfg.Plain != nil {
+		plain = t.cfg.Plain(name)
+	}
+	if prefix := t.cfg.Prefix(); !strings.HasPrefix(plain, prefix) {
 		return fmt.Errorf("dead-letter topic %s of group %s: its name must begin with %q (errors.deadletterqueue.topic.name.prefix)", name, b.Group, prefix)
 	}
 	return nil

@@ -1,10 +1,6 @@
 package compact
 
-import (
-	"fmt"
-
-	"leat/internal/record"
-)
+import "leat/internal/record"
 
 // Last is what is known of an active producer's last batch.
 type Last struct {
@@ -28,9 +24,7 @@ type Filter struct {
 
 	Stats
 
-	payload payload
-	spans   []span
-	records []byte // of a batch that is rewritten
+	spans []span
 }
 
 // Stats counts records.
@@ -40,8 +34,8 @@ type Stats struct {
 	Keyless  int64 // that went because they have no key
 }
 
-// span is a range of the records of a batch, decompressed.
-type span struct{ lo, hi int }
+// span is a range of the records of a batch, by their places in it.
+type span struct{ lo, hi int32 }
 
 // verdict is what is to become of the records of a batch.
 type verdict struct {
@@ -120,37 +114,27 @@ func (f *Filter) lastOfProducer(b record.Batch) bool {
 
 // decide goes through the records and notes in f.spans which ones stay.
 func (f *Filter) decide(b record.Batch) (verdict, error) {
-	all, err := f.payload.open(b, f.MaxBytes)
-	if err != nil {
-		return verdict{}, err
-	}
 	f.spans = f.spans[:0]
 	v := verdict{maxTimestamp: record.NoTimestamp, whole: true}
 	base, control := b.BaseTimestamp(), b.Control()
 	expired := b.HasDeleteHorizon() && b.BaseTimestamp() <= f.Now && !f.KeepTombstones
-	var r record.Raw
-	at, rest := 0, all
-	for i := range b.Count() {
-		if rest, err = record.NextRaw(rest, &r); err != nil {
-			return verdict{}, recordError(b, i, err)
-		}
-		lo := at
-		at += r.Size
-		if !control && !f.keep(b.BaseOffset()+int64(r.OffsetDelta), &r, expired) {
+	err := b.Raws(f.MaxBytes, func(i int32, r *record.Raw) bool {
+		if !control && !f.keep(b.BaseOffset()+int64(r.OffsetDelta), r, expired) {
 			v.whole = false
-			continue
+			return true
 		}
 		v.count++
 		v.tombstones = v.tombstones || r.Tombstone
 		v.maxTimestamp = max(v.maxTimestamp, base+r.TimestampDelta)
-		if n := len(f.spans); n > 0 && f.spans[n-1].hi == lo {
-			f.spans[n-1].hi = at
+		if n := len(f.spans); n > 0 && f.spans[n-1].hi == i {
+			f.spans[n-1].hi++
 		} else {
-			f.spans = append(f.spans, span{lo, at})
+			f.spans = append(f.spans, span{i, i + 1})
 		}
-	}
-	if len(rest) > 0 {
-		return verdict{}, recordError(b, b.Count(), fmt.Errorf("%w: bytes remain after the last record", record.ErrInvalidRecord))
+		return true
+	})
+	if err != nil {
+		return verdict{}, err
 	}
 	f.Read += int64(b.Count())
 	if b.LogAppendTime() {
@@ -176,33 +160,18 @@ func (f *Filter) keep(offset int64, r *record.Raw, expired bool) bool {
 
 // rewrite forms the batch anew from the records that stay. With a horizon the base timestamp becomes that, and all deltas change.
 func (f *Filter) rewrite(dst []byte, b record.Batch, v verdict, horizon bool) ([]byte, error) {
-	all := f.payload.opened(b)
 	w := record.Rewrite{
-		Count: v.count, MaxTimestamp: v.maxTimestamp, BaseTimestamp: b.BaseTimestamp(), DeleteHorizon: b.HasDeleteHorizon(),
+		Count: v.count, MaxTimestamp: v.maxTimestamp, BaseTimestamp: b.BaseTimestamp(), DeleteHorizon: b.HasDeleteHorizon(), MaxBytes: f.MaxBytes,
 	}
-	if cap(f.records) > maxKept {
-		f.records = nil
-	}
-	f.records = f.records[:0]
 	if horizon {
 		w.BaseTimestamp, w.DeleteHorizon = f.Now+f.DeleteRetention, true
 	}
-	shift := b.BaseTimestamp() - w.BaseTimestamp
-	for _, s := range f.spans {
-		part := all[s.lo:s.hi]
-		if shift == 0 {
-			f.records = append(f.records, part...)
-			continue
+	rest := f.spans
+	w.Kept = func(i int32) bool {
+		for len(rest) > 0 && i >= rest[0].hi {
+			rest = rest[1:]
 		}
-		var r record.Raw
-		for len(part) > 0 {
-			var err error
-			if part, err = record.NextRaw(part, &r); err != nil {
-				return dst, err
-			}
-			f.records = r.Append(f.records, r.TimestampDelta+shift)
-		}
+		return len(rest) > 0 && i >= rest[0].lo
 	}
-	w.Records = f.records
 	return b.AppendRewritten(dst, w)
 }

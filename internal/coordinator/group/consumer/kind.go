@@ -57,6 +57,14 @@ func (k *Kind) Empty(id string) bool {
 	return g == nil || len(g.members) == 0
 }
 
+// Members counts a group's members.
+func (k *Kind) Members(id string) int {
+	if g := k.hard.groups[id]; g != nil {
+		return len(g.members)
+	}
+	return 0
+}
+
 // HasOffsets reports that consumers commit offsets.
 func (k *Kind) HasOffsets() bool { return true }
 
@@ -158,13 +166,13 @@ func (k *Kind) Fire(d kind.Desk, id, key string) {
 	case p == nil:
 	case what == joinTimer || what == syncTimer:
 		delete(k.rejoin, id+"\x00"+who)
-		d.Note(kind.Notice{Message: "removed member that did not rejoin in time", Group: id, Member: who, Generation: g.epoch})
+		d.Note(kind.Notice{Message: "removed member that did not rejoin in time", Group: id, Member: who, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.epoch})
 		k.end(d, id, who)
 	case what == sessionTimer:
-		d.Note(kind.Notice{Message: "removed member whose session ended", Group: id, Member: who, Generation: g.epoch})
+		d.Note(kind.Notice{Message: "removed member whose session ended", Group: id, Member: who, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.epoch})
 		k.end(d, id, who)
 	case what == revokeTimer && k.await[id+"\x00"+who] == p.epoch:
-		d.Note(kind.Notice{Message: "removed member that did not revoke its partitions in time", Group: id, Member: who, Generation: g.epoch})
+		d.Note(kind.Notice{Message: "removed member that did not revoke its partitions in time", Group: id, Member: who, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.epoch})
 		k.end(d, id, who)
 	}
 }

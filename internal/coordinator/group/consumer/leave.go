@@ -34,7 +34,7 @@ func (k *Kind) leave(d kind.Desk, rq *kmsg.ConsumerGroupHeartbeatRequest) (*kmsg
 		d.Write(currentRecord(rq.Group, &away))
 		d.Note(kind.Notice{Message: "static member left group for a while", Group: rq.Group, Member: p.id, Generation: g.epoch})
 	} else {
-		d.Note(kind.Notice{Message: "member left group", Group: rq.Group, Member: p.id, Generation: g.epoch})
+		d.Note(kind.Notice{Message: "member left group", Group: rq.Group, Member: p.id, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.epoch})
 		k.fence(d, rq.Group, g, p)
 	}
 	resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()

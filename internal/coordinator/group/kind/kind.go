@@ -57,7 +57,9 @@ type Notice struct {
 	Message    string
 	Group      string
 	Member     string // "": none in particular
-	Generation int32  // or group epoch
+	ClientID   string // of the member, where that says more than its id
+	ClientHost string
+	Generation int32 // or group epoch
 	Reason     string
 }
 
@@ -140,8 +142,9 @@ type Kind interface {
 	Groups() []string
 	// State is the state of a group, as listings name it.
 	State(d Desk, group string) string
-	// Empty reports whether the group has no members.
+	// Empty reports whether the group has no members; Members counts them.
 	Empty(group string) bool
+	Members(group string) int
 	// Remove writes the tombstones of a group's own records; its offsets are removed by the caller. Timers are stopped by the caller.
 	Remove(d Desk, group string)
 

@@ -100,6 +100,14 @@ func (s *Groups) Empty(id string) bool {
 	return g == nil || len(g.Members) == 0
 }
 
+// Members counts the group's members.
+func (s *Groups) Members(id string) int {
+	if g := s.hard[id]; g != nil {
+		return len(g.Members)
+	}
+	return 0
+}
+
 // Begun lists the partitions that there is state of. It is not to be changed.
 func (s *Groups) Begun(id string) []TopicState {
 	if g := s.hard[id]; g != nil {

@@ -110,6 +110,14 @@ func (k *Groups) State(_ kind.Desk, id string) string {
 // Empty reports whether a group has no members.
 func (k *Groups) Empty(id string) bool { g := k.hard[id]; return g == nil || len(g.Members) == 0 }
 
+// Members counts a group's members.
+func (k *Groups) Members(id string) int {
+	if g := k.hard[id]; g != nil {
+		return len(g.Members)
+	}
+	return 0
+}
+
 // HasOffsets reports that these groups commit offsets.
 func (k *Groups) HasOffsets() bool { return true }
 

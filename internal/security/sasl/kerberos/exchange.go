@@ -111,7 +111,7 @@ func weak(kind int32) bool {
 // offer says which protection there is.
 func (s *server) offer() ([]byte, *sasl.Identity, error) {
 	s.stage = over
-	token, err := wrap(noProtection, s.key, s.sequence)
+	token, err := wrap(noProtection, s.key, s.sequence, ofAcceptor)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -122,7 +122,7 @@ func (s *server) offer() ([]byte, *sasl.Identity, error) {
 // last takes the client's choice. Behind it may stand the name under which it wants to get in, which counts as little as with Kafka: rules say it.
 func (s *server) last(token []byte) ([]byte, *sasl.Identity, error) {
 	s.stage = over
-	message, err := unwrap(token, s.key)
+	message, err := unwrap(token, s.key, ofInitiator)
 	switch {
 	case err != nil:
 		return nil, nil, refuse("principal %s: the last message: %v", s.name, err)

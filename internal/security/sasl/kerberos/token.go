@@ -26,8 +26,10 @@ const (
 
 // checksumGSS is the type of the checksum that carries the flags of a client (RFC 4121, 4.1.1), flagMutual the flag that asks for a proof of the server.
 const (
-	checksumGSS = 0x8003
-	flagMutual  = 2
+	checksumGSS   = 0x8003
+	flagMutual    = 2
+	flagIntegrity = 32
+	apMutual      = 2 // the bit of KRB_AP_REQ that says the same as flagMutual
 )
 
 // parseRequest reads a client's first token: 0x60, a length, the mechanism, the kind, and a KRB_AP_REQ.
@@ -94,25 +96,36 @@ const (
 	acceptorSubkey = 4
 )
 
-// wrap makes the token of a message of this side, signed and not secret.
-func wrap(message []byte, key types.EncryptionKey, sequence int64) ([]byte, error) {
+// sender is one of the two sides: which flags its messages have, and for what use keys sign them.
+type sender struct {
+	flags byte
+	usage uint32
+}
+
+var (
+	ofAcceptor  = sender{fromAcceptor, keyusage.GSSAPI_ACCEPTOR_SEAL}
+	ofInitiator = sender{0, keyusage.GSSAPI_INITIATOR_SEAL}
+)
+
+// wrap makes the token of a message, signed and not secret.
+func wrap(message []byte, key types.EncryptionKey, sequence int64, from sender) ([]byte, error) {
 	e, err := crypto.GetEtype(key.KeyType)
 	if err != nil {
 		return nil, err
 	}
-	t := gssapi.WrapToken{Flags: fromAcceptor, EC: uint16(e.GetHMACBitLength() / 8), SndSeqNum: uint64(sequence), Payload: message}
-	if err := t.SetCheckSum(key, keyusage.GSSAPI_ACCEPTOR_SEAL); err != nil {
+	t := gssapi.WrapToken{Flags: from.flags, EC: uint16(e.GetHMACBitLength() / 8), SndSeqNum: uint64(sequence), Payload: message}
+	if err := t.SetCheckSum(key, from.usage); err != nil {
 		return nil, err
 	}
 	return t.Marshal()
 }
 
-// unwrap checks a client's token and returns its message.
-func unwrap(token []byte, key types.EncryptionKey) ([]byte, error) {
+// unwrap checks a token of the other side and returns its message. The key of an acceptor may be one that it made itself.
+func unwrap(token []byte, key types.EncryptionKey, from sender) ([]byte, error) {
 	if len(token) < gssapi.HdrLen {
 		return nil, fmt.Errorf("token of %d bytes", len(token))
 	}
-	if token[2]&(sealedMessage|acceptorSubkey) != 0 {
+	if token[2]&sealedMessage != 0 || from.flags == 0 && token[2]&acceptorSubkey != 0 {
 		return nil, fmt.Errorf("flags %#x: only signed tokens under the client's key are taken", token[2])
 	}
 	token = append([]byte(nil), token...)
@@ -123,10 +136,10 @@ func unwrap(token []byte, key types.EncryptionKey) ([]byte, error) {
 		token[6], token[7] = 0, 0
 	}
 	var t gssapi.WrapToken
-	if err := t.Unmarshal(token, false); err != nil {
+	if err := t.Unmarshal(token, from.flags == fromAcceptor); err != nil {
 		return nil, err
 	}
-	if ok, _ := t.Verify(key, keyusage.GSSAPI_INITIATOR_SEAL); !ok {
+	if ok, _ := t.Verify(key, from.usage); !ok {
 		return nil, errors.New("its checksum is wrong")
 	}
 	return t.Payload, nil

@@ -1,0 +1,257 @@
+package manage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/cli/present"
+	"leat/internal/cli/run"
+)
+
+// health is what `leat cluster health -o json` prints.
+type health struct {
+	Healthy bool    `json:"healthy"`
+	Checks  []check `json:"checks"`
+}
+
+type check struct {
+	Name     string   `json:"name"`
+	Healthy  bool     `json:"healthy"`
+	Found    string   `json:"found"`
+	Examples []string `json:"examples,omitempty"`
+	Next     string   `json:"next,omitempty"` // what to do
+}
+
+// maxExamples are named of what is not well.
+const maxExamples = 10
+
+// Health is the command cluster health.
+func Health(s run.Streams) *cobra.Command {
+	var wait time.Duration
+	var full int
+	c := newCommand(s, &cobra.Command{
+		Use: "health", Short: "Say whether brokers, controllers, partitions and disks are well",
+		Long: `Say whether brokers, controllers, partitions and disks are well: exit status 0 if so, 1 if not. What is not well has a next step.`,
+		Example: "  leat cluster health\n  leat cluster health --wait 1m && echo ready\n" +
+			"  leat cluster health -o template='{{.healthy}}'",
+		Args: cobra.NoArgs,
+	})
+	c.Command.Flags().DurationVar(&wait, "wait", 0, "wait so long until everything is well")
+	c.Command.Flags().IntVar(&full, "max-disk", 95, "how full a disk may be, in percent")
+	c.patience = &wait
+	c.run = func(ctx context.Context, cl *cluster, _ []string) error {
+		h, err := c.awaitHealth(ctx, cl, wait, full)
+		if err != nil {
+			return err
+		}
+		t := present.NewTable("CHECK", "STATE", "FOUND", "NEXT STEP")
+		for _, k := range h.Checks {
+			state := any(present.Good("ok"))
+			if !k.Healthy {
+				state = present.Bad("bad")
+			}
+			t.Add(k.Name, state, k.Found, k.Next)
+			for _, e := range k.Examples {
+				t.Notes = append(t.Notes, k.Name+": "+e)
+			}
+		}
+		if err := c.Show(h, t); err != nil || h.Healthy {
+			return err
+		}
+		return run.Exit(1)
+	}
+	return c.Command
+}
+
+func (c *command) awaitHealth(ctx context.Context, cl *cluster, wait time.Duration, full int) (*health, error) {
+	progress := c.Progress()
+	defer progress.End()
+	h, err := readHealth(ctx, cl, full)
+	for until := time.Now().Add(wait); (err != nil || !h.Healthy) && time.Now().Before(until); {
+		progress.Say("not well yet, %v left", time.Until(until).Round(time.Second))
+		time.Sleep(pollEvery)
+		again, cancel := c.Timed(context.Background())
+		h, err = readHealth(again, cl, full)
+		cancel()
+	}
+	return h, err
+}
+
+// readHealth looks at everything.
+func readHealth(ctx context.Context, cl *cluster, full int) (*health, error) {
+	h := &health{Healthy: true}
+	brokers, up, err := checkBrokers(ctx, cl)
+	if err != nil {
+		return nil, err
+	}
+	partitions, err := checkPartitions(ctx, cl)
+	if err != nil {
+		return nil, err
+	}
+	h.Checks = append(append([]check{brokers, checkQuorum(ctx, cl)}, partitions...), checkDisks(ctx, cl, up, full))
+	for i := range h.Checks {
+		k := &h.Checks[i]
+		if h.Healthy = h.Healthy && k.Healthy; k.Healthy {
+			k.Next = ""
+		}
+	}
+	return h, nil
+}
+
+func (k *check) example(text string) {
+	k.Healthy = false
+	if len(k.Examples) < maxExamples {
+		k.Examples = append(k.Examples, text)
+	}
+}
+
+func checkBrokers(ctx context.Context, cl *cluster) (k check, up []int32, err error) {
+	rq := kmsg.NewPtrDescribeClusterRequest()
+	rq.IncludeFencedBrokers = true
+	resp, err := ask[*kmsg.DescribeClusterResponse](ctx, cl, rq)
+	if err == nil {
+		err = answered(resp.ErrorCode, resp.ErrorMessage)
+	}
+	if err != nil {
+		return k, nil, of("brokers", err)
+	}
+	k = check{Name: "brokers", Healthy: true, Next: "start the brokers that are fenced, or leat cluster unregister those that are gone for good"}
+	for _, b := range resp.Brokers {
+		if b.IsFenced {
+			k.example(fmt.Sprintf("broker %d at %s:%d is fenced", b.NodeID, b.Host, b.Port))
+		} else {
+			up = append(up, b.NodeID)
+		}
+	}
+	k.Found = fmt.Sprintf("%d of %d are up", len(up), len(resp.Brokers))
+	return k, up, nil
+}
+
+// checkQuorum looks at the controllers. It is no error that they cannot be asked: that is what is wrong then.
+func checkQuorum(ctx context.Context, cl *cluster) check {
+	k := check{Name: "controllers", Healthy: true, Next: "leat quorum status shows who is behind"}
+	rq := kmsg.NewPtrDescribeQuorumRequest()
+	t := kmsg.NewDescribeQuorumRequestTopic()
+	t.Topic, t.Partitions = "__cluster_metadata", []kmsg.DescribeQuorumRequestTopicPartition{{}}
+	rq.Topics = append(rq.Topics, t)
+	resp, err := ask[*kmsg.DescribeQuorumResponse](ctx, cl, rq)
+	if err == nil {
+		err = answered(resp.ErrorCode, resp.ErrorMessage)
+	}
+	if err == nil && (len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1) {
+		err = fmt.Errorf("the answer is not about one partition")
+	}
+	if err != nil {
+		k.Found = "they cannot be asked"
+		k.example(err.Error())
+		return k
+	}
+	p := &resp.Topics[0].Partitions[0]
+	end := int64(0)
+	for _, v := range p.CurrentVoters {
+		end = max(end, v.LogEndOffset)
+	}
+	behind := 0
+	for _, v := range p.CurrentVoters {
+		const slack = 10_000 // milliseconds
+		if v.ReplicaID != p.LeaderID && v.LogEndOffset < end && v.LastCaughtUpTimestamp >= 0 && time.Now().UnixMilli()-v.LastCaughtUpTimestamp > slack {
+			behind++
+			k.example(fmt.Sprintf("controller %d is %d records behind", v.ReplicaID, end-v.LogEndOffset))
+		}
+	}
+	if k.Found = fmt.Sprintf("%d leads, %d of %d have what it has", p.LeaderID, len(p.CurrentVoters)-behind, len(p.CurrentVoters)); p.LeaderID < 0 {
+		k.Found = "nobody leads"
+		k.example("the controllers have no leader")
+	}
+	return k
+}
+
+func checkPartitions(ctx context.Context, cl *cluster) ([]check, error) {
+	topics, err := readTopics(ctx, cl)
+	if err != nil {
+		return nil, err
+	}
+	led := check{Name: "leaders", Healthy: true, Next: "start a broker that has an in-sync replica; leat topic list --unwell shows the topics"}
+	whole := check{Name: "replicas", Healthy: true, Next: "wait, or start the brokers that are missing; leat topic describe shows who lags"}
+	written := check{Name: "in-sync minimum", Healthy: true, Next: "producers with acks=all are refused: bring replicas back, or lower min.insync.replicas"}
+	all, offline, under, below := 0, 0, 0, 0
+	for i := range topics {
+		least := -1 // not asked for yet
+		for j := range topics[i].Partitions {
+			p := &topics[i].Partitions[j]
+			name := fmt.Sprintf("%s-%d", topics[i].Name, p.Partition)
+			if all++; p.Leader < 0 {
+				offline++
+				led.example(name + " has no leader")
+			}
+			if !p.underReplicated() {
+				continue
+			}
+			under++
+			whole.example(fmt.Sprintf("%s has %s in sync of %s", name, nodes(p.InSync), nodes(p.Replicas)))
+			if least < 0 {
+				least = minInSync(ctx, cl, topics[i].Name)
+			}
+			if len(p.InSync) < least {
+				below++
+				written.example(fmt.Sprintf("%s has %d in sync, min.insync.replicas is %d", name, len(p.InSync), least))
+			}
+		}
+	}
+	led.Found = fmt.Sprintf("%d of %d partitions have one", all-offline, all)
+	whole.Found = fmt.Sprintf("%d of %d partitions have all in sync", all-under, all)
+	written.Found = fmt.Sprintf("%d partitions are below it", below)
+	return []check{led, whole, written}, nil
+}
+
+// minInSync is min.insync.replicas of a topic; 1 if it cannot be asked for.
+func minInSync(ctx context.Context, cl *cluster, topic string) int {
+	set, err := readSettings(ctx, cl, entity{kmsg.ConfigResourceTypeTopic, topic})
+	if err != nil {
+		return 1
+	}
+	i := slices.IndexFunc(set, func(s setting) bool { return s.Key == "min.insync.replicas" })
+	if i < 0 {
+		return 1
+	}
+	n, err := strconv.Atoi(orNothing(set[i].Value))
+	if err != nil {
+		return 1
+	}
+	return n
+}
+
+func checkDisks(ctx context.Context, cl *cluster, brokers []int32, full int) check {
+	k := check{Name: "disks", Healthy: true, Next: "see docs/how-to/disk-full.md; leat cluster balance --plan shows what could go elsewhere"}
+	fullest, dirs := 0, 0
+	for _, id := range brokers {
+		answer, err := cl.Broker(int(id)).Request(ctx, &kmsg.DescribeLogDirsRequest{Version: 4, Topics: []kmsg.DescribeLogDirsRequestTopic{}})
+		resp, ok := answer.(*kmsg.DescribeLogDirsResponse)
+		if err != nil || !ok {
+			k.example(fmt.Sprintf("broker %d cannot be asked: %v", id, err))
+			continue
+		}
+		for _, d := range resp.Dirs {
+			dirs++
+			if err := answered(d.ErrorCode, nil); err != nil {
+				k.example(fmt.Sprintf("broker %d: %s: %v", id, d.Dir, err))
+				continue
+			}
+			if d.TotalBytes <= 0 || d.UsableBytes < 0 {
+				continue
+			}
+			used := int((d.TotalBytes - d.UsableBytes) * 100 / d.TotalBytes)
+			if fullest = max(fullest, used); used > full {
+				k.example(fmt.Sprintf("broker %d: %s is %d%% full", id, d.Dir, used))
+			}
+		}
+	}
+	k.Found = fmt.Sprintf("%d, the fullest %d%%", dirs, fullest)
+	return k
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package cli
+
+// forgetProgramPages is for Linux only.
+func forgetProgramPages() {}
