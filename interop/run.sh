@@ -17,23 +17,29 @@
 #   interop/run.sh streams [-nodes 3 -kill 30s -duration 10m]  a Kafka Streams application against an oracle
 #   interop/run.sh share [-short]        Java share consumers: order by key, times between tries, sixteen beside one; those of three clients while nodes are killed
 #   interop/run.sh group-tools           Kafka's tools for groups and transactions say what they say of Kafka; its verifiable clients; every record of groups dumped
+#   interop/run.sh tools [-short]        Kafka's command-line tools and leat's of the same names: status and output of hundreds of command lines compared
 #   interop/run.sh transactions          transactional producers of three clients: fenced, timed out, killed; both versions of the protocol
 #   interop/run.sh groups [-duration 2m -seed 7]  members of three clients come, leave and are killed, with their coordinators
 #   interop/run.sh kerberos              Java and librdkafka log in with tickets of a KDC (MIT's); wrong services, renewed keys
 #   interop/run.sh security [-short]      six clients, curl, openssl and Kafka's tools at listeners with TLS and SASL; -target kafka too
 #   interop/run.sh quotas                clients at their quotas: rates, kafka-configs, connections; others beside them
 #   interop/run.sh hostile [-short]      attackers of all kinds, and what a well-behaved client notices of them
+#   interop/run.sh why [-short]           36 faults in a cluster of three: leat why names the cause of each first, within a second, and is silent otherwise
 #   interop/run.sh tenants [-short]      two tenants with equal names: what clients and tools of each see, and a quiet one beside a noisy one at its limits
+#   interop/run.sh monitoring            a real Prometheus: the queries of Strimzi's dashboards and of leat's have data, alerts fire on faults and only then
+#   interop/run.sh stream-tools [-short]  Kafka's tools that move records and leat's of the same names: output, status, and what they wrote
+#   interop/run.sh pages [PAGE...]       the commands of documentation, in the pages that mark them, with what they show as output
+#   interop/run.sh packages [-short]     the container image, the service, packages and the Helm chart, tried as those do who get them
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
 set -eu
 cd "$(dirname "$0")/.."
-what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|group-tools|transactions|tenants|security|kerberos|differential|hostile [options]}
+what=${1:?usage: interop/run.sh leat|kafka|disk|kill|bank|delay|faults|cluster-tools|mixed|replace|upgrade|streams|share|groups|group-tools|tools|transactions|tenants|why|security|kerberos|differential|hostile|monitoring [options]}
 shift
 bin=${LEAT_INTEROP_CACHE:-.cache/interop}/bin
 mkdir -p "$bin"
-if [ "$what" != kafka ] && [ -z "${LEAT_BINARY:-}" ]; then
+if [ "$what" != kafka ] && [ "$what" != pages ] && [ -z "${LEAT_BINARY:-}" ]; then
 	CGO_ENABLED=0 go build -o "$bin/leat" ./cmd/leat
 fi
 leat=${LEAT_BINARY:-$bin/leat}
@@ -62,6 +68,20 @@ bank)
 	dir=$(mktemp -d)
 	trap 'rm -rf "$dir"' EXIT
 	"$bin/bank" -binary "$leat" -dir "$dir" "$@"
+	;;
+pages)
+	go build -o "$bin/pages" ./interop/pages
+	# shellcheck disable=SC2046
+	case ${1:-} in '' | -*) set -- -binary "$leat" "$@" $(grep -rlE '^ *<!-- run ' README.md docs) ;; esac
+	"$bin/pages" "$@"
+	;;
+why)
+	go build -o "$bin/why" ./interop/why
+	"$bin/why" -binary "$leat" "$@"
+	;;
+packages)
+	interop/setup.sh kcat
+	exec deploy/check.sh "$@"
 	;;
 tenants)
 	interop/setup.sh kafka
@@ -121,6 +141,11 @@ group-tools)
 	go build -o "$bin/grouptools" ./interop/grouptools
 	"$bin/grouptools" -binary "$leat" "$@"
 	;;
+tools)
+	interop/setup.sh kafka
+	go build -o "$bin/tools" ./interop/tools
+	"$bin/tools" -binary "$leat" "$@"
+	;;
 transactions)
 	interop/setup.sh kafka python
 	go build -o "$bin/transactions" ./interop/transactions
@@ -132,7 +157,7 @@ groups)
 	"$bin/groups" -binary "$leat" "$@"
 	;;
 kerberos)
-	interop/setup.sh kafka kcat kerberos
+	interop/setup.sh kafka go kcat kerberos
 	go build -o "$bin/kerberos" ./interop/kerberos
 	"$bin/kerberos" -binary "$leat" "$@"
 	;;
@@ -146,9 +171,19 @@ quotas)
 	go build -o "$bin/quotas" ./interop/quotas
 	"$bin/quotas" -binary "$leat" "$@"
 	;;
+monitoring)
+	interop/setup.sh prometheus
+	go build -o "$bin/monitoring" ./interop/monitoring
+	"$bin/monitoring" -binary "$leat" -prometheus "${LEAT_INTEROP_CACHE:-.cache/interop}/prometheus/usr/bin" "$@"
+	;;
 hostile)
 	go build -o "$bin/hostile" ./interop/hostile
 	"$bin/hostile" -binary "$leat" "$@"
+	;;
+stream-tools)
+	interop/setup.sh kafka
+	go build -o "$bin/streamtools" ./interop/stream
+	"$bin/streamtools" -binary "$leat" "$@"
 	;;
 differential)
 	interop/setup.sh kafka
@@ -156,7 +191,7 @@ differential)
 	"$bin/differential" -binary "$leat" "$@"
 	;;
 *)
-	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, delay, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, group-tools, transactions, security, kerberos, differential, hostile" >&2
+	echo "interop/run.sh: $what: not one of leat, kafka, disk, kill, bank, delay, faults, cluster-tools, mixed, replace, upgrade, streams, share, groups, group-tools, tools, transactions, security, kerberos, differential, hostile, stream-tools" >&2
 	exit 2
 	;;
 esac

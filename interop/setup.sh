@@ -2,7 +2,7 @@
 # Installs what the interop suite needs, each part from its public registry, and skips what is there already.
 #
 #   interop/setup.sh                     everything
-#   interop/setup.sh kafka java          only these: kafka java python node rust go kcat kerberos
+#   interop/setup.sh kafka java          only these: kafka java python node rust go kcat kerberos prometheus
 #
 # Needed beforehand: Go, a JDK 17 or later with Maven, Python 3 with venv, Node.js with npm, and Rust with cargo, cmake and a
 # C++ compiler. What is fetched and built goes to $LEAT_INTEROP_CACHE (.cache/interop in the checkout if unset).
@@ -93,6 +93,17 @@ setup_kerberos() {
 	packages="krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit"
 	$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >/dev/null 2>&1 ||
 		{ again $as apt-get update -q >/dev/null && again $as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >/dev/null; }
+}
+
+# Prometheus and promtool are unpacked only: the package would start a service.
+setup_prometheus() {
+	[ -x "$cache/prometheus/usr/bin/promtool" ] && return
+	rm -rf "$cache/prometheus.new" && mkdir "$cache/prometheus.new"
+	(cd "$cache/prometheus.new" && { apt-get download -q prometheus >/dev/null 2>&1 ||
+		{ as="" && { [ "$(id -u)" = 0 ] || as=sudo; } && again $as apt-get update -q >/dev/null && again apt-get download -q prometheus >/dev/null 2>&1; } })
+	dpkg-deb -x "$cache"/prometheus.new/prometheus_*.deb "$cache/prometheus.new"
+	rm -rf "$cache/prometheus.new"/*.deb "$cache/prometheus"
+	mv "$cache/prometheus.new" "$cache/prometheus"
 }
 
 [ $# -gt 0 ] || set -- kafka java python node go kcat rust

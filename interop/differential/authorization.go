@@ -72,6 +72,7 @@ type guarded struct {
 	admin, adminOfControl *side
 	alice, aliceOfControl *side
 	ids                   authorizetest.IDs
+	tokens                int // that were made
 }
 
 func newGuarded(s *side) *guarded {

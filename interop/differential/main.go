@@ -75,6 +75,9 @@ func run(ctx context.Context, o options) error {
 	if err := r.play(ctx, o, filepath.Join(dir, "with-authorizer"), authorized(settings), withAuthorizer); err != nil {
 		return err
 	}
+	if err := r.play(ctx, o, filepath.Join(dir, "with-secret"), tokenSecrets(authorized(settings)), withSecret); err != nil {
+		return err
+	}
 	if o.only == "" && !o.self {
 		r.checkCoverage()
 		r.checkAllowances()

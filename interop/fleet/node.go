@@ -257,3 +257,11 @@ func (n *Node) Tail(lines int) string {
 	all := strings.Split(string(bytes.TrimSpace(data)), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
+
+// Signal sends the process a signal, such as the one that stops it for a while.
+func (n *Node) Signal(s os.Signal) error {
+	if n.cmd == nil {
+		return fmt.Errorf("node %d does not run", n.ID)
+	}
+	return n.cmd.Process.Signal(s)
+}

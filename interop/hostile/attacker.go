@@ -51,6 +51,7 @@ type camp struct {
 	rng   *rand.Rand
 	seen  map[string]int
 	conns map[net.Conn]struct{}
+	work  sync.WaitGroup
 }
 
 // attacker is the process of the attackers: it ends when its input does.
@@ -91,6 +92,12 @@ func (c *camp) note(what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen[what]++
+}
+
+func (c *camp) noteN(what string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[what] += n
 }
 
 func (c *camp) leave() {

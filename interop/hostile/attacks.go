@@ -18,14 +18,17 @@ var attacks = []attack{
 	{name: "hellos", prepare: hellos},
 	{name: "sasl", prepare: saslFrames},
 	{name: "lengths", prepare: lengths},
-	{name: "silent", prepare: silent},
+	{name: "half-open", prepare: silent, check: mustSay("opened")},
 	{name: "one-address", prepare: oneAddress, check: mustSay("refused")},
 	{name: "slow-write", prepare: slowWriters},
 	{name: "slow-read", prepare: slowReaders},
 	{name: "never-read", prepare: neverRead},
 	{name: "lies", prepare: lies},
-	{name: "bombs", prepare: bombs},
+	{name: "metadata", prepare: largeAnswers},
+	{name: "bombs", prepare: bombs, check: mustSay("refused")},
+	{name: "expanders", prepare: expanders, check: mustSay("accepted")},
 	{name: "hogs", prepare: hogs},
+	{name: "quotas", prepare: quotas, check: withinQuota},
 }
 
 func mustSay(word string) func(string) string {
@@ -117,7 +120,7 @@ func silent(ctx context.Context, c *camp) (func(context.Context), error) {
 	kinds := []string{"PLAINTEXT", "SSL", "SASLCLEAR", "SASLSSL"}
 	count := 10_000
 	if c.Short {
-		count = 4_000
+		count = 2_000
 	}
 	for i := range count {
 		if _, err := c.connect(ctx, kinds[i%len(kinds)], ""); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -65,6 +66,80 @@ func claimed() []byte {
 	return append(b, 0x02|1, 0, 0x10, 0) // one block that repeats a byte
 }
 
+// expanders are batches that break no rule, but hold a thousand times their size; the compacted topic's are looked at once more, and who asks for an offset by
+// time has the broker look into them again.
+func expanders(ctx context.Context, c *camp) (func(context.Context), error) {
+	var all [][]byte
+	for _, shape := range []struct{ count, size int }{{4, 7 << 20}, {300, 80 << 10}, {400_000, 30}, {20, 7 << 20}} {
+		var records []byte
+		for i := range shape.count {
+			records = appendSound(records, i, shape.size)
+		}
+		for codec := int16(1); codec <= 4; codec++ {
+			payload, err := squeeze(codec, records)
+			if err != nil {
+				return nil, err
+			}
+			for _, topic := range []string{guarded, recoded, compacted, readable, delayed} {
+				if len(payload) < 1<<20 { // or it is not looked at
+					all = append(all, produce(topic, sealed(codec, payload, int32(shape.count))))
+				}
+			}
+		}
+	}
+	ask := kmsg.NewPtrListOffsetsRequest()
+	ask.Version, ask.ReplicaID = 7, -1
+	t, p := kmsg.NewListOffsetsRequestTopic(), kmsg.NewListOffsetsRequestTopicPartition()
+	t.Topic, p.Timestamp = readable, 1
+	t.Partitions = append(t.Partitions, p)
+	ask.Topics = append(ask.Topics, t)
+	offsets := frame(ask)
+	return func(ctx context.Context) {
+		steadily(ctx, 20, func(ctx context.Context, i int) {
+			if i%10 == 0 {
+				if nc, err := c.connect(ctx, "PLAINTEXT", ""); err == nil {
+					_, _ = nc.Write(offsets)
+					c.outcome(nc, time.Second)
+					c.drop(nc)
+				}
+				return
+			}
+			c.send(ctx, all[i%len(all)])
+		})
+	}, nil
+}
+
+// squeeze compresses by the codec of that number.
+func squeeze(codec int16, b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	var w io.WriteCloser
+	switch codec {
+	case 1:
+		w = gzip.NewWriter(&out)
+	case 2:
+		return snappy.Encode(nil, b), nil
+	case 3:
+		w = lz4.NewWriter(&out)
+	default:
+		zs, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		w = zs
+	}
+	_, err := w.Write(b)
+	err = errors.Join(err, w.Close())
+	return out.Bytes(), err
+}
+
+// appendSound appends a record with a key and a value of so many bytes.
+func appendSound(dst []byte, index, size int) []byte {
+	body := append([]byte{0, 0}, binary.AppendVarint(nil, int64(index))...)
+	body = append(binary.AppendVarint(body, 1), 'k')
+	body = append(binary.AppendVarint(body, int64(size)), make([]byte, size)...)
+	return append(append(binary.AppendVarint(dst, int64(len(body)+1)), body...), 0)
+}
+
 // nested is one bomb within another, as records of the older formats could be.
 func nested(bomb []byte) []byte {
 	var out bytes.Buffer
@@ -102,7 +177,7 @@ func bombs(ctx context.Context, c *camp) (func(context.Context), error) {
 		return nil, err
 	}
 	var all [][]byte
-	for _, topic := range []string{guarded, recoded, compacted, readable} {
+	for _, topic := range []string{guarded, recoded, compacted, readable, delayed} {
 		for codec, payload := range payloads {
 			for _, count := range []int32{1, 1000} {
 				all = append(all, produce(topic, sealed(codec, payload, count)))
@@ -111,17 +186,20 @@ func bombs(ctx context.Context, c *camp) (func(context.Context), error) {
 		all = append(all, produce(topic, sealed(4, claimed(), 1)), produce(topic, sealed(1, nested(payloads[1]), 1)))
 	}
 	return func(ctx context.Context) {
-		steadily(ctx, 8, func(ctx context.Context, i int) {
-			nc, err := c.connect(ctx, "PLAINTEXT", "")
-			if err != nil {
-				return
-			}
-			defer c.drop(nc)
-			if _, err := nc.Write(all[i%len(all)]); err == nil {
-				c.answered(nc)
-			}
-		})
+		steadily(ctx, 8, func(ctx context.Context, i int) { c.send(ctx, all[i%len(all)]) })
 	}, nil
+}
+
+// send sends a produce request over a connection of its own.
+func (c *camp) send(ctx context.Context, request []byte) {
+	nc, err := c.connect(ctx, "PLAINTEXT", "")
+	if err != nil {
+		return
+	}
+	defer c.drop(nc)
+	if _, err := nc.Write(request); err == nil {
+		c.answered(nc)
+	}
 }
 
 // answered reads the answer to a produce request and notes the error in it.
@@ -143,11 +221,14 @@ func (c *camp) answered(nc net.Conn) {
 		c.note("strange answers")
 		return
 	}
-	if rp.Topics[0].Partitions[0].ErrorCode == 0 {
+	switch rp.Topics[0].Partitions[0].ErrorCode {
+	case 0:
 		c.note("accepted")
-		return
+	case kerr.ThrottlingQuotaExceeded.Code:
+		c.note("told to come again")
+	default:
+		c.note("refused")
 	}
-	c.note("refused")
 }
 
 // hogs send half of large requests and then stay, or go on with a byte a second; who is sent away comes again.

@@ -15,8 +15,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/bench/load"
 	"leat/interop/target"
@@ -27,14 +31,16 @@ const (
 	queuedMax       = 64 << 20 // queued.max.request.bytes
 	requestMax      = 32 << 20 // socket.request.max.bytes
 	decompressedMax = 8 << 20  // max.decompressed.message.bytes
-	pendingMax      = 2000     // leat.authentication.pending.max
+	pendingMax      = 8000     // leat.authentication.pending.max
 	perAddress      = 600      // max.connections.per.ip of the one address that has a limit
 
 	// A broker with nothing to do, and what is not counted by any limit: connections that have not said anything, answers that nobody reads.
 	aloneBytes      = 96 << 20
 	perConnection   = 24 << 10
-	collectorFactor = 2                      // garbage waits until as much has come as lives
-	codecBytes      = 2 * (128<<20 + 32<<20) // two frames of zstd with a window above 8 MiB, and two very large records, at once
+	collectorFactor = 2                              // garbage waits until as much has come as lives
+	expandedMax     = max(4*decompressedMax, 32<<20) // a batch, decompressed
+	largestWindow   = 128 << 20                      // of zstd, one at a time of what expands very much
+	ordinaryWindow  = 8<<20 + 16<<20                 // and what else is decompressed at once, on each processor but one
 )
 
 // guarded is the topic for which the broker must look into compressed batches, compacted one that it must look at later.
@@ -43,6 +49,8 @@ const (
 	recoded   = "recoded"
 	compacted = "compacted"
 	readable  = "readable"
+	delayed   = "delayed"
+	crowd     = "crowd-" // and a number: topics that make answers large
 )
 
 const login = `org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret";`
@@ -55,6 +63,7 @@ type broker struct {
 	keep    bool
 	topics  int
 	files   int // that it has open when nobody is there
+	began   time.Time
 }
 
 func start(ctx context.Context, o options) (*broker, error) {
@@ -67,7 +76,16 @@ func start(ctx context.Context, o options) (*broker, error) {
 	if err := writeCertificate(store); err != nil {
 		return nil, err
 	}
-	b.node, err = target.New(target.Config{Kind: target.Leat, Binary: o.binary, Dir: dir,
+	operations := ""
+	if o.profiles != "" {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		operations = l.Addr().String()
+		l.Close()
+	}
+	b.node, err = target.New(target.Config{Kind: target.Leat, Binary: o.binary, Dir: dir, Operations: operations,
 		Listeners: map[string]string{"SSL": "SSL", "SASLCLEAR": "SASL_PLAINTEXT", "SASLSSL": "SASL_SSL"},
 		Settings: map[string]string{
 			"ssl.keystore.type": "PEM", "ssl.keystore.location": store, "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
@@ -83,6 +101,8 @@ func start(ctx context.Context, o options) (*broker, error) {
 			"group.initial.rebalance.delay.ms":          "0",
 			"auto.create.topics.enable":                 "false",
 			"connection.failed.authentication.delay.ms": "100",
+			"leat.delay.topic.replication.factor":       "1",
+			"leat.delay.topic.min.isr":                  "1",
 		}})
 	if err != nil {
 		return nil, err
@@ -94,6 +114,7 @@ func start(ctx context.Context, o options) (*broker, error) {
 		b.end()
 		return nil, err
 	}
+	b.began = time.Now()
 	b.files, err = openFiles(b.node.PID())
 	return b, err
 }
@@ -105,10 +126,17 @@ func (b *broker) createTopics() error {
 		recoded:   {"compression.type": "lz4"},
 		compacted: {"cleanup.policy": "compact", "segment.ms": "500", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "500"},
 		readable:  {},
+		delayed:   {"leat.delay.enable": "true"},
 	} {
 		if err := load.Create(address, topic, 1, configs); err != nil {
 			return err
 		}
+	}
+	if err := b.createCrowd(); err != nil {
+		return err
+	}
+	if err := b.limitAlice(); err != nil {
+		return err
 	}
 	batch, err := load.NewBatch(load.BatchSpec{RecordSize: 1000, BatchSize: 900 << 10})
 	if err != nil {
@@ -119,9 +147,57 @@ func (b *broker) createTopics() error {
 	return err
 }
 
+// crowdTopics is how many topics there are for large answers.
+func crowdTopics(short bool) int {
+	if short {
+		return 200
+	}
+	return 2000
+}
+
+func (b *broker) createCrowd() error {
+	rq := kmsg.NewPtrCreateTopicsRequest()
+	rq.Version, rq.TimeoutMillis = 7, 60_000
+	for i := range crowdTopics(b.options.short) {
+		t := kmsg.NewCreateTopicsRequestTopic()
+		t.Topic, t.NumPartitions, t.ReplicationFactor = crowd+strconv.Itoa(i), 1, 1
+		rq.Topics = append(rq.Topics, t)
+	}
+	return b.ask(rq, func(rp kmsg.Response) int16 { return rp.(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode })
+}
+
+// limitAlice gives the user that guesses do not hit a quota.
+func (b *broker) limitAlice() error {
+	rq := kmsg.NewPtrAlterClientQuotasRequest()
+	rq.Version = 1
+	e, part, op := kmsg.NewAlterClientQuotasRequestEntry(), kmsg.NewAlterClientQuotasRequestEntryEntity(), kmsg.NewAlterClientQuotasRequestEntryOp()
+	part.Type, part.Name = "user", kmsg.StringPtr("alice")
+	op.Key, op.Value = "producer_byte_rate", aliceRate
+	e.Entity, e.Ops = append(e.Entity, part), append(e.Ops, op)
+	rq.Entries = append(rq.Entries, e)
+	return b.ask(rq, func(rp kmsg.Response) int16 { return rp.(*kmsg.AlterClientQuotasResponse).Entries[0].ErrorCode })
+}
+
+// ask sends a request of an administrator; code finds its error.
+func (b *broker) ask(rq kmsg.Request, code func(kmsg.Response) int16) error {
+	c, err := load.Dial(b.node.Bootstrap())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	rp, err := c.Do(rq)
+	if err == nil {
+		err = kerr.ErrorForCode(code(rp))
+	}
+	if err != nil {
+		return fmt.Errorf("%T: %w", rq, err)
+	}
+	return nil
+}
+
 // memoryBound is what the broker may hold with so many files open, each of which may be a connection.
 func memoryBound(files int) float64 {
-	return float64(aloneBytes+collectorFactor*(queuedMax+2*decompressedMax)+files*perConnection+codecBytes) / 1e6
+	return float64(aloneBytes+collectorFactor*(queuedMax+2*expandedMax)+files*perConnection+largestWindow+(runtime.NumCPU()-1)*ordinaryWindow) / 1e6
 }
 
 // end stops the broker.
@@ -131,6 +207,9 @@ func (b *broker) end() {
 		os.RemoveAll(b.dir)
 	}
 }
+
+// linesPerSecond is what the broker may write to its log, on average, whatever happens to its connections.
+const linesPerSecond = 120
 
 // unhurt looks whether anything is left of the attacks.
 func (b *broker) unhurt() error {
@@ -142,6 +221,10 @@ func (b *broker) unhurt() error {
 		if at := bytes.Index(data, []byte(word)); at >= 0 {
 			return fmt.Errorf("the broker's log says %s", data[max(0, at-200):min(len(data), at+600)])
 		}
+	}
+	lines := bytes.Count(data, []byte("\n"))
+	if most := 500 + linesPerSecond*int(time.Since(b.began).Seconds()); lines > most {
+		return fmt.Errorf("the broker's log has %d lines, %d a second are expected at most", lines, linesPerSecond)
 	}
 	for until := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		files, err := openFiles(b.node.PID())
@@ -156,11 +239,6 @@ func (b *broker) unhurt() error {
 		}
 	}
 	return b.node.Stop()
-}
-
-func openFiles(pid int) (int, error) {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	return len(entries), err
 }
 
 // writeCertificate makes a key and a certificate that signs itself.

@@ -2,12 +2,13 @@
 //
 // The well-behaved client offers 1,000 records a second with acks=all and consumes them, in this process; the attackers are a process of their own
 // with the lowest priority (nice 19), and what each offers is a fixed rate, so that what is measured is the work that they cause in the broker and not
-// the processors that they burn themselves: both ends share the machine. Before each attack comes a quiet run. During the attack the client's p99 may be
-// twice that of the quiet run, plus -slack for machines that are busy with other things; what the broker holds in memory must stay below the bound
-// that follows from its limits; and no request of the well-behaved client may fail.
+// the processors that they burn themselves: both ends share the machine, and the table says what the attackers used. Windows without and with an attack take
+// turns. The median p99 of those with it may be twice that of those without (-times, -slack); what the broker holds in memory must stay below the bound that
+// follows from its limits; no request of the well-behaved client may fail; and afterwards the broker must come to rest, without open files or a flood of log lines left.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -22,29 +23,33 @@ type options struct {
 	only   string
 	short  bool
 	keep   bool
+	times  float64
 	slack  time.Duration
+	rounds int
 	window time.Duration
 	seed   uint64
 	sealed string // an attacker's share of the work, as JSON
+
+	verbose  bool
+	profiles string
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
-	flag.StringVar(&o.only, "only", "", "attacks to run, with commas between them; all if empty: "+strings.Join(names(), " "))
+	flag.StringVar(&o.only, "only", "", "attacks to run, with commas between them; all if empty: "+strings.Join(names(), " ")+" files")
 	flag.BoolVar(&o.short, "short", false, "short windows and fewer connections, for the gate")
 	flag.BoolVar(&o.keep, "keep", false, "keep the broker's directory")
-	flag.DurationVar(&o.slack, "slack", 0, "what p99 may be above twice that of the quiet run, on a machine that does other things too")
-	flag.DurationVar(&o.window, "window", 0, "how long each run is measured; 8s, short 2s")
+	flag.Float64Var(&o.times, "times", 0, "how many times the p99 of the quiet windows may be reached; 2, short 10")
+	flag.DurationVar(&o.slack, "slack", -1, "what p99 may be above that, on a machine that does other things too; 0, short 400ms")
+	flag.IntVar(&o.rounds, "rounds", 0, "how many windows are measured without and with each attack, in turns; 3, short 1")
+	flag.DurationVar(&o.window, "window", 0, "how long each is; 3s, short 1s")
+	flag.BoolVar(&o.verbose, "v", false, "print every window")
+	flag.StringVar(&o.profiles, "profiles", "", "a directory for processor profiles of the broker under each attack")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano())%1e9, "seed of what is mutated")
 	flag.StringVar(&o.sealed, "attack", "", "be the attacker (for this program's own use)")
 	flag.Parse()
-	if o.window == 0 {
-		o.window = 8 * time.Second
-		if o.short {
-			o.window = 2 * time.Second
-		}
-	}
+	o.complete()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var err error
@@ -59,6 +64,18 @@ func main() {
 	}
 }
 
+// complete fills in what was not said. A short run shares its machine with others: it judges what does not depend on that, and latency loosely.
+func (o *options) complete() {
+	times, slack, rounds, window := 2.0, time.Duration(0), 3, 3*time.Second
+	if o.short {
+		times, slack, rounds, window = 10, 400*time.Millisecond, 1, time.Second
+	}
+	o.times, o.rounds, o.window = cmp.Or(o.times, times), cmp.Or(o.rounds, rounds), cmp.Or(o.window, window)
+	if o.slack < 0 {
+		o.slack = slack
+	}
+}
+
 // defend runs a broker and lets the attackers at it, one after the other.
 func defend(ctx context.Context, o options) error {
 	fmt.Printf("seed %d\n", o.seed)
@@ -68,7 +85,8 @@ func defend(ctx context.Context, o options) error {
 	}
 	defer b.end()
 	var failed []string
-	fmt.Printf("%-12s %9s %9s %6s %9s %7s %6s  %s\n", "attack", "quiet", "attacked", "times", "worst", "RSS", "files", "what happened")
+	fmt.Println("p99 of the well-behaved client, median of the windows; its worst record; processors used by the broker without and with the attack, and by the attackers")
+	fmt.Printf("%-12s %8s %8s %5s %8s %5s %5s %5s %15s %5s  %s\n", "attack", "quiet", "attacked", "times", "worst", "cpu", "cpu", "theirs", "RSS and bound", "files", "what happened")
 	for _, a := range attacks {
 		if o.only != "" && !strings.Contains(","+o.only+",", ","+a.name+",") {
 			continue
@@ -83,6 +101,11 @@ func defend(ctx context.Context, o options) error {
 	}
 	if err := b.unhurt(); err != nil {
 		failed = append(failed, err.Error())
+	}
+	if o.only == "" || strings.Contains(","+o.only+",", ",files,") {
+		if err := outOfFiles(ctx, o); err != nil {
+			failed = append(failed, err.Error())
+		}
 	}
 	if len(failed) > 0 {
 		b.keep = true

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -83,16 +84,61 @@ func hugeFetch() []byte {
 	return frame(rq)
 }
 
-// metadata asks for all topics, over and over, whose answers are made in memory.
-func metadataOfAll() []byte {
+// metadataOfMany asks for so many topics, whose answer is made in memory.
+func metadataOfMany(topics int) []byte {
 	rq := kmsg.NewPtrMetadataRequest()
 	rq.Version = 9
-	for range 200 {
+	for i := range topics {
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(readable)
+		t.Topic = kmsg.StringPtr(crowd + strconv.Itoa(i))
 		rq.Topics = append(rq.Topics, t)
 	}
 	return frame(rq)
+}
+
+// metadataOfAll asks for all topics in a few bytes.
+func metadataOfAll() []byte {
+	rq := kmsg.NewPtrMetadataRequest()
+	rq.Version, rq.Topics = 9, nil
+	return frame(rq)
+}
+
+// largeAnswers asks for all topics as often as the broker takes it, on many connections, of which half read nothing and half read slowly; who is sent away or has had its
+// fill comes again.
+func largeAnswers(ctx context.Context, c *camp) (func(context.Context), error) {
+	all, request := make([]net.Conn, c.many(150)), metadataOfAll()
+	ask := func(ctx context.Context, i int) {
+		nc, err := c.connect(ctx, "PLAINTEXT", "")
+		if err != nil {
+			return
+		}
+		shrink(nc)
+		all[i] = nc
+		_ = nc.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		for range 100 {
+			if _, err := nc.Write(request); err != nil {
+				return
+			}
+			c.note("requests sent")
+		}
+	}
+	for i := range all {
+		ask(ctx, i)
+	}
+	buf := make([]byte, 10<<10)
+	return func(ctx context.Context) {
+		everySecond(ctx, all, func(i int, nc net.Conn) {
+			switch {
+			case nc == nil || ctx.Err() != nil:
+			case i%10 == 0: // come and go
+				c.drop(nc)
+				ask(ctx, i)
+			case i%2 == 0:
+				_ = nc.SetReadDeadline(time.Now().Add(time.Millisecond))
+				_, _ = nc.Read(buf)
+			}
+		})
+	}, nil
 }
 
 // shrink makes the window in which the broker may send small.
@@ -108,7 +154,7 @@ func slowReaders(ctx context.Context, c *camp) (func(context.Context), error) {
 	if err != nil {
 		return nil, err
 	}
-	fetch, metadata := hugeFetch(), metadataOfAll()
+	fetch, metadata := hugeFetch(), metadataOfMany(crowdTopics(c.Short))
 	var wg sync.WaitGroup
 	for i, nc := range all {
 		shrink(nc)
@@ -138,7 +184,7 @@ func slowReaders(ctx context.Context, c *camp) (func(context.Context), error) {
 
 // neverRead asks for all there is, and for answers made in memory, over TLS too, and takes nothing.
 func neverRead(ctx context.Context, c *camp) (func(context.Context), error) {
-	fetch, metadata := hugeFetch(), metadataOfAll()
+	fetch, metadata := hugeFetch(), metadataOfMany(crowdTopics(c.Short))
 	var wg sync.WaitGroup
 	for i := range c.many(300) {
 		listener := [...]string{"PLAINTEXT", "SSL"}[i%2]

@@ -1,5 +1,6 @@
-// Command kerberos lets real clients log in at leat with tickets of a real KDC, MIT's from Debian: Kafka's Java client, and kcat, which is librdkafka with
-// MIT's library; with right keys, wrong keys, a wrong name of the service and keys that were renewed. What leat logs must name the cause.
+// Command kerberos lets real clients log in at leat with tickets of a real KDC, MIT's from Debian: Kafka's Java client, kcat, which is librdkafka with
+// MIT's library, franz-go, and leat's own commands; with right keys, wrong keys, a wrong name of the service, keys that were renewed, a ticket whose time is
+// over, and clocks that differ. What leat logs must name the cause. Then three nodes log in at each other by tickets.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"leat/interop/target"
@@ -22,7 +24,7 @@ func main() {
 	binary := flag.String("binary", "leat", "leat's program")
 	keep := flag.Bool("keep", false, "keep the directory")
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if err := run(ctx, *binary, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "kerberos:", err)
@@ -32,6 +34,8 @@ func main() {
 
 // suite is one run.
 type suite struct {
+	binary  string
+	cache   string
 	kdc     *kdc
 	node    *target.Node
 	address string // localhost:port
@@ -50,12 +54,15 @@ func run(ctx context.Context, binary string, keep bool) error {
 	} else {
 		defer os.RemoveAll(dir)
 	}
-	s := &suite{}
+	s := &suite{binary: binary}
+	if s.cache, err = target.Cache(); err != nil {
+		return err
+	}
 	if s.kdc, err = startKDC(ctx, filepath.Join(dir, "kdc")); err != nil {
 		return err
 	}
 	defer s.kdc.stop()
-	for principal, keytab := range map[string]string{"kafka/localhost": "kafka.keytab", "queue/localhost": "queue.keytab", "alice": "alice.keytab", "bob/admin": "bob.keytab"} {
+	for principal, keytab := range map[string]string{"kafka/localhost": "kafka.keytab", "kafka/127.0.0.1": "nodes.keytab", "carol": "carol.keytab", "queue/localhost": "queue.keytab", "alice": "alice.keytab", "bob/admin": "bob.keytab"} {
 		if err := s.kdc.principal(ctx, principal, keytab); err != nil {
 			return err
 		}
@@ -108,23 +115,60 @@ func (s *suite) stories(ctx context.Context) {
 		return
 	}
 	s.client(ctx, "the keytab read again", "alice", "alice.keytab", "kafka", "")
+	s.client(ctx, "a client with a key that is not its own any more", "carol", s.stale(ctx, "carol"), "kafka", outside)
+	s.byHand()
+	s.nodes(ctx)
 }
 
-// client tries each client; cause is what leat must log, or "" where it must let in.
+// outside is the cause of who does not get as far as leat, because the KDC gives him no ticket.
+const outside = "-"
+
+// stale gives a principal another key than its keytab has.
+func (s *suite) stale(ctx context.Context, principal string) string {
+	if err := s.kdc.run(ctx, "kadmin.local", "-r", realm, "-q", "cpw -randkey -e aes256-cts-hmac-sha1-96:normal "+principal); err != nil {
+		s.told("the key of "+principal+" changes", err)
+	}
+	return principal + ".keytab"
+}
+
+// client tries all clients at once; cause is what leat must log for each, or "" where it must let in.
 func (s *suite) client(ctx context.Context, what, principal, keytab, service, cause string) {
-	for name, try := range map[string]func(context.Context, string, string, string) error{"java": s.java, "kcat": s.kcat} {
-		before := s.logged()
-		err := try(ctx, principal, keytab, service)
+	all := map[string]func(context.Context, string, string, string) error{"java": s.java, "kcat": s.kcat, "franz-go": s.franz, "leat": s.own}
+	before := s.logged()
+	errs := map[string]error{}
+	var mu sync.Mutex // guards errs
+	var wg sync.WaitGroup
+	for name, try := range all {
+		wg.Go(func() {
+			err := try(ctx, principal, keytab, service)
+			mu.Lock()
+			defer mu.Unlock()
+			errs[name] = err
+		})
+	}
+	wg.Wait()
+	for name, err := range errs {
 		switch {
 		case cause == "":
 		case err == nil:
 			err = errors.New("it got in")
-		case !strings.Contains(s.logged()[len(before):], cause):
-			err = fmt.Errorf("leat's log does not say %q: %s", cause, s.logged()[len(before):])
+		case name == "leat" && cause == outside && !strings.Contains(err.Error(), "has another key of "+principal):
+			err = fmt.Errorf("it does not say why: %w", err)
 		default:
 			err = nil
 		}
 		s.told(what+", "+name, err)
+	}
+	switch cause {
+	case "":
+	case outside:
+		if more := s.logged()[len(before):]; strings.Contains(more, "SASL GSSAPI failed") {
+			s.told(what+", log", fmt.Errorf("somebody came as far as leat: %s", more))
+		}
+	default:
+		if err := s.await(before, cause, len(all)); err != nil {
+			s.told(what+", log", err)
+		}
 	}
 }
 
@@ -146,8 +190,7 @@ func (s *suite) told(what string, err error) {
 // java lists topics with Kafka's own tool, which logs in by Java's Kerberos.
 func (s *suite) java(ctx context.Context, principal, keytab, service string) error {
 	file := s.kdc.path("client.properties")
-	text := "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=GSSAPI\nsasl.kerberos.service.name=" + service + "\ndefault.api.timeout.ms=15000\nrequest.timeout.ms=10000\n" +
-		`sasl.jaas.config=com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true keyTab="` + s.kdc.path(keytab) + `" principal="` + principal + "@" + realm + `";` + "\n"
+	text := s.properties(principal, keytab, service) + "default.api.timeout.ms=60000\nrequest.timeout.ms=30000\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -162,15 +205,38 @@ func (s *suite) java(ctx context.Context, principal, keytab, service string) err
 // kcat asks for metadata with librdkafka, which runs kinit and logs in by MIT's library.
 func (s *suite) kcat(ctx context.Context, principal, keytab, service string) error {
 	cache := "FILE:" + s.kdc.path("cache-"+strings.ReplaceAll(principal, "/", "-"))
-	cmd := exec.CommandContext(ctx, "kcat", "-L", "-m", "10", "-b", s.address, "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=GSSAPI", "-X", "sasl.kerberos.service.name="+service,
+	cmd := exec.CommandContext(ctx, "kcat", "-L", "-m", "20", "-b", s.address, "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=GSSAPI", "-X", "sasl.kerberos.service.name="+service,
 		"-X", "sasl.kerberos.keytab="+s.kdc.path(keytab), "-X", "sasl.kerberos.principal="+principal+"@"+realm,
 		"-X", "sasl.kerberos.kinit.cmd=kinit -c "+cache+" -k -t "+s.kdc.path(keytab)+" "+principal+"@"+realm)
 	cmd.Env = append(s.kdc.environment(), "KRB5CCNAME="+cache)
 	return s.finish(ctx, cmd)
 }
 
+// franz lists topics with franz-go.
+func (s *suite) franz(ctx context.Context, principal, keytab, service string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.cache, "bin", "ticket"), s.address, service, principal+"@"+realm, s.kdc.path(keytab))
+	cmd.Env = s.kdc.environment()
+	return s.finish(ctx, cmd)
+}
+
+// own asks with one of leat's own commands.
+func (s *suite) own(ctx context.Context, principal, keytab, service string) error {
+	file := s.kdc.path("own.properties")
+	if err := os.WriteFile(file, []byte(s.properties(principal, keytab, service)), 0o600); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, s.binary, "cluster", "id", "--bootstrap-server", s.address, "--command-config", file, "--timeout", "60s")
+	cmd.Env = s.kdc.environment()
+	return s.finish(ctx, cmd)
+}
+
+func (s *suite) properties(principal, keytab, service string) string {
+	return "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=GSSAPI\nsasl.kerberos.service.name=" + service + "\n" +
+		`sasl.jaas.config=com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true keyTab="` + s.kdc.path(keytab) + `" principal="` + principal + "@" + realm + `";` + "\n"
+}
+
 func (s *suite) finish(ctx context.Context, cmd *exec.Cmd) error {
-	timer := time.AfterFunc(60*time.Second, func() {
+	timer := time.AfterFunc(2*time.Minute, func() {
 		if cmd.Process != nil {
 			_ = cmd.Process.Kill()
 		}

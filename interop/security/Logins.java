@@ -73,7 +73,8 @@ public final class Logins {
         String url = login.get("TokenURL").asText();
         if (!mechanism.equals("OAUTHBEARER")) {
             String module = mechanism.equals("PLAIN") ? "plain.PlainLoginModule" : "scram.ScramLoginModule";
-            p.put("sasl.jaas.config", MODULES + module + " required username=" + user + " password=" + password + ";");
+            p.put("sasl.jaas.config", MODULES + module + " required username=" + user + " password=" + password
+                + (login.get("IsToken").asBoolean() ? " tokenauth=true;" : ";"));
         } else if (url.isEmpty()) {
             p.put("sasl.jaas.config", MODULES + "oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=" + user + ";");
         } else {

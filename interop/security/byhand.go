@@ -22,6 +22,7 @@ func (r *run) byHand() error {
 		{"http", "TLS", http + " " + secret + ` \(SSL\)`, words},
 		{"http", "BOTH", http + " " + secret + ` \(SASL_SSL\)`, words},
 		{"https", "TLS", http, words},
+		{"https", "BOTH", http, words},
 		{"https", "PLAINTEXT", plain + "PLAINTEXT", ""},
 		{"https", "LOGIN", plain + "SASL_PLAINTEXT", ""},
 		{"openssl", "PLAINTEXT", plain + "PLAINTEXT", ""},

@@ -22,6 +22,7 @@ import (
 type login struct {
 	Bootstrap, Protocol       string
 	Mechanism, User, Password string
+	IsToken                   bool   // User is the id of a delegation token, Password its HMAC
 	CA                        string // a file; "": what the system trusts
 	Certificate               string // a file with key and certificate
 	Token                     string // for clients that are handed one

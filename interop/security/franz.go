@@ -37,8 +37,8 @@ func (l *login) options() ([]kgo.Opt, error) {
 	}
 	mechanisms := map[string]sasl.Mechanism{
 		"PLAIN":         plain.Auth{User: l.User, Pass: l.Password}.AsMechanism(),
-		"SCRAM-SHA-256": scram.Auth{User: l.User, Pass: l.Password}.AsSha256Mechanism(),
-		"SCRAM-SHA-512": scram.Auth{User: l.User, Pass: l.Password}.AsSha512Mechanism(),
+		"SCRAM-SHA-256": scram.Auth{User: l.User, Pass: l.Password, IsToken: l.IsToken}.AsSha256Mechanism(),
+		"SCRAM-SHA-512": scram.Auth{User: l.User, Pass: l.Password, IsToken: l.IsToken}.AsSha512Mechanism(),
 		"OAUTHBEARER":   oauth.Auth{Token: l.Token}.AsMechanism(),
 	}
 	return append(opts, kgo.SASL(mechanisms[l.Mechanism])), nil

@@ -25,13 +25,14 @@ func main() {
 	clients := flag.String("clients", strings.Join(clientNames, ","), "the clients that take part")
 	short := flag.Bool("short", false, "fewer cases, for the gate")
 	keep := flag.Bool("keep", false, "keep the directory")
+	update := flag.Bool("update", false, "write down what Kafka's tools say; for -target kafka")
 	verbose := flag.Bool("v", false, "print what clients and the log say")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	dir, err := os.MkdirTemp("", "leat-security-")
 	if err == nil {
-		r := &run{ctx: ctx, dir: dir, binary: *binary, only: *only, short: *short, verbose: *verbose}
+		r := &run{ctx: ctx, dir: dir, binary: *binary, only: *only, short: *short, update: *update, verbose: *verbose}
 		err = r.all(target.Kind(*kind), *binary, strings.Split(*clients, ","))
 		if *keep {
 			fmt.Println("security  kept:", dir)
@@ -50,6 +51,7 @@ type run struct {
 	ctx               context.Context
 	dir, binary, only string
 	short, verbose    bool
+	update            bool
 
 	files   *files
 	issuer  *issuer

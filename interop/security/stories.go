@@ -33,6 +33,10 @@ func (r *run) stories() []story {
 		{name: "issuer with a new key", do: r.rotateKeys, short: true, leatOnly: true},
 		{name: "HTTP and TLS by hand", do: r.byHand, short: true, leatOnly: true},
 		{name: "Kafka's tools over SASL_SSL", do: r.tools, short: false},
+		{name: "kafka-acls beside Kafka", do: func() error { return r.playTools("acls") }},
+		{name: "kafka-configs beside Kafka", do: func() error { return r.playTools("configs") }},
+		{name: "kafka-delegation-tokens beside Kafka", do: func() error { return r.playTools("tokens") }, short: true},
+		{name: "audit log of three nodes", do: r.audit, leatOnly: true},
 		{name: "leat's commands over TLS and SASL", do: r.ownCommands, short: true, leatOnly: true},
 		{name: "SCRAM at formatting", do: r.formatted, leatOnly: true, short: true},
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,21 +47,31 @@ func (r *run) newToolbox() (*toolbox, error) {
 
 // run runs a tool and returns what it said.
 func (b *toolbox) run(name string, args ...string) (string, error) {
+	_, said, err := b.status(name, args...)
+	return said, err
+}
+
+// status runs a tool and returns its exit status and what it said.
+func (b *toolbox) status(name string, args ...string) (int, string, error) {
 	class, err := target.ToolClass(name)
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
 	timer := time.AfterFunc(stuck, func() { _ = b.cmd.Process.Kill() })
 	defer timer.Stop()
 	if _, err := fmt.Fprintln(b.in, strings.Join(append([]string{class}, args...), "\t")); err != nil {
-		return "", err
+		return 0, "", err
 	}
 	if !b.out.Scan() {
-		return "", fmt.Errorf("%s: no answer", name)
+		return 0, "", fmt.Errorf("%s: no answer", name)
 	}
-	_, said, _ := strings.Cut(b.out.Text(), "\t")
+	status, said, _ := strings.Cut(b.out.Text(), "\t")
 	text, err := base64.StdEncoding.DecodeString(said)
-	return string(text), err
+	if err != nil {
+		return 0, "", err
+	}
+	code, err := strconv.Atoi(status)
+	return code, string(text), err
 }
 
 // properties writes the file of a client that comes to BOTH.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ type ClusterConfig struct {
 	Dir      string // each node has a directory below it, node-1 and so on
 	Nodes    int    // broker and controller each, all of them voters
 	Settings map[string]string
+	// Listeners are there on each node beside PLAINTEXT and CONTROLLER, by name, with their protocol.
+	Listeners map[string]string
 	// Operations gives leat's nodes an operations listener each, at a free port.
 	Operations bool
 	// Patience is how long a start or a stop may take; zero: a minute.
@@ -26,7 +29,8 @@ type ClusterConfig struct {
 // NewCluster prepares nodes that name each other in controller.quorum.voters. Kafka's are formatted; leat's form their cluster when they start.
 // Start them side by side: a node of a quorum is not ready before a majority of them runs.
 func NewCluster(cfg ClusterConfig) ([]*Node, error) {
-	const portsEach = 3
+	names := slices.Sorted(maps.Keys(cfg.Listeners))
+	portsEach := 3 + len(names)
 	ports, err := freePorts(portsEach * cfg.Nodes)
 	if err != nil {
 		return nil, err
@@ -45,11 +49,15 @@ func NewCluster(cfg ClusterConfig) ([]*Node, error) {
 		}
 		maps.Copy(settings, cfg.Settings)
 		one := Config{Kind: cfg.Kind, Binary: cfg.Binary, Dir: filepath.Join(cfg.Dir, fmt.Sprintf("node-%d", i+1)), Settings: settings,
-			Patience: cfg.Patience}
+			Listeners: cfg.Listeners, Patience: cfg.Patience}
 		if cfg.Operations {
 			one.Operations = net.JoinHostPort("127.0.0.1", ports[portsEach*i+2])
 		}
-		n, err := newAt(one, ports[portsEach*i], ports[portsEach*i+1], nil)
+		more := map[string]string{}
+		for j, name := range names {
+			more[name] = ports[portsEach*i+3+j]
+		}
+		n, err := newAt(one, ports[portsEach*i], ports[portsEach*i+1], more)
 		if err != nil {
 			return nil, err
 		}

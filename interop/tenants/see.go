@@ -13,16 +13,19 @@ import (
 )
 
 // see has each tenant write and read with franz-go under equal names, and asks three clients what there is.
-func see(ctx context.Context, n *target.Node) error {
-	for _, tenant := range []string{"red", "blue"} {
-		if err := life(ctx, n.Address(strings.ToUpper(tenant)), tenant); err != nil {
+func see(ctx context.Context, p place, o options) error {
+	for tenant, address := range map[string]string{"red": p.red, "blue": p.blue} {
+		if err := life(ctx, address, tenant); err != nil {
 			return fmt.Errorf("%s: %w", tenant, err)
 		}
 	}
+	if o.bare {
+		return nil
+	}
 	for _, v := range []struct{ who, address, topics, groups string }{
-		{"red", n.Address("RED"), "orders", "workers"},
-		{"blue", n.Address("BLUE"), "orders", "workers"},
-		{"the operator", n.Bootstrap(), "blue.orders red.orders", "blue.workers red.workers"},
+		{"red", p.red, "orders", "workers"},
+		{"blue", p.blue, "orders", "workers"},
+		{"the operator", p.operator, "blue.orders red.orders", "blue.workers red.workers"},
 	} {
 		if err := asks(ctx, v.who, v.topics, "kafka-topics", "--bootstrap-server", v.address, "--list", "--exclude-internal"); err != nil {
 			return err
@@ -38,7 +41,7 @@ func see(ctx context.Context, n *target.Node) error {
 			return fmt.Errorf("kcat of %s sees %s", v.who, out)
 		}
 	}
-	out, err := tool(ctx, "kafka-consumer-groups", "--bootstrap-server", n.Address("RED"), "--describe", "--group", "workers")
+	out, err := tool(ctx, "kafka-consumer-groups", "--bootstrap-server", p.red, "--describe", "--group", "workers")
 	if err != nil || !strings.Contains(out, "orders") || strings.Contains(out, "red.") {
 		return fmt.Errorf("kafka-consumer-groups of red describes: %s %w", out, err)
 	}
@@ -48,7 +51,7 @@ func see(ctx context.Context, n *target.Node) error {
 
 // life writes a record and reads it in a group.
 func life(ctx context.Context, address, value string) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.AllowAutoTopicCreation(), kgo.ConsumerGroup("workers"), kgo.ConsumeTopics("orders"),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(address, ",")...), kgo.AllowAutoTopicCreation(), kgo.ConsumerGroup("workers"), kgo.ConsumeTopics("orders"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return err
