@@ -1,0 +1,76 @@
+#!/bin/sh
+# Builds what is handed out, into dist/ (or $DIST):
+#
+#   deploy/build.sh               everything
+#   deploy/build.sh binaries      static binaries for linux and darwin, amd64 and arm64
+#   deploy/build.sh image         the container image as a file: docker load -i dist/leat-image.tar
+#   deploy/build.sh packages      .deb and .rpm
+#   deploy/build.sh sbom          which modules each binary was built from
+#   deploy/build.sh checksums     SHA256SUMS of all that is there
+#
+# VERSION names the version (without it, what git describe says). Needed: Go, and its module proxy for nfpm.
+set -eu
+cd "$(dirname "$0")/.."
+DIST=${DIST:-dist}
+VERSION=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo 0.0.0)}
+case $VERSION in [0-9]*) ;; *) VERSION=0.0.0+$VERSION ;; esac
+export DIST VERSION
+# Later ones need a module that not every proxy has.
+NFPM=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
+mkdir -p "$DIST"
+
+# binary <system> <architecture>
+binary() {
+	CGO_ENABLED=0 GOOS=$1 GOARCH=$2 go build -trimpath -ldflags "-s -w -X leat/internal/cli.release=$VERSION" -o "$DIST/leat-$1-$2" ./cmd/leat
+	echo "$DIST/leat-$1-$2"
+}
+do_binaries() {
+	for target in ${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64}; do
+		binary "${target%/*}" "${target#*/}"
+	done
+}
+# native builds the binary that runs here, which tells its own completions and pages.
+native() {
+	[ -x "$DIST/leat-$(go env GOOS)-$(go env GOARCH)" ] || binary "$(go env GOOS)" "$(go env GOARCH)" >/dev/null
+	echo "$DIST/leat-$(go env GOOS)-$(go env GOARCH)"
+}
+do_image() {
+	set --
+	for architecture in ${ARCHITECTURES:-amd64 arm64}; do
+		[ -x "$DIST/leat-linux-$architecture" ] || binary linux "$architecture"
+		set -- "$@" -binary "$architecture=$DIST/leat-linux-$architecture"
+	done
+	go run ./deploy/image "$@" -version "$VERSION" -tag "leat:${TAG:-latest}" -output "$DIST/leat-image.tar"
+}
+do_man() {
+	leat=$(native)
+	mkdir -p "$DIST/man" "$DIST/completions"
+	go run ./deploy/man "$DIST/man"
+	"$leat" completion bash >"$DIST/completions/leat.bash"
+	"$leat" completion zsh >"$DIST/completions/_leat"
+	"$leat" completion fish >"$DIST/completions/leat.fish"
+}
+do_packages() {
+	do_man
+	for ARCH in ${ARCHITECTURES:-amd64 arm64}; do
+		export ARCH
+		[ -x "$DIST/leat-linux-$ARCH" ] || binary linux "$ARCH"
+		for form in deb rpm; do
+			go run $NFPM package --config deploy/package/nfpm.yaml --packager $form --target "$DIST"
+		done
+	done
+}
+do_sbom() {
+	for file in "$DIST"/leat-linux-* "$DIST"/leat-darwin-*; do
+		case $file in *.json | *'*') continue ;; esac
+		go run ./deploy/sbom -binary "$file" -version "$VERSION" -output "$file.cdx.json"
+	done
+}
+do_checksums() {
+	(cd "$DIST" && find . -maxdepth 1 -type f ! -name SHA256SUMS | LC_ALL=C sort | sed 's|^\./||' | xargs sha256sum >SHA256SUMS)
+}
+
+[ $# -gt 0 ] || set -- binaries image packages sbom checksums
+for part in "$@"; do
+	"do_$part"
+done
