@@ -79,8 +79,8 @@ func (c *conn) dispatch(r *Request) {
 		if r.Header.Key == keySaslHandshake && !c.info.Control {
 			err := errors.New("the client is set to SASL, but this listener is " + protocolName(c.info.Protocol) +
 				": set security.protocol=" + protocolName(c.info.Protocol) + " in the client, or use a listener with SASL")
-			c.server.cfg.Logger.Warn("client authenticates where nobody asks", "listener", c.server.cfg.Name, "client", c.info.Remote.String(),
-				"client_id", r.Header.ClientID, "err", err)
+			c.server.tell(c.server.cfg.Logger.Warn, "client authenticates where nobody asks", "listener", c.server.cfg.Name, "client", c.info.Remote.String(),
+				"client_id", brief(r.Header.ClientID), "err", err)
 			c.foreign(r.Header.ClientID, err)
 		}
 		c.server.cfg.Handler(r)
@@ -336,6 +336,6 @@ func (c *conn) authenticated(again bool) {
 
 func (c *conn) failedAuthentication(again bool, why error) {
 	if f := c.server.cfg.Observe.AuthenticationFailed; f != nil {
-		f(&c.info, again, why)
+		f(&c.info, again, shorten(why))
 	}
 }

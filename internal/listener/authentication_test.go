@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -24,6 +25,7 @@ import (
 // secrets is what a listener with PLAIN counts.
 type secrets struct {
 	in, again, failed, expired int
+	longest                    int      // of the reasons for failures
 	who                        []string // asked something
 }
 
@@ -60,7 +62,10 @@ func inSASLBubble(t *testing.T, limits Limits, session time.Duration, test func(
 			},
 			Logger: slog.New(slog.NewTextHandler(book, nil)),
 			Observe: Observe{
-				Authenticated: count(&seen.in, &seen.again), AuthenticationFailed: func(*Conn, bool, error) { seen.failed++ }, Expired: func(*Conn) { seen.expired++ },
+				Authenticated: count(&seen.in, &seen.again), Expired: func(*Conn) { seen.expired++ },
+				AuthenticationFailed: func(_ *Conn, _ bool, why error) {
+					seen.failed, seen.longest = seen.failed+1, max(seen.longest, len(why.Error()))
+				},
 			},
 			SASL: func() *SASL { return settings },
 		})
@@ -126,6 +131,35 @@ func ended(t *testing.T, c net.Conn) {
 
 func bareToken(text string) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...)
+}
+
+// TestClaimsOfUnknownClientsTakeLittleMemory: a length is four bytes, and connections that may send one are thousands.
+func TestClaimsOfUnknownClientsTakeLittleMemory(t *testing.T) {
+	const clients = 50
+	settings := &SASL{Mechanisms: []string{sasl.Plain}, MaxReceive: 512 << 10, Begin: func(string) (sasl.Server, error) { return sasl.NewPlain(nil), nil }}
+	synctest.Test(t, func(t *testing.T) {
+		ln := newMemListener()
+		s := Serve(Config{Name: "CLIENTS", Protocol: security.SASLPlaintext, Listener: ln, Limits: func() Limits { return Limits{} }, Shared: NewShared(),
+			Handler: answerHeartbeat, Logger: slog.New(slog.DiscardHandler), SASL: func() *SASL { return settings }})
+		defer s.Close()
+		large := ln.dial()
+		if resp := login(t, large, strings.Repeat("x", 100<<10)); resp.ErrorCode == 0 { // what does not fit into the first step is read all the same
+			t.Error("it got in")
+		}
+		large.Close()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range clients {
+			c := ln.dial()
+			defer c.Close()
+			c.Write([]byte{0, 7, 0xff, 0xff}) // 512 KiB, all but one byte
+		}
+		synctest.Wait()
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) / clients; took > 64<<10 {
+			t.Errorf("%d bytes for each connection that claims half a megabyte", took)
+		}
+	})
 }
 
 // TestBareTokens is the exchange of clients that know no SaslAuthenticate.

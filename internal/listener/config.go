@@ -14,7 +14,7 @@ import (
 type Limits struct {
 	MaxRequestBytes        int            // socket.request.max.bytes; <= 0: 100 MiB
 	QueuedMaxBytes         int64          // queued.max.request.bytes; <= 0: no bound
-	MaxConnections         int            // max.connections; <= 0: no bound
+	MaxConnections         int            // max.connections, of clients and of nodes apart; <= 0: no bound
 	MaxConnectionsPerIP    int            // max.connections.per.ip; 0 without overrides, or < 0: no bound
 	PerIPOverrides         map[string]int // max.connections.per.ip.overrides, by address
 	MaxIdle                time.Duration  // connections.max.idle.ms; <= 0: no bound
@@ -61,6 +61,7 @@ func (l *Limits) perIP(addr netip.Addr) (int, bool) {
 type Config struct {
 	Name     string
 	Control  bool
+	OfNodes  bool // nodes use it among themselves, and clients have another one
 	Protocol security.Protocol
 	Listener net.Listener // TCP, or in memory in tests
 	Limits   func() Limits
@@ -111,4 +112,5 @@ type Done struct {
 	Sent                      time.Duration // until the last byte was taken by the socket
 	Throttled                 time.Duration // for which it keeps the next request of the connection waiting
 	RequestBytes, ResponseLen int           // without their length prefixes
+	Mark                      any           // that of the request
 }

@@ -14,7 +14,12 @@ import (
 
 // bodyStep is how much is allocated for a body before any of it has arrived; the rest is allocated as it comes, so that a claimed length costs
 // nothing. It has room for a batch of max.message.bytes' default, which producers fill, and what stands around it.
-const bodyStep = 1<<20 + 64<<10
+//
+// Before it is known who sends, there is less of it: what it takes to say who one is mostly fits, and connections are many.
+const (
+	bodyStep    = 1<<20 + 64<<10
+	unknownStep = 4 << 10
+)
 
 var errIdle = errors.New("idle")
 
@@ -90,7 +95,11 @@ func (c *conn) readBody(r *Request, size int, limits *Limits) ([]byte, error) {
 	if b := c.in.adopt(size); b != nil {
 		r.buffer, frame, have = b, b.B[prefix:], c.in.taken
 	} else {
-		r.buffer = wire.NewBuffer(min(size, max(bodyStep, len(c.in.ahead)-prefix)))
+		step := bodyStep
+		if c.auth != nil && c.auth.stage != known {
+			step = unknownStep
+		}
+		r.buffer = wire.NewBuffer(min(size, max(step, len(c.in.ahead)-prefix)))
 		frame, have = r.buffer.B, c.in.take(r.buffer.B)
 	}
 	if have < size && limits.MinRequestRate > 0 {

@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -73,6 +74,32 @@ func TestConnectionsOverTheLimitWait(t *testing.T) {
 		<-done
 		if lines := book.all(); len(lines) != 1 || !strings.Contains(lines[0], "max.connections=2") {
 			t.Errorf("log: %q", lines)
+		}
+	})
+}
+
+// TestClientsDoNotKeepNodesFromEachOther: those who take all connections that there may be leave those of nodes alone, and the other way round.
+func TestClientsDoNotKeepNodesFromEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared, book := NewShared(), &logBook{closed: make(chan struct{}, 10)}
+		listen := func(nodes bool) *memListener {
+			ln := newMemListener()
+			s := Serve(Config{Name: "X", OfNodes: nodes, Listener: ln, Limits: func() Limits { return Limits{MaxConnections: 1} }, Shared: shared, Handler: answerHeartbeat,
+				Logger: slog.New(slog.NewTextHandler(book, nil))})
+			t.Cleanup(s.Close)
+			return ln
+		}
+		ofClients, ofNodes := listen(false), listen(true)
+		for _, ln := range []*memListener{ofClients, ofNodes} {
+			c, another := ln.dial(), ln.dial() // the other one waits for its slot
+			defer c.Close()
+			defer another.Close()
+			c.Write(heartbeat(1))
+			readReply(t, c)
+		}
+		synctest.Wait()
+		if n := shared.Connections(); n != 2 {
+			t.Errorf("%d connections, want one of each", n)
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package listener
 
 import (
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -42,4 +44,37 @@ func (s *Server) tell(level func(string, ...any), message string, args ...any) {
 		args = append(args, "left_out", skipped)
 	}
 	level(message, args...)
+}
+
+// longestReason bounds what is told of a connection, in the log or to whoever observes: most of it may be what a client sent before anybody knew it, such as a
+// user's name of half a megabyte.
+const longestReason = 1000
+
+// brief is a text without the middle of it if it is long: how it begins says what it is about, and how it ends often why.
+func brief(text string) string {
+	if len(text) <= longestReason {
+		return text
+	}
+	const tail = longestReason / 4
+	head := strings.ToValidUTF8(text[:longestReason-tail], "")
+	return fmt.Sprintf("%s...(%d bytes)...%s", head, len(text)-longestReason, strings.ToValidUTF8(text[len(text)-tail:], ""))
+}
+
+// shortened is an error that tells less of itself.
+type shortened struct {
+	error
+	text string
+}
+
+func (s shortened) Error() string { return s.text }
+
+func (s shortened) Unwrap() error { return s.error }
+
+// shorten is brief for an error.
+func shorten(err error) error {
+	text := err.Error()
+	if len(text) <= longestReason {
+		return err
+	}
+	return shortened{err, brief(text)}
 }

@@ -172,7 +172,7 @@ func (c *conn) observe(r *Request) {
 		return
 	}
 	d := Done{Conn: r.Conn, Key: r.Header.Key, Version: r.Header.Version, ClientID: r.Header.ClientID, Principal: r.principal, Received: r.Received,
-		Begun: r.begunAt, Handled: time.Duration(r.handledAt.Load()), Answered: r.answerAt, Throttled: r.throttled, RequestBytes: r.size}
+		Begun: r.begunAt, Handled: time.Duration(r.handledAt.Load()), Answered: r.answerAt, Throttled: r.throttled, RequestBytes: r.size, Mark: r.Mark}
 	if r.frame != nil {
 		d.ResponseLen = r.frame.Size - 4
 	}
@@ -228,7 +228,7 @@ func (c *conn) shut(reason string) {
 		return
 	}
 	c.closed = true
-	c.reason = reason
+	c.reason = brief(reason)
 	c.cancel()
 	c.closeNow()
 	c.changed.Broadcast()

@@ -95,12 +95,19 @@ func (s *Server) accept() {
 	}
 }
 
+func (s *Server) origin() origin {
+	if s.cfg.OfNodes {
+		return ofNodes
+	}
+	return ofClients
+}
+
 // awaitSlot waits until there are fewer connections than max.connections and takes a slot. Further clients wait in the system's queue meanwhile.
 func (s *Server) awaitSlot() bool {
 	told := false
 	for s.ctx.Err() == nil {
 		limit := s.cfg.Limits().MaxConnections
-		freed, ok := s.cfg.Shared.open(limit)
+		freed, ok := s.cfg.Shared.open(s.origin(), limit)
 		if ok {
 			return true
 		}
@@ -142,7 +149,7 @@ func (s *Server) admit(nc net.Conn) {
 	limit, bounded := limits.perIP(ip)
 	if !s.cfg.Shared.openFrom(ip, limit, bounded) {
 		nc.Close()
-		s.cfg.Shared.close()
+		s.cfg.Shared.close(s.origin())
 		s.tell(s.cfg.Logger.Info, "connection refused", "listener", s.cfg.Name, "client", remote.String(),
 			"err", fmt.Sprintf("%d connections from this address are open (max.connections.per.ip)", limit))
 		if s.cfg.Observe.Refused != nil {
@@ -213,7 +220,7 @@ func (s *Server) run(c *conn) {
 	delete(s.conns, c)
 	s.mu.Unlock()
 	s.cfg.Shared.closeFrom(c.info.Remote.Addr())
-	s.cfg.Shared.close()
+	s.cfg.Shared.close(s.origin())
 	if c.reason != "" {
 		s.tell(s.cfg.Logger.Warn, "connection closed", "listener", s.cfg.Name, "client", c.info.Remote.String(), "connection", c.info.ID, "err", c.reason)
 	}

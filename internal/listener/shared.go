@@ -9,7 +9,7 @@ import (
 // Shared counts connections and request bytes over all listeners of a node.
 type Shared struct {
 	mu          sync.Mutex
-	connections int
+	connections [2]int // of clients, and of nodes
 	perIP       map[netip.Addr]int
 	slot        chan struct{} // closed and renewed when a connection ends; nil: nobody waits
 	budget      budget
@@ -31,7 +31,7 @@ func NewShared() *Shared {
 func (s *Shared) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.connections
+	return s.connections[ofClients] + s.connections[ofNodes]
 }
 
 // Unsent is how many answers wait for their turn on their connections.
@@ -44,25 +44,34 @@ func (s *Shared) RequestBytes() int64 {
 	return s.budget.used()
 }
 
+// origin is whose connections come by a listener. Both may have as many as max.connections, so that clients, however many they are, do not keep nodes from each
+// other; Kafka lets nodes in, too, and closes a connection of a client for it.
+type origin int
+
+const (
+	ofClients origin = 0
+	ofNodes   origin = 1
+)
+
 // open counts a connection in if there is room, or returns a channel that is closed when one ends.
-func (s *Shared) open(limit int) (freed <-chan struct{}, ok bool) {
+func (s *Shared) open(of origin, limit int) (freed <-chan struct{}, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if limit > 0 && s.connections >= limit {
+	if limit > 0 && s.connections[of] >= limit {
 		if s.slot == nil {
 			s.slot = make(chan struct{})
 		}
 		return s.slot, false
 	}
-	s.connections++
+	s.connections[of]++
 	return nil, true
 }
 
 // close counts a connection out.
-func (s *Shared) close() {
+func (s *Shared) close(of origin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.connections--
+	s.connections[of]--
 	if s.slot != nil {
 		close(s.slot)
 		s.slot = nil

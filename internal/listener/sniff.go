@@ -33,7 +33,7 @@ func (m Mismatch) Unwrap() error { return m.error }
 // foreign tells of a client that speaks another protocol.
 func (c *conn) foreign(clientID string, why error) {
 	if tell := c.server.cfg.Observe.Foreign; tell != nil {
-		tell(&c.info, clientID, why)
+		tell(&c.info, clientID, shorten(why))
 	}
 }
 

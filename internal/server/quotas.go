@@ -26,10 +26,15 @@ func (n *node) connectionRates(name string) listener.ConnectionRates {
 	}
 	if n.isControl(name) {
 		r.Node, r.Address = 0, nil
-	} else if strings.EqualFold(name, n.listeners.InterBroker) && n.clientListeners() > 1 {
+	} else if n.isOfNodes(name) {
 		r.Node = 0
 	}
 	return r
+}
+
+// isOfNodes reports whether nodes use a listener among themselves, and clients have another one.
+func (n *node) isOfNodes(name string) bool {
+	return n.isControl(name) || strings.EqualFold(name, n.listeners.InterBroker) && n.clientListeners() > 1
 }
 
 // clientListeners counts the listeners that are not those of controllers.
