@@ -77,6 +77,41 @@ func TestTheFirstIsToldAtOnceAndOthersInSummaries(t *testing.T) {
 	}
 }
 
+// TestSummariesOfLongNamesTakeLittleMemory: who is refused may name what is not there, as long as it likes.
+func TestSummariesOfLongNamesTakeLittleMemory(t *testing.T) {
+	s, now := newSummaries(1000), time.Unix(1000, 0)
+	for i := range 20 {
+		for range 2 { // the second is counted
+			name := same(strings.Repeat("x", 32_000) + fmt.Sprint(i))
+			name.ClientID = strings.Repeat("y", 32_000)
+			s.seen(name, now)
+		}
+	}
+	kept := 0
+	for of, t := range s.open {
+		kept += len(of.Resource) + len(of.ClientID) + len(of.Name)
+		if t.count != 1 {
+			kept += 1 << 20
+		}
+	}
+	if len(s.open) != 20 || kept > 20*1000 {
+		t.Errorf("%d summaries take %d bytes", len(s.open), kept)
+	}
+}
+
+// TestAnEventTellsLongNamesInShort, each still as another one.
+func TestAnEventTellsLongNamesInShort(t *testing.T) {
+	long := strings.Repeat("é", 16_000)
+	e := Event{Principal: "User:" + long, ClientID: long + "1", Reason: long, Resources: []Resource{{"topic", long}, {"topic", "orders"}}, Errors: []Problem{{long, "INVALID_TOPIC_EXCEPTION"}}}
+	e.bound()
+	if line := e.line(); len(line) > 5*longestName+longestText+1000 || strings.Contains(string(line), "\\ufffd") {
+		t.Errorf("%d bytes: %s", len(line), line)
+	}
+	if e.Resources[1].Name != "orders" || cut(long+"1") == cut(long+"2") || cut("orders") != "orders" {
+		t.Errorf("%+v", e.Resources)
+	}
+}
+
 // place is where lines go; it can be slow or fail.
 type place struct {
 	mu    sync.Mutex

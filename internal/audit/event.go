@@ -1,7 +1,10 @@
 package audit
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -69,6 +72,36 @@ type Event struct {
 	Count int64      `json:"count,omitempty"`
 	First *time.Time `json:"first,omitempty"`
 	Last  *time.Time `json:"last,omitempty"`
+}
+
+// Clients choose names: of resources that need not be there, and of themselves. They may have 32 KB each, in every request another one; more than
+// longestName of one is not told, and longestText of a text for people.
+const (
+	longestName = 300
+	longestText = 2000
+)
+
+// cut is a name that may be told. A hash stands for the rest of a long one, so that different ones stay different.
+func cut(name string) string {
+	if len(name) <= longestName {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%s...(%d bytes, SHA-256 %x)", strings.ToValidUTF8(name[:longestName], ""), len(name), sum[:8])
+}
+
+// bound cuts what a client may have made long.
+func (e *Event) bound() {
+	e.Principal, e.ClientID = cut(e.Principal), cut(e.ClientID)
+	if len(e.Reason) > longestText {
+		e.Reason = strings.ToValidUTF8(e.Reason[:longestText], "") + "..."
+	}
+	for i := range e.Resources {
+		e.Resources[i].Name = cut(e.Resources[i].Name)
+	}
+	for i := range e.Errors {
+		e.Errors[i].Resource = cut(e.Errors[i].Resource)
+	}
 }
 
 // room is about what the event takes in a queue.

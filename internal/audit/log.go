@@ -134,6 +134,7 @@ func (l *Log) Record(e Event) {
 
 func (l *Log) record(e *Event) {
 	e.Time, e.Node = time.Now(), l.cfg.Node
+	e.bound()
 	for _, q := range l.queues {
 		q.add(e)
 	}

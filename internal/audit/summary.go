@@ -39,6 +39,7 @@ func newSummaries(most int) *summaries { return &summaries{most: most, open: map
 // seen counts, and reports whether this is the first and is to be told at once. Where too many different ones are open, nothing is told: it is counted
 // as lost.
 func (s *summaries) seen(same Same, now time.Time) bool {
+	same.Name, same.ClientID, same.Resource = cut(same.Name), cut(same.ClientID), cut(same.Resource)
 	if t, known := s.open[same]; known {
 		if t.count++; t.count == 1 {
 			t.first = now

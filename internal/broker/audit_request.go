@@ -26,9 +26,10 @@ const (
 // auditAsked tells what a request asks for, and of which resources.
 func (h *Handlers) auditAsked(c *Call) (json.RawMessage, []audit.Resource) {
 	v := reflect.ValueOf(c.Body).Elem()
-	asked, _ := json.Marshal(auditStruct(v))
-	if len(asked) > auditMost {
-		asked, _ = json.Marshal(map[string]int{"bytes_left_out": len(asked)})
+	t := teller{left: auditMost}
+	asked, _ := json.Marshal(t.fields(v))
+	if n := len(asked) + t.over; n > auditMost {
+		asked, _ = json.Marshal(map[string]int{"bytes_left_out": n})
 	}
 	var r resourcesFound
 	r.walk(c, v)
@@ -38,12 +39,28 @@ func (h *Handlers) auditAsked(c *Call) (json.RawMessage, []audit.Resource) {
 	return asked, r.all
 }
 
-// auditStruct is the fields of a struct that say something.
-func auditStruct(v reflect.Value) map[string]any {
+// teller tells the values of a request. A request of megabytes, which whoever may connect can send, must not become a hundred times as much: when the values
+// told come to more than may be kept, those that follow are only counted.
+type teller struct{ left, over int }
+
+// room reports whether a value of a size is told.
+func (t *teller) room(size int) bool {
+	if t.left -= size; t.left >= 0 {
+		return true
+	}
+	t.over += size
+	return false
+}
+
+// fields are those of a struct that say something.
+func (t *teller) fields(v reflect.Value) map[string]any {
 	out := map[string]any{}
-	t := v.Type()
-	for i := range t.NumField() {
-		name := t.Field(i).Name
+	if !t.room(1) {
+		return out
+	}
+	of := v.Type()
+	for i := range of.NumField() {
+		name := of.Field(i).Name
 		if name == "Version" || name == "UnknownTags" || strings.HasPrefix(name, "TimeoutMillis") {
 			continue
 		}
@@ -51,40 +68,46 @@ func auditStruct(v reflect.Value) map[string]any {
 			out["value"] = hidden
 			continue
 		}
-		if value := auditValue(v.Field(i)); value != nil {
+		if value := t.value(v.Field(i)); value != nil {
 			out[lowerFirst(name)] = value
 		}
 	}
 	return out
 }
 
-// auditValue is a value of a request; nil if it says nothing.
-func auditValue(v reflect.Value) any {
+// value is one of a request; nil if it says nothing.
+func (t *teller) value(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
 			return nil
 		}
-		return auditValue(v.Elem())
+		return t.value(v.Elem())
 	case reflect.Struct:
-		return auditStruct(v)
+		return t.fields(v)
 	case reflect.Array:
 		if id, ok := v.Interface().([16]byte); ok && id != [16]byte{} {
 			return record.UUID(id).String()
 		}
 		return nil
 	case reflect.Slice:
-		return auditList(v)
+		return t.list(v)
 	case reflect.String:
-		return cutText(v.String())
+		if text := cutText(v.String()); t.room(len(text) + 2) {
+			return text
+		}
+		return nil
 	case reflect.Bool, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint16, reflect.Uint32, reflect.Float64:
+		if !t.room(1) {
+			return nil
+		}
 		return v.Interface()
 	default:
 		return nil
 	}
 }
 
-func auditList(v reflect.Value) any {
+func (t *teller) list(v reflect.Value) any {
 	if v.Len() == 0 {
 		return nil
 	}
@@ -93,7 +116,10 @@ func auditList(v reflect.Value) any {
 	}
 	var list []any
 	for i := range min(v.Len(), auditListMost) {
-		list = append(list, auditValue(v.Index(i)))
+		if t.left < 0 {
+			break // it is not told as a whole any more
+		}
+		list = append(list, t.value(v.Index(i)))
 	}
 	if left := v.Len() - auditListMost; left > 0 {
 		list = append(list, map[string]int{"left_out": left})
@@ -126,9 +152,19 @@ func secretConfig(v reflect.Value) bool {
 }
 
 // resourcesFound are the resources that a request names.
-type resourcesFound struct{ all []audit.Resource }
+type resourcesFound struct {
+	all    []audit.Resource
+	looked int // how many were named, some of them again
+}
+
+// auditLooks is at how many names of resources of one request the audit log looks.
+const auditLooks = 10 * auditListMost
+
+// full reports whether no further resources are looked for.
+func (r *resourcesFound) full() bool { return len(r.all) >= auditListMost || r.looked >= auditLooks }
 
 func (r *resourcesFound) add(kind, name string) {
+	r.looked++
 	found := audit.Resource{Type: kind, Name: cutText(name)}
 	if len(r.all) < auditListMost && !slices.Contains(r.all, found) {
 		r.all = append(r.all, found)
@@ -146,7 +182,13 @@ func (r *resourcesFound) walk(c *Call, v reflect.Value) {
 			r.walk(c, v.Elem())
 		}
 	case reflect.Slice:
+		if k := v.Type().Elem().Kind(); k != reflect.Struct && k != reflect.Pointer {
+			return // numbers, bytes and texts that name nothing
+		}
 		for i := range v.Len() {
+			if r.full() {
+				return
+			}
 			r.walk(c, v.Index(i))
 		}
 	case reflect.Struct:
@@ -172,7 +214,7 @@ func (r *resourcesFound) names(kind string, v reflect.Value) bool {
 			r.add(kind, *of)
 		}
 	case []string:
-		for _, name := range of {
+		for _, name := range of[:min(len(of), auditListMost)] {
 			r.add(kind, name)
 		}
 	default:
