@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -83,6 +84,9 @@ func createACLsIn(x *Exchange, request kmsg.Request) error {
 	rq := request.(*kmsg.CreateACLsRequest)
 	for i := range rq.Creations {
 		c := &rq.Creations[i]
+		if len(c.ResourceName) > longestName {
+			return fmt.Errorf("a name of %d characters: %w", len(c.ResourceName), ErrRequest)
+		}
 		p := x.patternIn(Pattern{c.ResourceType, c.ResourcePatternType, c.ResourceName})
 		c.ResourcePatternType, c.ResourceName = p.Kind, p.Name
 	}

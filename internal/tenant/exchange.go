@@ -23,6 +23,7 @@ type Exchange struct {
 	cluster Cluster
 	mask    [16]byte
 	key     int16
+	longer  int // by how much names of the request became longer
 	after   []func(kmsg.Response)
 }
 
@@ -93,7 +94,9 @@ func (x *Exchange) fieldIn(v reflect.Value, s step) error {
 		v.SetString(name)
 		return err
 	case reflect.Slice:
-		v.SetBytes(protocolNames(v.Bytes(), s.kind, x.nameOfProtocolIn))
+		turned, err := protocolNames(v.Bytes(), s.kind, x.nameOfProtocolIn)
+		v.SetBytes(turned)
+		return err
 	default:
 		id := x.TopicID(v.Interface().([16]byte))
 		v.Set(reflect.ValueOf(id))
@@ -113,14 +116,25 @@ func (x *Exchange) nameIn(k kind, name string) (string, error) {
 		if name == "" && groupsWithMembers[x.key] {
 			return name, nil
 		}
-		return x.Inner(name), nil
+		return x.lengthened(name)
 	case topic, transactionalID:
 		if name == "" {
 			return name, nil
 		}
-		return x.Inner(name), nil
+		return x.lengthened(name)
 	}
 	return name, nil
+}
+
+// mostLonger bounds what the tenant's name adds to a request: one of a hundred megabytes that is all short names would otherwise become one of gigabytes.
+const mostLonger = 16 << 20
+
+// lengthened is the inner name, unless there were too many.
+func (x *Exchange) lengthened(name string) (string, error) {
+	if x.longer += len(x.prefix); x.longer > mostLonger {
+		return name, fmt.Errorf("more than %d names: send fewer in one request: %w", mostLonger/len(x.prefix), ErrRequest)
+	}
+	return x.Inner(name), nil
 }
 
 // groupsWithMembers are the keys that refuse a group without a name; the others may take it, and then it must be the tenant's own.
@@ -164,7 +178,11 @@ func (x *Exchange) fieldOut(v reflect.Value, s step) bool {
 		v.SetString(name)
 		return own
 	case reflect.Slice:
-		v.SetBytes(protocolNames(v.Bytes(), s.kind, x.nameOfProtocolOut))
+		turned, err := protocolNames(v.Bytes(), s.kind, x.nameOfProtocolOut)
+		if err != nil {
+			turned = []byte{} // it names what is not the tenant's
+		}
+		v.SetBytes(turned)
 	default:
 		v.Set(reflect.ValueOf(x.askedTopicID(v.Interface().([16]byte))))
 	}
@@ -240,11 +258,20 @@ func (x *Exchange) masked(id [16]byte) [16]byte {
 	return id
 }
 
-func (x *Exchange) nameOfProtocolIn(name string) (string, bool) {
-	return x.Inner(name), len(name) <= longestName
+func (x *Exchange) nameOfProtocolIn(name string) (string, error) {
+	if len(name) > longestName {
+		return name, fmt.Errorf("a name of %d characters: %w", len(name), ErrRequest)
+	}
+	return x.lengthened(name)
 }
 
-func (x *Exchange) nameOfProtocolOut(name string) (string, bool) { return x.Plain(name) }
+func (x *Exchange) nameOfProtocolOut(name string) (string, error) {
+	plain, own := x.Plain(name)
+	if !own {
+		return "", ErrRequest
+	}
+	return plain, nil
+}
 
 // cutPrefixed takes prefix and suffix off.
 func cutAround(s, before, behind string) (string, bool) {

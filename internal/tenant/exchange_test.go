@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"regexp"
@@ -186,14 +187,101 @@ func TestProtocolBytesComeBackAsTheyWere(t *testing.T) {
 		if i%5 == 4 {
 			b = b[:r.IntN(len(b)+1)]
 		}
-		in := protocolNames(slices.Clone(b), k, x.nameOfProtocolIn)
-		if back := protocolNames(in, k, x.nameOfProtocolOut); !bytes.Equal(back, b) {
-			t.Fatalf("%q became %q and then %q", b, in, back)
+		in, err := protocolNames(slices.Clone(b), k, x.nameOfProtocolIn)
+		if err != nil {
+			t.Fatalf("%q: %v", b, err)
+		}
+		if back, err := protocolNames(in, k, x.nameOfProtocolOut); err != nil || !bytes.Equal(back, b) {
+			t.Fatalf("%q became %q and then %q: %v", b, in, back, err)
+		}
+		onlyOwn(t, b, in, k)
+	}
+}
+
+// onlyOwn reads what a member sent as a coordinator does: if that can be read, it names nothing of others.
+func onlyOwn(t *testing.T, sent, b []byte, k kind) {
+	t.Helper()
+	var names []string
+	if k == subscription {
+		var inner kmsg.ConsumerMemberMetadata
+		if inner.ReadFrom(b) != nil {
+			return
+		}
+		names = inner.Topics
+		for _, o := range inner.OwnedPartitions {
+			names = append(names, o.Topic)
+		}
+	} else {
+		var inner kmsg.ConsumerMemberAssignment
+		if inner.ReadFrom(b) != nil {
+			return
+		}
+		for _, a := range inner.Topics {
+			names = append(names, a.Topic)
 		}
 	}
-	var inner kmsg.ConsumerMemberMetadata
-	if err := inner.ReadFrom(protocolNames(subscribed.AppendTo(nil), subscription, x.nameOfProtocolIn)); err != nil || inner.Topics[0] != "zred.orders" || inner.OwnedPartitions[0].Topic != "zred.orders" {
-		t.Errorf("the broker reads %+v: %v", inner, err)
+	for _, name := range names {
+		if !strings.HasPrefix(name, "zred.") {
+			t.Fatalf("%q names %q for the coordinator", sent, name)
+		}
+	}
+}
+
+// What no client writes must not reach the coordinator as it came, because the coordinator may read it.
+func TestProtocolBytesNameNothingOfOthers(t *testing.T) {
+	long := strings.Repeat("x", longestName+1)
+	for _, version := range []int16{-32768, -1, 0, 1, 3, 32767} {
+		for _, topics := range [][]string{nil, {"zblue.orders"}, {"zblue.orders", long}} {
+			m := kmsg.NewConsumerMemberMetadata()
+			m.Version, m.Topics = version, topics
+			m.OwnedPartitions = []kmsg.ConsumerMemberMetadataOwnedPartition{{Topic: "zblue.orders", Partitions: []int32{1}}}
+			a := kmsg.NewConsumerMemberAssignment()
+			a.Version = version
+			for _, topic := range topics {
+				a.Topics = append(a.Topics, kmsg.ConsumerMemberAssignmentTopic{Topic: topic, Partitions: []int32{0}})
+			}
+			for k, b := range map[kind][]byte{subscription: m.AppendTo(nil), assignment: a.AppendTo(nil)} {
+				for _, none := range []bool{false, true} { // a list of fewer elements than none
+					if none && topics == nil {
+						copy(b[2:], []byte{0xff, 0xff, 0xff, 0xff})
+					}
+					x := New("zred").Begin(two, mask)
+					in, err := protocolNames(slices.Clone(b), k, x.nameOfProtocolIn)
+					if (err != nil) != slices.Contains(topics, long) {
+						t.Errorf("%.80q: %v", b, err)
+					}
+					if err == nil {
+						onlyOwn(t, b, in, k)
+					}
+				}
+			}
+		}
+	}
+}
+
+// What a member could have said of others before stays hidden.
+func TestProtocolBytesOfOthersAreNotShown(t *testing.T) {
+	a := kmsg.NewConsumerMemberAssignment()
+	a.Topics = []kmsg.ConsumerMemberAssignmentTopic{{Topic: "zblue.orders", Partitions: []int32{0}}}
+	resp := kmsg.NewPtrSyncGroupResponse()
+	resp.MemberAssignment = a.AppendTo(nil)
+	x := New("zred").Begin(two, mask)
+	if err := x.In(kmsg.NewPtrSyncGroupRequest()); err != nil {
+		t.Fatal(err)
+	}
+	if x.Out(resp); len(resp.MemberAssignment) != 0 {
+		t.Errorf("it says %q", resp.MemberAssignment)
+	}
+}
+
+// A request of short names only must not become many times as long.
+func TestNamesOfOneRequestAreBounded(t *testing.T) {
+	m := kmsg.NewConsumerMemberMetadata()
+	m.Topics = make([]string, mostLonger/len("zred.")+1)
+	rq := kmsg.NewPtrJoinGroupRequest()
+	rq.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: m.AppendTo(nil)}}
+	if err := New("zred").Begin(two, mask).In(rq); !errors.Is(err, ErrRequest) {
+		t.Errorf("%d names: %v", len(m.Topics), err)
 	}
 }
 

@@ -3,13 +3,14 @@ package tenant
 import "encoding/binary"
 
 // protocolNames turns the names of topics in what members of a classic group of the "consumer" protocol send each other (KIP-848 lets the broker read
-// and write it, too). What is not of that form, or has a name that cannot be turned, stays as it is: turned back it is the same again, whatever it is.
-func protocolNames(b []byte, k kind, turn func(string) (string, bool)) []byte {
+// and write it, too). What is not of that form stays as it is: turned back it is the same again, whatever it is. What is of that form and has a name that
+// cannot be turned is an error.
+//
+// Invariant: whatever a coordinator can read, this can. A number that no client writes, such as a version below zero, must not make the two disagree: what is
+// passed on as it came would then name topics of others.
+func protocolNames(b []byte, k kind, turn func(string) (string, error)) ([]byte, error) {
 	p := protocol{in: b, turn: turn, ok: true}
 	version := p.int16()
-	if version < 0 {
-		return b
-	}
 	if k == assignment {
 		p.list(p.partitions)
 	} else {
@@ -20,15 +21,16 @@ func protocolNames(b []byte, k kind, turn func(string) (string, bool)) []byte {
 		}
 	}
 	if !p.ok {
-		return b
+		return b, nil
 	}
-	return append(p.out, p.in...) // later versions only add at the end
+	return append(p.out, p.in...), p.err // later versions only add at the end
 }
 
 // protocol copies from in to out.
 type protocol struct {
 	in, out []byte
-	turn    func(string) (string, bool)
+	turn    func(string) (string, error)
+	err     error // of the first name that could not be turned
 	ok      bool
 }
 
@@ -64,10 +66,10 @@ func (p *protocol) int32() int {
 	return int(int32(binary.BigEndian.Uint32(b)))
 }
 
-// list copies a list, each of whose elements has a byte at least.
+// list copies a list, each of whose elements has a byte at least. One of less than no elements is empty.
 func (p *protocol) list(element func()) {
 	n := p.int32()
-	if n < 0 || n > len(p.in) {
+	if n > len(p.in) {
 		p.ok = false
 	}
 	for ; n > 0 && p.ok; n-- {
@@ -81,9 +83,12 @@ func (p *protocol) name() {
 		return
 	}
 	name := p.take(int(int16(binary.BigEndian.Uint16(b))))
-	turned, ok := p.turn(string(name))
-	if !p.ok || !ok {
-		p.ok = false
+	if !p.ok || p.err != nil {
+		return
+	}
+	turned, err := p.turn(string(name))
+	if err != nil {
+		p.err = err
 		return
 	}
 	p.out = append(binary.BigEndian.AppendUint16(p.out, uint16(len(turned))), turned...)
@@ -91,11 +96,11 @@ func (p *protocol) name() {
 
 func (p *protocol) partitions() {
 	p.name()
-	if n := p.int32(); n >= 0 && n <= len(p.in)/4 {
-		p.copy(4 * n)
-		return
+	n := p.int32()
+	if n > len(p.in)/4 {
+		p.ok = false
 	}
-	p.ok = false
+	p.copy(4 * max(n, 0))
 }
 
 func (p *protocol) bytes() {
