@@ -2,6 +2,7 @@ package broker
 
 import (
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,12 +29,16 @@ type denials struct {
 const (
 	denialsLogged = 100
 	denialsEvery  = 10 * time.Second
+	denialsName   = 300 // of a name, which need not be that of something
 )
 
 func (d *denials) log(logger *slog.Logger, c *Call, op security.Operation, t security.ResourceType, name string) {
 	write, left := d.due(time.Now())
 	if left > 0 {
 		logger.Info("operations denied, not each of them told", "count", left)
+	}
+	if len(name) > denialsName {
+		name = strings.ToValidUTF8(name[:denialsName], "") + "..."
 	}
 	if write {
 		logger.Info("operation denied", "principal", c.Conn.Principal.String(), "operation", operationNames[op], "host", hostText(c.Conn.Remote.Addr())[1:],

@@ -290,6 +290,10 @@ func TestDenialsAreLoggedUntilThereAreTooMany(t *testing.T) {
 	g := newGuarded(t)
 	var out strings.Builder
 	g.h.Logger = slog.New(slog.NewTextHandler(&out, nil))
+	ask[*kmsg.HeartbeatResponse](g.clients, &kmsg.HeartbeatRequest{Group: strings.Repeat("g", 30_000)}, 4)
+	if n := out.Len(); n > 1000 {
+		t.Errorf("a line of %d bytes", n)
+	}
 	for range denialsLogged + 50 {
 		ask[*kmsg.HeartbeatResponse](g.clients, &kmsg.HeartbeatRequest{Group: authorizetest.Group}, 4)
 	}

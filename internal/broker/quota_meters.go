@@ -50,6 +50,7 @@ type meter struct {
 
 // of returns the meter of a name, whose limit is that of an image.
 func (m *meters) of(who quota.Who, limit float64, asOf, now int64) *meter {
+	who = who.Short()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	x := m.all[who]

@@ -1,5 +1,11 @@
 package quota
 
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+)
+
 // Part is a part of an entity: a name, the default of its kind, or not there.
 type Part struct {
 	Set  bool
@@ -20,6 +26,24 @@ type Who struct {
 	Kind             Kind
 	OfUser, OfClient bool   // which of the names count
 	User, ClientID   string // User is an address for connections
+}
+
+// longestKept is how much of a name is kept of whom a limit is counted for. Clients choose the one that they call themselves, with 32 KB if they like, and each
+// name that is counted for by a default is kept for a while.
+const longestKept = 200
+
+// Short is the same in little memory: a hash stands for the rest of a long name.
+func (w Who) Short() Who {
+	w.User, w.ClientID = short(w.User), short(w.ClientID)
+	return w
+}
+
+func short(name string) string {
+	if len(name) <= longestKept {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%s...%x", strings.ToValidUTF8(name[:longestKept-40], ""), sum[:16])
 }
 
 // Limits finds what an administrator has set; false: no such entity, or no such key of it.

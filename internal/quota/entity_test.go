@@ -1,6 +1,9 @@
 package quota
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 type table map[Entity]float64
 
@@ -40,5 +43,16 @@ func TestMostParticularLimitCounts(t *testing.T) {
 	}
 	if who, limit, ok := Find(limits, Produce, "alice", ""); !ok || limit != 11 || who.ClientID != "" {
 		t.Errorf("no client id: %+v, %g, %v, want alice's default", who, limit, ok)
+	}
+}
+
+func TestWhomALimitIsCountedForIsKeptInLittleMemory(t *testing.T) {
+	long := strings.Repeat("é", 16_000)
+	a, b := Who{OfClient: true, ClientID: long + "a"}.Short(), Who{OfClient: true, ClientID: long + "b"}.Short()
+	if a == b || len(a.ClientID) > longestKept || !a.OfClient || a != (Who{OfClient: true, ClientID: long + "a"}.Short()) {
+		t.Errorf("%d bytes: %+v", len(a.ClientID), a)
+	}
+	if who := (Who{User: "alice", ClientID: strings.Repeat("x", longestKept)}); who.Short() != who {
+		t.Errorf("a name that is not long is cut: %+v", who.Short())
 	}
 }
