@@ -34,6 +34,9 @@ func noTokensHere(c *Call) bool {
 	return conn.TokenAuthenticated || c.envelope == nil && conn.Protocol == security.Plaintext || conn.Principal == security.Anonymous
 }
 
+// lacksGroups reports whether a token for somebody would be more than what let him in: it names no groups, so that what their roles deny would not be denied to him.
+func lacksGroups(c *Call) bool { return c.Conn.Principal.Groups != "" }
+
 // ownerOf is who is to own the token that a request asks for.
 func ownerOf(c *Call, rq *kmsg.CreateDelegationTokenRequest) security.Principal {
 	if rq.OwnerPrincipalName == nil || *rq.OwnerPrincipalName == "" {
@@ -49,7 +52,7 @@ func ownerOf(c *Call, rq *kmsg.CreateDelegationTokenRequest) security.Principal 
 // guardCreateToken looks whether somebody may ask for tokens of another owner.
 func (h *Handlers) guardCreateToken(c *Call) bool {
 	owner := ownerOf(c, c.Body.(*kmsg.CreateDelegationTokenRequest))
-	if noTokensHere(c) || owner == c.Conn.Principal || h.may(c, security.OpCreateTokens, security.UserResource, owner.String()) {
+	if noTokensHere(c) || lacksGroups(c) || owner.Itself() == c.Conn.Principal.Itself() || h.may(c, security.OpCreateTokens, security.UserResource, owner.String()) {
 		return true
 	}
 	c.Respond(refuseToken(c, kerr.DelegationTokenAuthorizationFailed.Code))
@@ -86,7 +89,7 @@ func tokenFailure(body kmsg.Request, code int16) kmsg.Response {
 
 // createToken hands the request to the controller and waits until this node knows the token, so that it can be used at once.
 func (h *Handlers) createToken(c *Call) {
-	if noTokensHere(c) {
+	if noTokensHere(c) || lacksGroups(c) {
 		c.Respond(refuseToken(c, kerr.DelegationTokenRequestNotAllowed.Code))
 		return
 	}

@@ -93,6 +93,29 @@ func TestTokensAreNotGivenWhereNobodyIsKnown(t *testing.T) {
 	}
 }
 
+// TestWhoCameWithGroupsGetsNoTokens: tokens name no groups, so that what the roles of groups deny would be allowed to who comes by one.
+func TestWhoCameWithGroupsGetsNoTokens(t *testing.T) {
+	set, _ := secure(t)
+	set["delegation.token.secret.key"], set["leat.sasl.oauthbearer.groups.claim"] = "a secret of all nodes", "groups"
+	n := start(t, t.TempDir(), set)
+	for claims, want := range map[string]int16{
+		`{"sub":"alice","exp":99999999999,"groups":["contractors"]}`: kerr.DelegationTokenRequestNotAllowed.Code,
+		`{"sub":"alice","exp":99999999999}`:                          0,
+	} {
+		cl := securedClient(t, strings.Split(n.Bootstrap, ",")[2], kgo.SASL(oauthToken(claims)))
+		for _, owner := range []*string{nil, new("alice")} {
+			create := kmsg.NewPtrCreateDelegationTokenRequest()
+			create.Version, create.MaxLifetimeMillis, create.OwnerPrincipalName = 3, -1, owner
+			if owner != nil {
+				create.OwnerPrincipalType = new("User")
+			}
+			if resp := request[*kmsg.CreateDelegationTokenResponse](t, cl, create); resp.ErrorCode != want {
+				t.Errorf("%s: %d, want %d", claims, resp.ErrorCode, want)
+			}
+		}
+	}
+}
+
 func TestNoTokensWithoutASecret(t *testing.T) {
 	set, _ := secure(t)
 	n := start(t, t.TempDir(), set)
