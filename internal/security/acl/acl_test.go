@@ -194,6 +194,23 @@ func TestOperationsAreThoseThatTheTypeHas(t *testing.T) {
 	}
 }
 
+// TestHostsAreAddressesHoweverTheyAreWritten: one that a rule denies must not get in because the rule has another form of its address.
+func TestHostsAreAddressesHoweverTheyAreWritten(t *testing.T) {
+	for _, tt := range []struct {
+		rule, host string
+		want       bool
+	}{
+		{"10.1.2.3", "10.1.2.3", true}, {"::ffff:10.1.2.3", "10.1.2.3", true}, {"10.1.2.3", "10.1.2.4", false},
+		{"10.0.0.0/8", "10.1.2.3", true}, {"::ffff:10.0.0.0/104", "10.1.2.3", true}, {"::ffff:10.0.0.0/104", "11.1.2.3", false},
+		{"::/0", "10.1.2.3", false}, {"2001:db8::/32", "2001:db8::1", true}, {"somewhere", "10.1.2.3", false},
+	} {
+		h := parseHosts(tt.rule)
+		if got := h.match(netip.MustParseAddr(tt.host)); got != tt.want {
+			t.Errorf("%s matches %s: %t", tt.rule, tt.host, got)
+		}
+	}
+}
+
 func TestUnknownNumbersOfLaterVersionsMeanNothing(t *testing.T) {
 	a := &Authorizer{}
 	r := Request{Principal: security.Anonymous, Operation: security.OpRead, Type: security.TopicResource, Name: "t"}

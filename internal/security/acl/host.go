@@ -18,6 +18,10 @@ func parseHosts(text string) hosts {
 		return hosts{all: true}
 	}
 	if p, err := netip.ParsePrefix(text); err == nil {
+		const mapped = 96 // bits before an IPv4 address that is written as one of IPv6
+		if p.Addr().Is4In6() && p.Bits() >= mapped {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+		}
 		return hosts{in: p.Masked()}
 	}
 	a, _ := netip.ParseAddr(text)
