@@ -3,8 +3,11 @@ package record
 import (
 	"bytes"
 	"errors"
+	"io"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // bomb is a batch of a single record that is many times as large as the batch.
@@ -158,5 +161,50 @@ func TestLargeFramesOfZstdAreReadFewAtATime(t *testing.T) {
 	d.release()
 	if len(largeSlots) != 0 {
 		t.Errorf("%d places are taken when nothing is read", len(largeSlots))
+	}
+}
+
+// TestALargeFrameOfZstdTakesNoMoreThanItsWindow: what holds more than the window that it claims is a stream, whoever reads it.
+func TestALargeFrameOfZstdTakesNoMoreThanItsWindow(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes allocations larger, so their sizes say nothing")
+	}
+	const window, content = 16 << 20, 150 << 20
+	var frame bytes.Buffer
+	zw, err := zstd.NewWriter(&frame, zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	piece := make([]byte, 1<<20)
+	for range content / len(piece) {
+		if _, err := zw.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := zw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var h zstd.Header
+	if err := h.Decode(frame.Bytes()); err != nil || h.WindowSize != window || h.HasFCS {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	read := 0
+	cost := allocated(func() {
+		d, err := openDecoder(Zstd, frame.Bytes(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.release()
+		for err == nil {
+			var n int
+			n, err = readSome(d, piece)
+			read += n
+		}
+		if err != io.EOF {
+			t.Error(err)
+		}
+	})
+	if read != content || cost > 8*window { // a buffer that grows up to it, and the stream
+		t.Errorf("%d bytes read of %d, %d allocated for a window of %d", read, content, cost, window)
 	}
 }

@@ -15,7 +15,7 @@ const (
 
 	// maxStreamedWindow is above the windows of zstd's levels up to 19. A stream allocates its whole window at once, and the window
 	// is what a frame claims, not what it holds; so a frame that claims more is first tried as a whole, into a buffer that
-	// grows with what really comes out.
+	// grows with what really comes out, up to the window: one that holds more is a stream after all.
 	maxStreamedWindow = 8 << 20
 
 	maxZstdBlock = 128 << 10 // of the format, decompressed
@@ -60,7 +60,8 @@ func (d *zstdDecoder) reset(src []byte, most int) error {
 	}
 	largeSlots <- struct{}{}
 	d.slot = true
-	whole, ok, err := decodeWholeZstd(src, h, most)
+	window := int(min(max(h.WindowSize, singleSegment(&h)), maxZstdWindow))
+	whole, ok, err := decodeWholeZstd(src, h, min(most, window))
 	if err != nil {
 		return err
 	}
@@ -69,13 +70,21 @@ func (d *zstdDecoder) reset(src []byte, most int) error {
 		d.from = &d.in
 		return nil
 	}
-	if most < maxZstdWindow {
+	if window > most {
 		return errHeavy
 	}
 	d.large = newZstdReader(zstd.WithDecoderMaxWindow(maxZstdWindow))
 	d.from = d.large
 	d.in.Reset(src)
 	return d.large.Reset(&d.in)
+}
+
+// singleSegment is the window of a frame that has no other than its content; 0: it has one.
+func singleSegment(h *zstd.Header) uint64 {
+	if !h.SingleSegment {
+		return 0
+	}
+	return h.FrameContentSize
 }
 
 func (d *zstdDecoder) Read(p []byte) (int, error) { return d.from.Read(p) }
@@ -101,9 +110,8 @@ var wholeZstdReaders = sync.Pool{New: func() any {
 
 var errZstdClaim = errors.New("zstd frame claims more content than its bytes can hold")
 
-// decodeWholeZstd decodes src, which begins with the header h, unless it holds more than limit, or than a stream's window would take; ok is false then.
+// decodeWholeZstd decodes src, which begins with the header h, unless it holds more than limit; ok is false then.
 func decodeWholeZstd(src []byte, h zstd.Header, limit int) (whole []byte, ok bool, err error) {
-	limit = min(limit, maxZstdWindow)
 	most := (len(src)/minZstdBlock + 1) * maxZstdBlock
 	if h.HasFCS && h.FrameContentSize > uint64(most) {
 		return nil, false, errZstdClaim
