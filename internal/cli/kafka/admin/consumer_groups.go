@@ -34,10 +34,10 @@ func consumerGroups(ctx context.Context, c *tool.Call) error {
 	}
 	cluster, err := c.Connect()
 	if err != nil {
-		return wrongGroups(c, err)
+		return wrongGroups(c, "consumer", err)
 	}
 	defer cluster.Close()
-	g := &groupCall{Call: c, cluster: cluster}
+	g := newGroupCall(c, cluster)
 	switch {
 	case c.Has("list"):
 		err = g.list(ctx)
@@ -50,31 +50,42 @@ func consumerGroups(ctx context.Context, c *tool.Call) error {
 	default:
 		err = g.deleteOffsets(ctx)
 	}
-	return wrongGroups(c, err)
+	return wrongGroups(c, "consumer", err)
 }
 
 // groupCall is a run of a tool for groups.
 type groupCall struct {
 	*tool.Call
 
-	cluster *tool.Cluster
+	cluster   *tool.Cluster
+	committed func(ctx context.Context, group string) (map[partition]committedOffset, error) // of the group that offsets are set of
 }
 
-// wrongGroups is how the tool ends with an error: a wrong argument with the usage, anything else with a line, and as if all were well.
-func wrongGroups(c *tool.Call, err error) error {
+func newGroupCall(c *tool.Call, cluster *tool.Cluster) *groupCall {
+	return &groupCall{Call: c, cluster: cluster, committed: func(ctx context.Context, group string) (map[partition]committedOffset, error) {
+		offsets, err := committed(ctx, cluster, group)
+		return offsets, tool.Executed(err)
+	}}
+}
+
+// wrongGroups is how tools for groups of a kind end with an error: a wrong argument with the usage, anything else with a line, and as if all were well.
+func wrongGroups(c *tool.Call, kind string, err error) error {
 	var option *tool.OptionError
 	if errors.As(c.Wrong(), &option) {
 		err = option
 	}
-	var usage tool.Usage
-	if err == nil || errors.As(err, &usage) {
+	var (
+		usage  tool.Usage
+		status run.Exit
+	)
+	if err == nil || errors.As(err, &usage) || errors.As(err, &status) {
 		return err
 	}
 	var e *tool.Exception
 	if errors.As(err, &e) && e.Class == "java.lang.IllegalArgumentException" {
 		return tool.Usage(e.Message)
 	}
-	c.Println("\nError: Executing consumer group command failed due to " + err.Error())
+	c.Println("\nError: Executing " + kind + " group command failed due to " + err.Error())
 	return run.Exit(0)
 }
 

@@ -199,12 +199,7 @@ func (g *groupCall) showMembers(_ context.Context, name string, d *describedGrou
 	for _, m := range d.members {
 		line(name, m.id, m.instance, m.host, m.client, number(len(m.has)))
 		more(orDash(m.epoch, number[int32]), assignmentText(m.has), orDash(d.targetEpoch, number[int32]), assignmentText(m.target),
-			orDash(m.upgraded, func(b bool) string {
-				if b {
-					return "true"
-				}
-				return "false"
-			}))
+			orDash(m.upgraded, truth))
 		g.Println()
 	}
 	return nil
@@ -214,10 +209,14 @@ func (g *groupCall) showState(ctx context.Context, name string, d *describedGrou
 	if !g.isShown(name, d.state, 1) {
 		return nil
 	}
-	at, err := coordinator(ctx, g.cluster, name)
+	node, err := coordinator(ctx, g.cluster, name)
 	if err != nil {
 		return tool.Executed(err)
 	}
+	if strings.Contains(node.host, ":") {
+		node.host = "[" + node.host + "]"
+	}
+	at := node.text("  ")
 	assignor := d.assignor
 	if assignor == "" {
 		assignor = "-"

@@ -126,5 +126,5 @@ func (g *groupCall) delete(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return g.deleteAll(ctx, groups, "consumer")
+	return g.deleteAll(ctx, groups)
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,43 +11,61 @@ import (
 	"leat/internal/cli/kafka/tool"
 )
 
-// deleteAll deletes groups of a kind and says which.
-func (g *groupCall) deleteAll(ctx context.Context, groups []string, kind string) error {
+// deleteAll deletes groups that consume and says which.
+func (g *groupCall) deleteAll(ctx context.Context, groups []string) error {
+	failed, err := deleteGroups(ctx, g.cluster, groups)
+	if err == nil {
+		g.tellDeleted("consumer", groups, failed)
+	}
+	return err
+}
+
+// deleteGroups deletes groups, and says of some why they are still there.
+func deleteGroups(ctx context.Context, cluster *tool.Cluster, groups []string) (map[string]error, error) {
 	failed := make(map[string]error)
-	if len(groups) > 0 {
-		request := kmsg.NewPtrDeleteGroupsRequest()
-		request.Groups = groups
-		answer, err := tool.Ask[*kmsg.DeleteGroupsResponse](ctx, g.cluster, request)
-		if err != nil {
-			return err
-		}
-		for _, r := range answer.Groups {
-			if err := tool.Refused(r.ErrorCode, nil); err != nil {
-				failed[r.Group] = err
-			}
+	if len(groups) == 0 {
+		return failed, nil
+	}
+	request := kmsg.NewPtrDeleteGroupsRequest()
+	request.Groups = groups
+	answer, err := tool.Ask[*kmsg.DeleteGroupsResponse](ctx, cluster, request)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range answer.Groups {
+		if err := tool.Refused(r.ErrorCode, r.ErrorMessage); err != nil {
+			failed[r.Group] = err
 		}
 	}
+	return failed, nil
+}
+
+// tellDeleted says what came of deleting groups.
+func (g *groupCall) tellDeleted(kind string, groups []string, failed map[string]error) {
 	var done []string
-	for _, name := range tool.HashOrder(groups) {
+	for _, name := range tool.HashOrder(slices.Compact(slices.Sorted(slices.Values(groups)))) {
 		if failed[name] == nil {
 			done = append(done, "'"+name+"'")
 		}
 	}
-	done = slices.Compact(done)
-	if len(failed) == 0 {
-		g.Println("Deletion of requested " + kind + " groups (" + strings.Join(done, ", ") + ") was successful.")
-		return nil
-	}
-	g.Println("\nError: Deletion of some " + kind + " groups failed:")
-	for _, name := range tool.HashOrder(slices.Compact(slices.Sorted(slices.Values(groups)))) {
-		if err := failed[name]; err != nil {
-			g.Println("* Group '" + name + "' could not be deleted due to: " + tool.Describe(err))
+	list, end := strings.Join(done, ", "), ""
+	if kind == "streams" {
+		end = "."
+		if len(done) == 0 {
+			list = "''"
 		}
 	}
-	if len(done) > 0 {
-		g.Println("\nThese " + kind + " groups were deleted successfully: " + strings.Join(done, ", "))
+	if len(failed) == 0 {
+		g.Println("Deletion of requested " + kind + " groups (" + list + ") was successful.")
+		return
 	}
-	return nil
+	g.Println("\nError: Deletion of some " + kind + " groups failed:")
+	for _, name := range tool.HashOrder(slices.Sorted(maps.Keys(failed))) {
+		g.Println("* Group '" + name + "' could not be deleted due to: " + tool.Describe(failed[name]))
+	}
+	if len(done) > 0 {
+		g.Println("\nThese " + kind + " groups were deleted successfully: " + list + end)
+	}
 }
 
 // deleteOffsets forgets offsets of topics in a group.
@@ -55,23 +74,32 @@ func (g *groupCall) deleteOffsets(ctx context.Context) error {
 	if g.Wrong() != nil {
 		return g.Wrong()
 	}
+	all, results, err := g.toForget(ctx, g.Values("topic"))
+	if err != nil {
+		return err
+	}
+	return g.forgetAndTell(ctx, group, all, results)
+}
+
+// toForget are the partitions that arguments name; what is wrong with a topic is the result of it.
+func (g *groupCall) toForget(ctx context.Context, texts []string) ([]partition, map[partition]string, error) {
 	results := make(map[partition]string)
 	var all []partition
-	for _, topic := range g.Values("topic") {
-		if strings.Contains(topic, ":") {
-			some, err := topicArgument(topic)
-			if err != nil {
-				return err
-			}
-			all = append(all, some...)
-			continue
+	for _, topic := range texts {
+		some, err := g.namedPartitions(ctx, []string{topic})
+		if err != nil && strings.Contains(topic, ":") {
+			return nil, nil, err
 		}
-		some, err := partitionsOf(ctx, g.cluster, []string{topic})
 		if err != nil {
 			results[partition{topic, -1}] = "Error: " + tool.Describe(err)
 		}
 		all = append(all, some...)
 	}
+	return all, results, nil
+}
+
+// forgetAndTell forgets offsets and says what came of it.
+func (g *groupCall) forgetAndTell(ctx context.Context, group string, all []partition, results map[partition]string) error {
 	top, err := g.forget(ctx, group, all, results)
 	if err != nil {
 		return err
@@ -79,12 +107,12 @@ func (g *groupCall) deleteOffsets(ctx context.Context) error {
 	switch top {
 	case 0:
 		g.Println("Request succeeded for deleting offsets from group " + group + ".")
-	case 24, groupNotFound, 30, 68:
+	case invalidGroup, groupNotFound, groupUnauthorized, groupNotEmpty:
 		g.Println("\nError: " + tool.Refused(top, nil).Error())
-	case 86, 29, unknownTopic:
+	case groupSubscribed, topicUnauthorized, unknownTopic:
 		g.Println("\nError: Encountered some partition-level error, see the follow-up details.")
 	default:
-		g.Println("\nError: Encountered some unknown error: " + tool.Refused(top, nil).Error())
+		g.Println("\nError: Encountered some unknown error: " + codeName(top))
 	}
 	width := 15
 	var keys []partition

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -112,20 +111,28 @@ func classicGroup(g *kmsg.DescribeGroupsResponseGroup) describedGroup {
 	return d
 }
 
-// coordinator is the broker that looks after a group, as HOST:PORT  (ID).
-func coordinator(ctx context.Context, cluster *tool.Cluster, group string) (string, error) {
+// lookingAfter is the broker that looks after a group.
+type lookingAfter struct {
+	host     string
+	port, id int32
+}
+
+// coordinator finds the broker that looks after a group.
+func coordinator(ctx context.Context, cluster *tool.Cluster, group string) (lookingAfter, error) {
 	request := kmsg.NewPtrFindCoordinatorRequest()
 	request.CoordinatorKey, request.CoordinatorKeys = group, []string{group}
 	answer, err := tool.Ask[*kmsg.FindCoordinatorResponse](ctx, cluster, request)
 	if err != nil {
-		return "", err
+		return lookingAfter{}, err
 	}
-	host, port, node, code := answer.Host, answer.Port, answer.NodeID, answer.ErrorCode
+	at, code := lookingAfter{answer.Host, answer.Port, answer.NodeID}, answer.ErrorCode
 	for _, c := range answer.Coordinators {
-		host, port, node, code = c.Host, c.Port, c.NodeID, c.ErrorCode
+		at, code = lookingAfter{c.Host, c.Port, c.NodeID}, c.ErrorCode
 	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + number(port) + "  (" + number(node) + ")", tool.Refused(code, nil)
+	return at, tool.Refused(code, nil)
+}
+
+// text is HOST:PORT, some spaces and (ID).
+func (n lookingAfter) text(spaces string) string {
+	return n.host + ":" + number(n.port) + spaces + "(" + number(n.id) + ")"
 }

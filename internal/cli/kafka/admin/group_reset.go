@@ -1,8 +1,11 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -78,15 +81,17 @@ func printPlan(c *tool.Call, all plan) {
 			topicWidth = max(topicWidth, len(p.topic))
 		}
 	}
-	row := func(group, topic, index, offset string) {
-		c.Printf("\n%s %s %-10s %s", tool.Pad(group, groupWidth), tool.Pad(topic, topicWidth), index, offset)
+	all.print(c, fmt.Sprintf("\n%%-%ds %%-%ds %%-10s %%s", groupWidth, topicWidth))
+}
+
+// print prints a plan with lines of a format: of the group, the topic, the partition and the offset.
+func (p plan) print(c *tool.Call, format string) {
+	if len(p) > 0 {
+		c.Printf(format, "GROUP", "TOPIC", "PARTITION", "NEW-OFFSET")
 	}
-	if len(all) > 0 {
-		row("GROUP", "TOPIC", "PARTITION", "NEW-OFFSET")
-	}
-	for _, name := range all.groups() {
-		for _, p := range all.partitions(name) {
-			row(name, p.topic, number(p.index), number(all[name][p]))
+	for _, name := range p.groups() {
+		for _, at := range p.partitions(name) {
+			c.Printf(format, name, at.topic, number(at.index), number(p[name][at]))
 		}
 	}
 	c.Println()
@@ -132,12 +137,12 @@ func (g *groupCall) resetGroup(ctx context.Context, group string) (map[partition
 // scope are the partitions whose offsets are to be set.
 func (g *groupCall) scope(ctx context.Context, group string) ([]partition, error) {
 	if g.Has("all-topics") {
-		committed, err := committed(ctx, g.cluster, group)
+		offsets, err := g.committed(ctx, group)
 		if err != nil {
-			return nil, tool.Executed(err)
+			return nil, err
 		}
 		var all []partition
-		for p := range committed {
+		for p := range offsets {
 			all = append(all, p)
 		}
 		slices.SortFunc(all, comparePartitions)
@@ -149,9 +154,14 @@ func (g *groupCall) scope(ctx context.Context, group string) ([]partition, error
 		}
 		return nil, tool.Usage("One of the reset scopes should be defined: --all-topics, --topic.")
 	}
+	return g.namedPartitions(ctx, g.Values("topic"))
+}
+
+// namedPartitions are those that arguments name: TOPIC, or TOPIC:0,1.
+func (g *groupCall) namedPartitions(ctx context.Context, texts []string) ([]partition, error) {
 	var all []partition
 	var whole []string
-	for _, text := range g.Values("topic") {
+	for _, text := range texts {
 		if !strings.Contains(text, ":") {
 			whole = append(whole, text)
 			continue
@@ -166,23 +176,29 @@ func (g *groupCall) scope(ctx context.Context, group string) ([]partition, error
 	return append(all, some...), err
 }
 
+// checkPartitions is nil if partitions are there and have leaders.
 func (g *groupCall) checkPartitions(ctx context.Context, partitions []partition) error {
 	var topics []string
 	for _, t := range byTopic(partitions) {
 		topics = append(topics, t.name)
 	}
-	known, err := partitionsOf(ctx, g.cluster, topics)
+	leaders, err := leadersOf(ctx, g.cluster, topics)
 	if err != nil {
 		return tool.Executed(tool.Executed(err))
 	}
-	var unknown []partition
+	var unknown, headless []partition
 	for _, p := range partitions {
-		if !slices.Contains(known, p) {
+		if leader, ok := leaders[p]; !ok {
 			unknown = append(unknown, p)
+		} else if leader < 0 {
+			headless = append(headless, p)
 		}
 	}
 	if len(unknown) > 0 {
 		return tool.Saidf("The partitions \"%s\" do not exist", names(unknown, ","))
+	}
+	if len(headless) > 0 {
+		return tool.Saidf("The partitions \"%s\" have no leader", names(headless, ","))
 	}
 	return nil
 }
@@ -284,9 +300,9 @@ func (g *groupCall) withinLog(ctx context.Context, wanted map[partition]int64) (
 }
 
 func (g *groupCall) shifted(ctx context.Context, group string, partitions []partition) (map[partition]int64, error) {
-	old, err := committed(ctx, g.cluster, group)
+	old, err := g.committed(ctx, group)
 	if err != nil {
-		return nil, tool.Executed(err)
+		return nil, err
 	}
 	wanted := make(map[partition]int64)
 	for _, p := range partitions {
@@ -300,9 +316,9 @@ func (g *groupCall) shifted(ctx context.Context, group string, partitions []part
 }
 
 func (g *groupCall) current(ctx context.Context, group string, partitions []partition) (map[partition]int64, error) {
-	old, err := committed(ctx, g.cluster, group)
+	old, err := g.committed(ctx, group)
 	if err != nil {
-		return nil, tool.Executed(err)
+		return nil, err
 	}
 	var without []partition
 	offsets := make(map[partition]int64)
@@ -334,9 +350,11 @@ func (g *groupCall) fromFile(ctx context.Context, group string) (map[partition]i
 	}
 	wanted := make(map[partition]int64)
 	for _, row := range rows {
-		of := g.Value("group")
+		of := ""
 		if len(row) == 4 {
 			of, row = row[0], row[1:]
+		} else if named := g.Values("group"); len(named) == 1 {
+			of = named[0]
 		}
 		if len(row) != 3 {
 			return nil, tool.Saidf("%s: %s: it is not TOPIC,PARTITION,OFFSET", g.Value("from-file"), strings.Join(row, ","))
@@ -359,21 +377,23 @@ func (g *groupCall) fromFile(ctx context.Context, group string) (map[partition]i
 
 // commit sets offsets of a group.
 func commit(ctx context.Context, cluster *tool.Cluster, group string, offsets map[partition]int64) error {
+	codes, err := commitCodes(ctx, cluster, group, offsets)
+	return tool.First(err, notAltered(codes, nil))
+}
+
+// commitCodes sets offsets of a group, and has the code of each partition.
+func commitCodes(ctx context.Context, cluster *tool.Cluster, group string, offsets map[partition]int64) (map[partition]int16, error) {
 	request := kmsg.NewPtrOffsetCommitRequest()
 	request.Group, request.Generation = group, -1
-	var all []partition
-	for p := range offsets {
-		all = append(all, p)
-	}
 	byID, err := topicsByID(ctx, cluster)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	topicIDs := make(map[string][16]byte, len(byID))
 	for id, name := range byID {
 		topicIDs[name] = id
 	}
-	for _, topic := range byTopic(all) {
+	for _, topic := range byTopic(slices.Collect(maps.Keys(offsets))) {
 		t := kmsg.NewOffsetCommitRequestTopic()
 		t.Topic, t.TopicID = topic.name, topicIDs[topic.name]
 		for _, index := range topic.partitions {
@@ -384,18 +404,37 @@ func commit(ctx context.Context, cluster *tool.Cluster, group string, offsets ma
 		request.Topics = append(request.Topics, t)
 	}
 	if len(request.Topics) == 0 {
-		return nil
+		return nil, nil
 	}
 	answer, err := tool.Ask[*kmsg.OffsetCommitResponse](ctx, cluster, request)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	codes := make(map[partition]int16)
 	for _, t := range answer.Topics {
 		for _, p := range t.Partitions {
-			if err := tool.Refused(p.ErrorCode, nil); err != nil {
-				return err
-			}
+			codes[partition{cmp.Or(t.Topic, byID[t.TopicID]), p.Partition}] = p.ErrorCode
 		}
 	}
-	return nil
+	return codes, nil
+}
+
+// notAltered is what Kafka's admin client says of offsets that a broker did not set: the error of the first, and all partitions that have one.
+func notAltered(codes map[partition]int16, messages map[partition]string) error {
+	var failed []partition
+	for p, code := range codes {
+		if code != 0 {
+			failed = append(failed, p)
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	slices.SortFunc(failed, comparePartitions)
+	failed = hashPartitions(failed)
+	text := "Failed altering group offsets for the following partitions: [" + names(failed, ", ") + "]"
+	if why := messages[failed[0]]; why != "" {
+		text = why + " " + text
+	}
+	return tool.Refused(codes[failed[0]], &text)
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -84,6 +85,12 @@ func hashPartitions(partitions []partition) []partition {
 
 // partitionsOf are all partitions of some topics; a topic that is not there is an error.
 func partitionsOf(ctx context.Context, cluster *tool.Cluster, topics []string) ([]partition, error) {
+	leaders, err := leadersOf(ctx, cluster, topics)
+	return slices.SortedFunc(maps.Keys(leaders), comparePartitions), err
+}
+
+// leadersOf are the leaders of all partitions of some topics, below 0 where there is none; a topic that is not there is an error.
+func leadersOf(ctx context.Context, cluster *tool.Cluster, topics []string) (map[partition]int32, error) {
 	if len(topics) == 0 {
 		return nil, nil
 	}
@@ -91,15 +98,14 @@ func partitionsOf(ctx context.Context, cluster *tool.Cluster, topics []string) (
 	if err != nil {
 		return nil, err
 	}
-	var all []partition
+	leaders := make(map[partition]int32)
 	for _, t := range known.Topics {
 		if err := tool.Refused(t.ErrorCode, nil); err != nil {
 			return nil, err
 		}
 		for _, p := range t.Partitions {
-			all = append(all, partition{*t.Topic, p.Partition})
+			leaders[partition{*t.Topic, p.Partition}] = p.Leader
 		}
 	}
-	slices.SortFunc(all, comparePartitions)
-	return all, nil
+	return leaders, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"leat/internal/cli/kafka/tool"
 	"leat/internal/cli/run"
 )
@@ -14,19 +16,29 @@ const failure = run.Exit(1)
 
 // Codes of Kafka's protocol that tools look at.
 const (
-	topicExists         = 36
-	unknownTopic        = 3
-	notSupported        = 35
-	groupNotFound       = 69
-	electionNotNeeded   = 84
-	clusterUnauthorized = 31
-	replicaNotAvailable = 9
-
+	unknownTopic            = 3
+	replicaNotAvailable     = 9
+	coordinatorLoading      = 14
+	coordinatorNotAvailable = 15
+	notCoordinator          = 16
+	invalidGroup            = 24
+	unknownMember           = 25
+	topicUnauthorized       = 29
+	groupUnauthorized       = 30
+	clusterUnauthorized     = 31
+	notSupported            = 35
+	topicExists             = 36
 	concurrentTransactions  = 51
+	groupNotEmpty           = 68
+	groupNotFound           = 69
+	electionNotNeeded       = 84
+	groupSubscribed         = 86
 	transactionalIDNotFound = 105
 )
 
 func number[N int | int16 | int32 | int64](n N) string { return strconv.FormatInt(int64(n), 10) }
+
+func truth(b bool) string { return strconv.FormatBool(b) }
 
 func has(words []string, word string) bool { return slices.Contains(words, word) }
 
@@ -42,6 +54,14 @@ func parseInt(text string, bits int) (int64, error) {
 		return 0, &tool.Exception{Class: "java.lang.NumberFormatException", Message: `For input string: "` + text + `"`}
 	}
 	return n, nil
+}
+
+// codeName is how Kafka calls a code of its protocol.
+func codeName(code int16) string {
+	if e := kerr.TypedErrorForCode(code); e != nil {
+		return e.Message
+	}
+	return kerr.UnknownServerError.Message
 }
 
 // duplicates are what is there more than once.

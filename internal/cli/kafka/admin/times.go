@@ -10,11 +10,14 @@ import (
 	"leat/internal/cli/kafka/tool"
 )
 
+// parseException is what Java says of a text that is not what it should be.
+const parseException = "java.text.ParseException"
+
 // parseDateTime reads a time as Kafka's tools do: 2006-01-02T15:04:05.000, perhaps with an offset from UTC, which is meant where there is none.
 func parseDateTime(text string) (int64, error) {
 	parts := strings.Split(text, "T")
 	if len(parts) != 2 {
-		return 0, &tool.Exception{Class: "java.text.ParseException", Message: "Error parsing timestamp. It does not contain a 'T' according to ISO8601 format"}
+		return 0, &tool.Exception{Class: parseException, Message: "Error parsing timestamp. It does not contain a 'T' according to ISO8601 format"}
 	}
 	if !strings.ContainsAny(parts[1], "+-Z") {
 		text += "Z"
@@ -24,7 +27,7 @@ func parseDateTime(text string) (int64, error) {
 			return t.UnixMilli(), nil
 		}
 	}
-	return 0, &tool.Exception{Class: "java.text.ParseException", Message: "Unparseable date: \"" + text + "\""}
+	return 0, &tool.Exception{Class: parseException, Message: "Unparseable date: \"" + text + "\""}
 }
 
 var duration = regexp.MustCompile(`^(?i)([-+]?)P(?:([-+]?\d+)D)?(?:T(?:([-+]?\d+)H)?(?:([-+]?\d+)M)?(?:([-+]?\d+)(?:\.(\d{0,9}))?S)?)?$`)

@@ -303,21 +303,44 @@ func deleteTopics(ctx context.Context, c *tool.Call, cluster *tool.Cluster) erro
 	if err = tool.First(err, existing(c, names)); err != nil || len(names) == 0 {
 		return err
 	}
+	refused, err := removeTopics(ctx, cluster, names)
+	return tool.First(err, firstOf(refused))
+}
+
+// refusal is a topic with which something was not done, and why.
+type refusal struct {
+	topic string
+	err   error
+}
+
+func firstOf(refused []refusal) error {
+	if len(refused) == 0 {
+		return nil
+	}
+	return refused[0].err
+}
+
+// removeTopics deletes topics, and says of some why they are still there.
+func removeTopics(ctx context.Context, cluster *tool.Cluster, topics []string) ([]refusal, error) {
+	if len(topics) == 0 {
+		return nil, nil
+	}
 	request := kmsg.NewPtrDeleteTopicsRequest()
-	request.TopicNames, request.TimeoutMillis = names, 30000
-	for _, name := range names {
+	request.TopicNames, request.TimeoutMillis = topics, 30000
+	for _, name := range topics {
 		t := kmsg.NewDeleteTopicsRequestTopic()
 		t.Topic = kmsg.StringPtr(name)
 		request.Topics = append(request.Topics, t)
 	}
 	answer, err := tool.Ask[*kmsg.DeleteTopicsResponse](ctx, cluster, request)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var refused []refusal
 	for _, r := range answer.Topics {
-		if err := tool.Refused(r.ErrorCode, r.ErrorMessage); err != nil {
-			return err
+		if err := tool.Refused(r.ErrorCode, r.ErrorMessage); err != nil && r.Topic != nil {
+			refused = append(refused, refusal{*r.Topic, err})
 		}
 	}
-	return nil
+	return refused, nil
 }

@@ -17,11 +17,16 @@ func HashOrderFunc[K any](keys []K, code func(K) int32) []K {
 
 // SizedHashOrder is [HashOrder] of a map that was made for as many keys as it has.
 func SizedHashOrder(keys []string) []string {
+	return SizedHashOrderFunc(keys, HashCode)
+}
+
+// SizedHashOrderFunc is [SizedHashOrder] for keys with a hash code of their own.
+func SizedHashOrderFunc[K any](keys []K, code func(K) int32) []K {
 	table := 1
 	for table < len(keys) {
 		table *= 2
 	}
-	return hashOrder(keys, HashCode, table)
+	return hashOrder(keys, code, table)
 }
 
 func hashOrder[K any](keys []K, code func(K) int32, table int) []K {

@@ -16,9 +16,10 @@ type Option struct {
 	Argument  string   // what the usage says that the argument is
 	Required  bool
 	Default   []string
-	Separator string // an argument is cut into several at these characters
-	Text      string // what it is for
-	Help      bool   // with it, nothing is required
+	Separator string   // an argument is cut into several at these characters
+	With      []string // the options of which one has to be there as well
+	Text      string   // what it is for
+	Help      bool     // with it, nothing is required
 }
 
 // names are all names of an option, in the order of the usage: short ones first.

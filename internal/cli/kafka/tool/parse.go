@@ -2,6 +2,7 @@ package tool
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,7 +45,7 @@ func parse(options []Option, args []string) (*Set, error) {
 			return r.set, err
 		}
 	}
-	return r.set, missing(options, r.set)
+	return r.set, First(missing(options, r.set), unavailable(options, r.set))
 }
 
 func (r *reading) next() string {
@@ -165,4 +166,23 @@ func missing(options []Option, set *Set) error {
 		return nil
 	}
 	return &OptionError{"MissingRequiredOptionsException", "Missing required option(s) [" + strings.Join(lacking, ", ") + "]"}
+}
+
+// unavailable names the options that are there without any of those that they go with, in the order in which a Java map has them.
+func unavailable(options []Option, set *Set) error {
+	var alone []string
+	for i := range options {
+		o := &options[i]
+		if o.Help && set.Has(o.Name) {
+			return nil
+		}
+		if len(o.With) > 0 && set.Has(o.Name) && !slices.ContainsFunc(o.With, set.Has) {
+			alone = append(alone, strings.Join(o.names(), "/"))
+		}
+	}
+	if len(alone) == 0 {
+		return nil
+	}
+	alone = HashOrderFunc(alone, func(name string) int32 { return 31 + HashCode(name) }) // the keys of the map are lists of names
+	return &OptionError{"UnavailableOptionException", "Option(s) [" + strings.Join(alone, ", ") + "] are unavailable given other options on the command line"}
 }

@@ -127,3 +127,22 @@ func TestWhatAnAnswerIsCalled(t *testing.T) {
 		t.Error("no error is one, or one is another")
 	}
 }
+
+func TestSomeOptionsGoOnlyWithOthers(t *testing.T) {
+	lamp := func() *Tool {
+		return &Tool{Name: "kafka-lamp", Purpose: "This tool gives light.", Options: []Option{{Name: "on"}, {Name: "off"}, {Name: "bright", With: []string{"on"}}, {Name: "slowly", With: []string{"on", "off"}}},
+			Run: func(context.Context, *Call) error { return nil }}
+	}
+	for args, want := range map[string]string{
+		"--on --bright --slowly": "",
+		"--off --slowly":         "",
+		"--off --bright":         "Option(s) [bright] are unavailable given other options on the command line\n",
+		"--bright --slowly":      "Option(s) [bright, slowly] are unavailable given other options on the command line\n",
+		"--version --bright":     "",
+	} {
+		status, _, problems := call(lamp(), strings.Fields(args)...)
+		if problems != want || (status == 0) != (want == "") {
+			t.Errorf("%s: %d %q, want %q", args, status, problems, want)
+		}
+	}
+}
