@@ -35,11 +35,11 @@ func (r *run) dump() (int, error) {
 			if info, err := os.Stat(log); err != nil || info.Size() == 0 {
 				continue
 			}
-			status, said, err := r.box.run("kafka-dump-log", "--deep-iteration", d.option, "--files", log)
-			if err != nil || status != 0 {
-				return records, fmt.Errorf("%s: status %d: %w", log, status, err)
+			said, err := r.box.Run("kafka-dump-log", "--deep-iteration", d.option, "--files", log)
+			if err != nil || said.Status != 0 {
+				return records, fmt.Errorf("%s: status %d: %w", log, said.Status, err)
 			}
-			n, found, err := decoded(d.topic, said)
+			n, found, err := decoded(d.topic, said.Text())
 			if err != nil {
 				return records, err
 			}

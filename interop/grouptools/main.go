@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"leat/interop/kafkatools"
 	"leat/interop/target"
 )
 
@@ -52,7 +53,7 @@ type run struct {
 	update, verbose bool
 
 	node   *target.Node
-	box    *toolbox
+	box    *kafkatools.Toolbox
 	world  *world
 	failed []string
 }
@@ -72,10 +73,10 @@ func (r *run) all(kind target.Kind, binary string) (err error) {
 	if _, err := r.node.Start(r.ctx); err != nil {
 		return err
 	}
-	if r.box, err = newToolbox(r.ctx, r.dir); err != nil {
+	if r.box, err = kafkatools.New(r.ctx, r.dir); err != nil {
 		return err
 	}
-	defer r.box.close()
+	defer r.box.Close()
 	if r.world, err = newWorld(r.ctx, r.node.Bootstrap(), r.dir); err != nil {
 		return err
 	}

@@ -87,16 +87,18 @@ func (r *run) call(line string, want []string) ([]string, error) {
 	name, args := said[0], append([]string{"--bootstrap-server", r.node.Bootstrap()}, said[1:]...)
 	var last []string
 	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		status, said, err := r.box.run(name, args...)
+		said, err := r.box.Run(name, args...)
 		if err != nil {
 			return nil, err
 		}
 		if r.verbose {
-			fmt.Printf("$ %s\n%s\n", line, said)
+			fmt.Printf("$ %s\n%s\n", line, said.Text())
 		}
-		got := mask(strings.ReplaceAll(strings.ReplaceAll(said, r.node.Bootstrap(), "<broker>"), r.dir, "$dir"))
-		if status != 0 {
-			got = append(got, fmt.Sprint("exit ", status))
+		named := strings.NewReplacer(r.node.Bootstrap(), "<broker>", r.dir, "$dir")
+		got := append(mask(named.Replace(said.Out)), mask(named.Replace(said.Problems()))...)
+		slices.Sort(got)
+		if said.Status != 0 {
+			got = append(got, fmt.Sprint("exit ", said.Status))
 		}
 		if !looks || time.Now().After(end) {
 			return got, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"leat/interop/kafkatools"
 	"leat/interop/target"
 )
 
@@ -47,16 +48,16 @@ type event struct {
 
 // events runs a program and returns what it prints; nothing may have failed.
 func (r *run) events(name string, args ...string) ([]event, error) {
-	status, said, err := r.box.run(name, args...)
+	said, err := r.box.Run(name, args...)
 	if err != nil {
 		return nil, err
 	}
 	if r.verbose {
-		fmt.Println(said)
+		fmt.Println(said.Text())
 	}
-	all, err := parse(said)
-	if err == nil && (status != 0 || len(all) == 0) {
-		err = fmt.Errorf("status %d: %s", status, said)
+	all, err := parse(said.Text())
+	if err == nil && (said.Status != 0 || len(all) == 0) {
+		err = fmt.Errorf("status %d: %s", said.Status, said.Text())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", name, args, err)
@@ -178,7 +179,7 @@ func (r *run) copier() (int, error) {
 	if err := r.world.topic(ctx, "to-copy", 1); err != nil {
 		return 0, err
 	}
-	if err := r.world.produce(ctx, r.world.cl, "to-copy", count); err != nil {
+	if err := kafkatools.Produce(ctx, r.world.cl, "to-copy", count); err != nil {
 		return 0, err
 	}
 	checks := 0

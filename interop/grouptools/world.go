@@ -15,10 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
-)
 
-// longAgo is when the first record of a topic was made; each further one is a second younger.
-var longAgo = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	"leat/interop/kafkatools"
+)
 
 // world is what the tools look at: topics, members of groups, transactions.
 type world struct {
@@ -71,7 +70,7 @@ func (w *world) do(words []string) error {
 	case "topic": // name, partitions
 		return w.topic(ctx, arg(1), int32(number(2)))
 	case "produce": // topic, records
-		return w.produce(ctx, w.cl, arg(1), number(2))
+		return kafkatools.Produce(ctx, w.cl, arg(1), number(2))
 	case "join": // classic, consumer, share or streams; group, client, topic
 		if arg(1) == "streams" {
 			return w.joinStreams(ctx, arg(2), arg(3), arg(4))
@@ -92,7 +91,7 @@ func (w *world) do(words []string) error {
 	case "file": // name, lines
 		return os.WriteFile(filepath.Join(w.dir, arg(1)), []byte(strings.Join(words[2:], "\n")+"\n"), 0o600)
 	case "hang": // topic
-		return w.hang(ctx, arg(1))
+		return kafkatools.Hang(ctx, w.cl.Broker(1), arg(1))
 	}
 	return errors.New("nobody knows how")
 }
@@ -101,20 +100,6 @@ func (w *world) topic(ctx context.Context, name string, partitions int32) error 
 	forever := "-1"
 	created, err := w.adm.CreateTopic(ctx, partitions, 1, map[string]*string{"retention.ms": &forever}, name)
 	return errors.Join(err, created.Err)
-}
-
-// produce writes records to the partitions in turn.
-func (w *world) produce(ctx context.Context, cl *kgo.Client, topic string, count int) error {
-	topics, err := w.adm.ListTopics(ctx, topic)
-	if err != nil {
-		return err
-	}
-	n := int32(len(topics[topic].Partitions))
-	var records []*kgo.Record
-	for i := range int32(count) {
-		records = append(records, &kgo.Record{Topic: topic, Partition: i % n, Value: []byte(fmt.Sprint(i)), Timestamp: longAgo.Add(time.Duration(i) * time.Second)})
-	}
-	return cl.ProduceSync(ctx, records...).FirstErr()
 }
 
 // begin begins a transaction, or goes on with the one that is open.
@@ -131,7 +116,7 @@ func (w *world) begin(ctx context.Context, id, topic string, count int) error {
 	if err := cl.BeginTransaction(); err != nil {
 		return err
 	}
-	return w.produce(ctx, cl, topic, count)
+	return kafkatools.Produce(ctx, cl, topic, count)
 }
 
 // await waits until a group has a state.

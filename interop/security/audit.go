@@ -49,7 +49,7 @@ func (r *run) audit() error {
 	if a.box, err = r.newToolbox(); err != nil {
 		return err
 	}
-	defer a.box.close()
+	defer a.box.Close()
 	if err := a.act(); err != nil {
 		return err
 	}

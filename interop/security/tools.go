@@ -1,77 +1,32 @@
 package main
 
 import (
-	"bufio"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
+	"leat/interop/kafkatools"
 	"leat/interop/target"
 )
 
-// toolbox is one process that runs Kafka's tools one after the other (interop/grouptools has it, too).
-type toolbox struct{ *process }
+// toolbox runs Kafka's tools one after the other.
+type toolbox struct{ *kafkatools.Toolbox }
 
 func (r *run) newToolbox() (*toolbox, error) {
-	root, err := target.Root()
-	if err != nil {
+	dir := r.files.path("tools")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	cache, err := target.Cache()
-	if err != nil {
-		return nil, err
-	}
-	classes := r.files.path("tools")
-	jars := classes + string(os.PathListSeparator) + filepath.Join(cache, "kafka-tools", "*")
-	if out, err := exec.CommandContext(r.ctx, "javac", "-cp", jars, "-d", classes, filepath.Join(root, "interop", "grouptools", "Toolbox.java")).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("javac: %w: %s", err, out)
-	}
-	c, err := start(r.dir, "tools", "java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars,
-		"-Dlog4j2.configurationFile="+filepath.Join(root, "interop", "kafka", "log4j2.properties"), "Toolbox")
-	if err != nil {
-		return nil, err
-	}
-	p, ok := c.(*process)
-	if !ok {
-		return nil, fmt.Errorf("%T is no process", c)
-	}
-	p.out.Split(bufio.ScanLines)
-	return &toolbox{p}, nil
+	box, err := kafkatools.New(r.ctx, dir)
+	return &toolbox{box}, err
 }
 
 // run runs a tool and returns what it said.
 func (b *toolbox) run(name string, args ...string) (string, error) {
-	_, said, err := b.status(name, args...)
-	return said, err
-}
-
-// status runs a tool and returns its exit status and what it said.
-func (b *toolbox) status(name string, args ...string) (int, string, error) {
-	class, err := target.ToolClass(name)
-	if err != nil {
-		return 0, "", err
-	}
-	timer := time.AfterFunc(stuck, func() { _ = b.cmd.Process.Kill() })
-	defer timer.Stop()
-	if _, err := fmt.Fprintln(b.in, strings.Join(append([]string{class}, args...), "\t")); err != nil {
-		return 0, "", err
-	}
-	if !b.out.Scan() {
-		return 0, "", fmt.Errorf("%s: no answer", name)
-	}
-	status, said, _ := strings.Cut(b.out.Text(), "\t")
-	text, err := base64.StdEncoding.DecodeString(said)
-	if err != nil {
-		return 0, "", err
-	}
-	code, err := strconv.Atoi(status)
-	return code, string(text), err
+	said, err := b.Run(name, args...)
+	return said.Text(), err
 }
 
 // properties writes the file of a client that comes to BOTH.
@@ -126,7 +81,7 @@ func (r *run) tools() error {
 	if err != nil {
 		return err
 	}
-	defer box.close()
+	defer box.Close()
 	files := map[string]string{}
 	for user, password := range map[string]string{"admin": "admin-secret", "clerk": "clerk-secret", "alice": alicePass} {
 		if files[user], err = r.properties(user, password); err != nil {

@@ -51,7 +51,7 @@ func (r *run) playTools(name string) error {
 	if p.box, err = r.newToolbox(); err != nil {
 		return err
 	}
-	defer p.box.close()
+	defer p.box.Close()
 	return p.follow(filepath.Join(root, "interop", "security", "stories", name+".txt"))
 }
 
@@ -135,16 +135,16 @@ func (p *playbook) call(line string) ([]string, error) {
 	if who != "anyone" {
 		args = []string{"--bootstrap-server", p.node.Address("LOGIN"), "--command-config", p.files[who]}
 	}
-	status, said, err := p.box.status(tool, append(args, words[2:]...)...)
+	said, err := p.box.Run(tool, append(args, words[2:]...)...)
 	if err != nil {
 		return nil, err
 	}
 	if p.r.verbose {
-		fmt.Printf("$ %s\n%s\n", line, said)
+		fmt.Printf("$ %s\n%s\n", line, said.Text())
 	}
-	got := p.mask(said)
-	if status != 0 {
-		got = append(got, fmt.Sprint("exit ", status))
+	got := p.mask(said.Text())
+	if said.Status != 0 {
+		got = append(got, fmt.Sprint("exit ", said.Status))
 	}
 	return got, nil
 }

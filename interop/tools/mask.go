@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"leat/interop/kafkatools"
 )
 
 // A rule makes equal what must differ. Each has its reason, which the reference of the tools repeats.
@@ -37,8 +39,8 @@ var traced = regexp.MustCompile(`(?m)^(?:Exception in thread "main" )?((?:[a-z]+
 var anyOrder = regexp.MustCompile(`(?:takes (?:one of these|the following|at most one of these) options|the following scenarios|Valid (?:types|states) are|only supports operations):? .*`)
 
 // masked is what a tool said without what must differ.
-func (w *world) masked(s said) said {
-	s.out, s.err = w.mask(s.out), w.mask(s.err)
+func (w *world) masked(s kafkatools.Said) kafkatools.Said {
+	s.Out, s.Err = w.mask(s.Out), w.mask(s.Err)
 	return s
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"leat/interop/kafkatools"
 	"leat/interop/target"
 )
 
@@ -23,7 +24,7 @@ type run struct {
 	commands       string // of the tools
 	only           string
 	short, verbose bool
-	box            *toolbox
+	box            *kafkatools.Toolbox
 	kafka, leat    *world // where Kafka's tools run, and where leat's
 	compared       int
 	tools          map[string]int // how many command lines of each were compared
@@ -39,10 +40,10 @@ func (r *run) all() error {
 	if err != nil || len(files) == 0 {
 		return cmp.Or(err, errors.New("no stories"))
 	}
-	if r.box, err = newToolbox(r.ctx, r.dir); err != nil {
+	if r.box, err = kafkatools.New(r.ctx, r.dir); err != nil {
 		return err
 	}
-	defer r.box.close()
+	defer r.box.Close()
 	r.tools = make(map[string]int)
 	began := time.Now()
 	ready := make(chan error, 2)
@@ -118,12 +119,12 @@ func (r *run) compare(story string, words []string) error {
 	if strings.HasPrefix(words[0], "(") { // ($ (sorted) tool ...)
 		opts, words = words[0], words[1:]
 	}
-	var want, got said
+	var want kafkatools.Said
 	var wrong error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		want, wrong = r.box.run(words[0], r.kafka.expand(words[1:]))
+		want, wrong = r.box.Run(words[0], r.kafka.expand(words[1:])...)
 	}()
 	got, err := leatTool(r.ctx, r.commands, r.leat.dir, words[0], r.leat.expand(words[1:]))
 	<-done
@@ -133,19 +134,19 @@ func (r *run) compare(story string, words []string) error {
 	r.compared++
 	r.tools[words[0]]++
 	want, got = r.kafka.masked(want), r.leat.masked(got)
-	want.err, got.err = withoutTrace(want.err, want.out), withoutTrace(got.err, got.out)
-	want.out, got.out = withoutTrace(want.out, want.out), withoutTrace(got.out, got.out)
-	want.out, want.err, got.out, got.err = prepare(opts, want.out), prepare(opts, want.err), prepare(opts, got.out), prepare(opts, got.err)
+	want.Err, got.Err = withoutTrace(want.Err, want.Out), withoutTrace(got.Err, got.Out)
+	want.Out, got.Out = withoutTrace(want.Out, want.Out), withoutTrace(got.Out, got.Out)
+	want.Out, want.Err, got.Out, got.Err = prepare(opts, want.Out), prepare(opts, want.Err), prepare(opts, got.Out), prepare(opts, got.Err)
 	line := strings.Join(words, " ")
 	if r.verbose {
-		fmt.Printf("$ %s\n%s%s[%d]\n", line, got.out, got.err, got.status)
+		fmt.Printf("$ %s\n%s%s[%d]\n", line, got.Out, got.Err, got.Status)
 	}
-	if want == got || allowed(line, want, got) {
+	if want == got || allowed(line) {
 		return nil
 	}
 	r.differ++
-	want.err, got.err = brief(want.err, got.err)
-	fmt.Printf("tools          %s: %s\n--- Kafka [%d]\n%s%s--- leat [%d]\n%s%s---\n", story, line, want.status, want.out, ifAny("(err) ", want.err), got.status, got.out, ifAny("(err) ", got.err))
+	want.Err, got.Err = brief(want.Err, got.Err)
+	fmt.Printf("tools          %s: %s\n--- Kafka [%d]\n%s%s--- leat [%d]\n%s%s---\n", story, line, want.Status, want.Out, ifAny("(err) ", want.Err), got.Status, got.Out, ifAny("(err) ", got.Err))
 	return nil
 }
 

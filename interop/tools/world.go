@@ -13,14 +13,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"leat/interop/kafkatools"
 	"leat/interop/target"
 )
 
 // nodes is how many a cluster has.
 const nodes = 3
-
-// longAgo is when the first record of a topic was made; each further one is a second younger.
-var longAgo = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // world is one of the two clusters, and what was done to it.
 type world struct {
@@ -118,7 +116,7 @@ func (w *world) do(words []string) error {
 	case "topic": // name, brokers of each partition as 1:2,2:3
 		return w.topic(ctx, arg(1), arg(2))
 	case "produce": // topic, records
-		return w.produce(ctx, arg(1), int(number(2)))
+		return kafkatools.Produce(ctx, w.cl, arg(1), int(number(2)))
 	case "file": // name, text
 		return os.WriteFile(filepath.Join(w.dir, arg(1)), []byte(strings.ReplaceAll(arg(2), `\n`, "\n")), 0o600)
 	case "commit": // group, topic, partition, offset
@@ -147,19 +145,6 @@ func (w *world) topic(ctx context.Context, name, assignment string) error {
 		return err
 	}
 	return w.settle(ctx, name)
-}
-
-func (w *world) produce(ctx context.Context, topic string, count int) error {
-	topics, err := w.adm.ListTopics(ctx, topic)
-	if err != nil {
-		return err
-	}
-	n := int32(len(topics[topic].Partitions))
-	var records []*kgo.Record
-	for i := range int32(count) {
-		records = append(records, &kgo.Record{Topic: topic, Partition: i % n, Value: []byte(fmt.Sprint(i)), Timestamp: longAgo.Add(time.Duration(i) * time.Second)})
-	}
-	return w.cl.ProduceSync(ctx, records...).FirstErr()
 }
 
 // join makes a member of a classic group that reads a topic, and waits until it has read everything.

@@ -1,4 +1,4 @@
-package main
+package kafkatools
 
 import (
 	"context"
@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// hang writes a batch of a transaction that no coordinator knows, as if an hour ago; the broker must not ask coordinators at that time.
-func (w *world) hang(ctx context.Context, topic string) error {
+// Hang writes a batch of a transaction that no coordinator knows to partition 0, which the broker leads, as if an hour ago. The broker must not ask coordinators
+// at that time: transaction.partition.verification.enable=false.
+func Hang(ctx context.Context, broker *kgo.Broker, topic string) error {
 	id := "nobody"
 	rq := kmsg.NewPtrProduceRequest()
 	rq.Acks, rq.TimeoutMillis, rq.TransactionID = -1, 5000, &id
 	rq.Topics = []kmsg.ProduceRequestTopic{{Topic: topic, Partitions: []kmsg.ProduceRequestTopicPartition{{Records: openBatch(time.Now().Add(-time.Hour))}}}}
-	answer, err := w.cl.Broker(1).RetriableRequest(ctx, &older{rq})
+	answer, err := broker.RetriableRequest(ctx, &older{rq})
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import org.apache.kafka.common.utils.Exit;
 /**
  * Runs Kafka's tools one after the other in one process, as their main methods would run alone.
  *
- * A line of input is a class and its arguments with tabs between; a line of output the exit status and what the tool said on both outputs, in base64.
+ * A line of input is a class and its arguments in base64 with tabs between; a line of output the exit status and what the tool said on its two outputs, in base64.
  */
 public final class Toolbox {
     private Toolbox() {}
@@ -36,31 +36,37 @@ public final class Toolbox {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] words = line.split("\t", -1);
-            ByteArrayOutputStream said = new ByteArrayOutputStream();
-            PrintStream out = new PrintStream(said, true, StandardCharsets.UTF_8);
+            for (int i = 1; i < words.length; i++) {
+                words[i] = new String(Base64.getDecoder().decode(words[i]), StandardCharsets.UTF_8);
+            }
+            ByteArrayOutputStream out = new ByteArrayOutputStream();
+            ByteArrayOutputStream problems = new ByteArrayOutputStream();
+            PrintStream err = new PrintStream(problems, true, StandardCharsets.UTF_8);
             status = 0;
-            System.setOut(out);
-            System.setErr(out);
+            System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
+            System.setErr(err);
             ended = new CountDownLatch(1);
-            Thread tool = new Thread(() -> run(words, out));
+            Thread tool = new Thread(() -> run(words, err));
             tool.setDaemon(true);
             tool.start();
             ended.await();
             System.setOut(answers);
             System.setErr(errors);
-            answers.println(status + "\t" + Base64.getEncoder().encodeToString(said.toByteArray()));
+            Base64.Encoder text = Base64.getEncoder();
+            answers.println(status + "\t" + text.encodeToString(out.toByteArray()) + "\t" + text.encodeToString(problems.toByteArray()));
         }
         Runtime.getRuntime().halt(0); // tools leave hooks behind that wait for what is gone
     }
 
-    private static void run(String[] words, PrintStream out) {
+    private static void run(String[] words, PrintStream err) {
         try {
             Class.forName(words[0]).getMethod("main", String[].class).invoke(null, (Object) Arrays.copyOfRange(words, 1, words.length));
         } catch (InvocationTargetException e) {
-            e.getCause().printStackTrace(out);
+            err.print("Exception in thread \"main\" ");
+            e.getCause().printStackTrace(err);
             status = 1;
         } catch (ReflectiveOperationException e) {
-            e.printStackTrace(out);
+            e.printStackTrace(err);
             status = 1;
         }
         ended.countDown();
