@@ -105,6 +105,9 @@ func TestToolsThatAreNotThereSayWhatToDo(t *testing.T) {
 // differences are what leat's tools do otherwise than Kafka's, and why.
 var differences = []struct{ what, why string }{
 	{"what an option is for, in the usage, is said in other words", "the layout, the names, the arguments and everything above the list are Kafka's"},
+	{"what `kafka-streams-application-reset` says of itself above the list is in other words, too", "it is a page of advice"},
+	{"`kafka-streams-application-reset` says what is wrong where a file of offsets does not fit the input topics, and where the group has members of another kind",
+		"Kafka's tool meets a null pointer, and repeats advice for programs that consume"},
 	{"no stack traces and no lines of a Java log", "the message that comes before them is the same"},
 	{"`--version` says 4.4.0", "leat speaks the protocol of Kafka 4.4"},
 	{"a wrong value of a topic's setting is refused in the broker's words", "Kafka's tool checks it by itself before it asks, with a table of its own"},
