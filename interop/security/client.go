@@ -46,9 +46,12 @@ type client interface {
 	close()
 }
 
-var clientNames = []string{"java", "kcat", "confluent", "franz-go", "kafka-go", "kafkajs"}
+var clientNames = []string{"java", "kcat", "confluent", "franz-go", "kafka-go", "kafkajs", "leat"}
 
-func startClients(ctx context.Context, dir string, names []string) (all []client, err error) {
+// stays reports whether a client goes on asking on one connection, and would hear of what changes meanwhile.
+func stays(name string) bool { return name != "kcat" && name != "kafka-go" && name != "leat" }
+
+func startClients(ctx context.Context, dir, binary string, names []string) (all []client, err error) {
 	root, err := target.Root()
 	if err != nil {
 		return nil, err
@@ -78,6 +81,8 @@ func startClients(ctx context.Context, dir string, names []string) (all []client
 			c = kcat{}
 		case "franz-go":
 			c = franz{}
+		case "leat":
+			c, err = newOwn(binary, dir)
 		default:
 			err = fmt.Errorf("-clients=%s: the clients are %v", name, clientNames)
 		}

@@ -77,7 +77,7 @@ func (r *run) all(kind target.Kind, binary string, names []string) (err error) {
 	if err := r.prepare(); err != nil {
 		return err
 	}
-	if r.clients, err = startClients(r.ctx, r.dir, names); err != nil {
+	if r.clients, err = startClients(r.ctx, r.dir, binary, names); err != nil {
 		return err
 	}
 	defer func() {

@@ -119,7 +119,7 @@ func (r *run) reauthenticate() error {
 	const several = 3 * sessionTime
 	for _, m := range []string{"PLAIN", "SCRAM-SHA-512", "OAUTHBEARER"} {
 		as := login{Mechanism: m, User: "alice", Password: alicePass, Hold: int(several.Milliseconds())}
-		of := map[string]string{"kcat": "-", "kafka-go": "-"}
+		of := map[string]string{"kcat": "-", "kafka-go": "-", "leat": "-"}
 		if m == "OAUTHBEARER" {
 			as.App = "alice-app"
 		}
@@ -138,7 +138,7 @@ func (r *run) meanwhile(l login, want, log string, do func() error) error {
 	var problems []error
 	ends := 0
 	for _, who := range r.clients {
-		if who.name() == "kcat" || who.name() == "kafka-go" { // one does not stay, the other goes on with what it knows
+		if !stays(who.name()) {
 			continue
 		}
 		began.Add(1)
@@ -228,11 +228,23 @@ func (r *run) rotateKeys() error {
 	if err := r.issuer.rotate(); err != nil {
 		return err
 	}
-	time.Sleep(1100 * time.Millisecond) // the keys are fetched once a second at most, and an unknown one may just have been asked for
+	if err := r.fetched(); err != nil {
+		return err
+	}
 	able := map[string]string{"kcat": "-", "kafka-go": "-"}
 	r.one(&kase{name: "  a token by the new key", listener: "BOTH", as: login{Mechanism: "OAUTHBEARER", App: "alice-app"}, want: in, of: able})
 	r.one(&kase{name: "  a token by the withdrawn key", listener: "BOTH", as: login{Mechanism: "OAUTHBEARER", App: "withdrawn"}, want: authentication,
 		of:  map[string]string{"kcat": "-", "kafka-go": "-", "franz-go": noConnection, "kafkajs": noConnection},
 		log: `listener=BOTH.*signed by the key "key-[0-9.]*", which is not one of the 1 of the issuer`})
 	return nil
+}
+
+// fetched waits until the node knows the newest key: keys are fetched once a second at most, and an unknown one may just have been asked for.
+func (r *run) fetched() error {
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := franz{}.try(r.complete(&kase{listener: "BOTH", as: login{Mechanism: "OAUTHBEARER", App: "alice-app"}}), nil)
+		if err == nil || time.Now().After(until) {
+			return err
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +24,8 @@ const indent = "    "
 //	do login <client> <n> <class>     a client comes by token n, and ends in that class
 //	do restart                        of the node
 //	do await <client> <n> <class>     the same, again and again until it does
+//	do create <user>                  a token by leat's own command line
+//	do expire <user> <n>              token n, by the same
 //	<user> kafka-... <arguments>      a tool; $hmac1 is of the first token that was made, and so on; "anyone" has no login
 //	    <what it says>                lines in the order of the alphabet; "exit 1" if it ends so
 type playbook struct {
@@ -158,6 +161,8 @@ func (p *playbook) do(words []string) error {
 		}
 		_, err := p.node.Start(p.r.ctx)
 		return err
+	case "create", "expire":
+		return p.ownToken(words[0], words[1], words[2:])
 	case "login", "await":
 		for until := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 			err := p.byToken(words[1], words[2])
@@ -195,6 +200,39 @@ func (p *playbook) byToken(who, number string) error {
 		}
 	}
 	return fmt.Errorf("no client %s takes part", who)
+}
+
+// ownToken makes or ends a token by leat's own command line.
+func (p *playbook) ownToken(action, who string, number []string) error {
+	c, err := newOwn(p.r.binary, p.r.dir)
+	if err != nil {
+		return err
+	}
+	o, ok := c.(own)
+	if !ok {
+		return fmt.Errorf("%T is not leat's own", c)
+	}
+	args := []string{"token", action, "-o", "json", "--bootstrap-server", p.node.Address("LOGIN"), "--command-config", p.files[who]}
+	if action == "expire" {
+		n, err := strconv.Atoi(strings.Join(number, " "))
+		if err != nil || n < 1 || n > len(p.ids) {
+			return fmt.Errorf("there is no token %s among %d", number, len(p.ids))
+		}
+		args = append(args, p.ids[n-1], "--yes")
+	}
+	said, err := o.command(args...)
+	if err != nil || action == "expire" {
+		return err
+	}
+	var made struct{ ID, Secret, Owner string }
+	if err := json.Unmarshal([]byte(said), &made); err != nil {
+		return fmt.Errorf("%w: %s", err, short(said))
+	}
+	if made.Owner != "User:"+who || made.Secret == "" {
+		return fmt.Errorf("it is of %s: %s", made.Owner, short(said))
+	}
+	p.ids, p.hmacs = append(p.ids, made.ID), append(p.hmacs, made.Secret)
+	return nil
 }
 
 var (
