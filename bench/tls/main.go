@@ -28,6 +28,7 @@ type options struct {
 	version    string
 	kinds      []string
 	parts      []string
+	sizes      []string
 	rounds     int
 	window     time.Duration
 	warm       time.Duration
@@ -48,7 +49,7 @@ func main() {
 
 func parse() options {
 	var o options
-	var kinds, parts, from string
+	var kinds, parts, sizes, from string
 	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
 	flag.StringVar(&o.dir, "dir", "", "directory for all data, removed at the end; a new temporary one if empty")
 	flag.StringVar(&o.operations, "operations", "", "address for leat's operations listener; none if empty")
@@ -56,14 +57,15 @@ func parse() options {
 	flag.StringVar(&o.version, "version", "TLSv1.3", "what clients speak")
 	flag.StringVar(&kinds, "kinds", "leat,kafka", "what to measure")
 	flag.StringVar(&parts, "parts", "produce,consume,handshakes,idle", "parts to run")
+	flag.StringVar(&sizes, "sizes", "1 MB,256 KB,64 KB", "batches to produce, in this order")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
 	flag.DurationVar(&o.window, "window", 3*time.Second, "how long each load is measured")
-	flag.DurationVar(&o.warm, "warm", 6*time.Second, "how long each kind of load runs before anything is measured")
+	flag.DurationVar(&o.warm, "warm", 6*time.Second, "how long each load runs before it is measured")
 	flag.StringVar(&o.json, "o", "", "file to write the raw results to")
 	flag.StringVar(&o.docs, "docs", "", "page whose table is replaced")
 	flag.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with commas between them")
 	flag.Parse()
-	o.kinds, o.parts = strings.Split(kinds, ","), strings.Split(parts, ",")
+	o.kinds, o.parts, o.sizes = strings.Split(kinds, ","), strings.Split(parts, ","), strings.Split(sizes, ",")
 	if from != "" {
 		o.from = strings.Split(from, ",")
 	}

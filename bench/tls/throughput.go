@@ -19,30 +19,42 @@ const (
 	recordSize  = 1000
 )
 
-// sizes of batches, as they are called.
-var sizes = []struct {
+// size is one of batches, as it is called.
+type size struct {
 	name  string
 	bytes int
-}{{"64 KB", 64 << 10}, {"256 KB", 256 << 10}, {"1 MB", 1 << 20}}
+}
+
+var sizes = []size{{"64 KB", 64 << 10}, {"256 KB", 256 << 10}, {"1 MB", 1 << 20}}
 
 func (s *session) produceLoads(ctx context.Context) error {
 	config, err := clientConfig(s.pool, s.version, nil)
 	if err != nil {
 		return err
 	}
-	if _, err := s.produce(ctx, sizes[0].bytes, config, s.warm); err != nil {
-		return err
-	}
-	for _, size := range slices.Backward(sizes) { // a JVM needs the longest until it is warm with the smallest
-		if err := s.measure(ctx, size.name, size.bytes, config); err != nil {
+	for _, name := range s.sizes {
+		i := slices.IndexFunc(sizes, func(size size) bool { return size.name == name })
+		if i < 0 {
+			return fmt.Errorf("-sizes: %q is none of %v", name, sizes)
+		}
+		if err := s.measure(ctx, name, sizes[i].bytes, config); err != nil {
 			return err
 		}
+	}
+	if !slices.Contains(s.sizes, sizes[0].name) {
+		return nil
 	}
 	// Without TLS one size tells what TLS adds; the others stand in the general tables.
 	return s.measure(ctx, sizes[0].name, sizes[0].bytes, nil)
 }
 
+// measure runs a load until a JVM has compiled what it needs for it, and then measures it.
 func (s *session) measure(ctx context.Context, name string, bytes int, secure *tls.Config) error {
+	for began := time.Now(); time.Since(began) < s.warm; { // each ends when there are so many bytes, too
+		if _, err := s.produce(ctx, bytes, secure, s.warm); err != nil {
+			return err
+		}
+	}
 	total, err := s.produce(ctx, bytes, secure, s.window)
 	if err != nil {
 		return err
