@@ -26,7 +26,7 @@
 #   interop/run.sh hostile [-short]      attackers of all kinds, and what a well-behaved client notices of them
 #   interop/run.sh why [-short]           36 faults in a cluster of three: leat why names the cause of each first, within a second, and is silent otherwise
 #   interop/run.sh tenants [-short]      two tenants with equal names: what clients and tools of each see, and a quiet one beside a noisy one at its limits
-#   interop/run.sh monitoring            a real Prometheus: the queries of Strimzi's dashboards and of leat's have data, alerts fire on faults and only then
+#   interop/run.sh monitoring [-short]   a real Prometheus: the queries of Strimzi's dashboards and of leat's have data, every alert fires on its fault and only then
 #   interop/run.sh stream-tools [-short]  Kafka's tools that move records and leat's of the same names: output, status, and what they wrote
 #   interop/run.sh pages [PAGE...]       the commands of documentation, in the pages that mark them, with what they show as output
 #   interop/run.sh packages [-short]     the container image, the service, packages and the Helm chart, tried as those do who get them
@@ -172,9 +172,17 @@ quotas)
 	"$bin/quotas" -binary "$leat" "$@"
 	;;
 monitoring)
-	interop/setup.sh prometheus
+	interop/setup.sh prometheus kafka python
 	go build -o "$bin/monitoring" ./interop/monitoring
-	"$bin/monitoring" -binary "$leat" -prometheus "${LEAT_INTEROP_CACHE:-.cache/interop}/prometheus/usr/bin" "$@"
+	# The same program, but that its handler fails on requests of one client.
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X leat/internal/listener.brokenFor=broken' -o "$bin/leat-broken" ./cmd/leat
+	# Mounts are seen by the suite and its nodes only, and are gone with it.
+	apart=''
+	for try in 'unshare -m' 'unshare -rm'; do
+		if [ -z "$apart" ] && $try true 2>/dev/null; then apart=$try; fi
+	done
+	# shellcheck disable=SC2086
+	$apart "$bin/monitoring" -binary "$leat" -broken "$bin/leat-broken" -prometheus "${LEAT_INTEROP_CACHE:-.cache/interop}/prometheus/usr/bin" "$@"
 	;;
 hostile)
 	go build -o "$bin/hostile" ./interop/hostile

@@ -192,6 +192,7 @@ func (h *Handlers) getTelemetrySubscriptions(c *Call) {
 	for _, codec := range []record.Codec{record.Zstd, record.LZ4, record.Gzip, record.Snappy} {
 		resp.AcceptedCompressionTypes = append(resp.AcceptedCompressionTypes, int8(codec))
 	}
+	resp.DeltaTemporality = true // as Kafka wants it: what was added since the last report
 	resp.TelemetryMaxBytes = int32(h.Config().Int("telemetry.max.bytes"))
 	c.Respond(resp)
 }

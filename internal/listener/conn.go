@@ -138,6 +138,9 @@ func (c *conn) handle(r *Request) {
 	}
 }
 
+// brokenFor is the client id whose requests the handler fails on, for tests from outside of what happens then. Only the linker sets it (-X), no input does.
+var brokenFor string
+
 // call keeps a panic of the handler from ending the process: it costs the connection only.
 func (c *conn) call(r *Request) {
 	defer func() {
@@ -161,5 +164,8 @@ func (c *conn) call(r *Request) {
 		r.buffer = nil // what was running may still hold the body: it is not used again
 		r.Hangup(reason)
 	}()
+	if brokenFor != "" && r.Header.ClientID == brokenFor {
+		panic("this program was linked to fail on requests of client " + brokenFor)
+	}
 	c.dispatch(r)
 }

@@ -46,6 +46,8 @@ type Request struct {
 	// Prompt, which the handler may set before it returns: whoever answers also writes small ranges of files that are in memory. That suits answers of
 	// which few come at once; where thousands wait for the same record, their writing is spread over the processors.
 	Prompt bool
+	// Mark is what the handler, before it returns, notes for whoever observes that the request is answered.
+	Mark any
 
 	onNext   func() // see OnNext
 	conn     *conn

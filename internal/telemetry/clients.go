@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -10,8 +11,10 @@ import (
 	"leat/internal/telemetry/otlp"
 )
 
-// What clients push (KIP-714) is kept until they push again, or have been silent for three of their intervals.
+// What clients push (KIP-714) is kept until they push again, or have been silent for three of their intervals. What a client says as it ends is kept for a moment,
+// so that somebody sees it. Clients are asked for what was added since they last pushed, as they are by Kafka: it is added up here, because counters are to rise.
 const (
+	lastShown        = time.Minute
 	mostClients      = 500 // with series at a time
 	mostClientSeries = 200 // of one client
 	mostClientLabels = 8
@@ -33,16 +36,21 @@ type Clients struct {
 }
 
 type clientSeries struct {
-	client Client
-	until  time.Time
-	series []clientPoint
+	until    time.Time
+	gauges   []clientPoint
+	counters map[seriesKey]clientPoint // those that were not told this time, too: clients leave out what has not changed
 }
+
+// seriesKey tells the series of one client apart.
+type seriesKey struct{ name, labels string }
 
 // clientPoint is a line to be, without its value: the name's, and the labels' texts.
 type clientPoint struct {
 	name, labels string
 	value        float64
 	counter      bool
+	added        bool   // value is to be added to what was told before
+	at           uint64 // when it was measured: an addition is not to count twice
 }
 
 var (
@@ -65,7 +73,7 @@ func (c *Clients) Push(of Client, data []byte, now time.Time, interval time.Dura
 	labels := "client_id=" + quoted(of.ID) + ",client_instance_id=" + quoted(of.Instance)
 	err := otlp.Points(data, func(p otlp.Point) {
 		if name := clientMetricName(p.Metric); name != "" && len(series) < mostClientSeries {
-			series = append(series, clientPoint{name, labels + clientLabels(p.Attributes), p.Value, p.Counter})
+			series = append(series, clientPoint{name, labels + clientLabels(p.Attributes), p.Value, p.Counter, p.Delta, p.At})
 		}
 	})
 	if err != nil {
@@ -79,15 +87,51 @@ func (c *Clients) Push(of Client, data []byte, now time.Time, interval time.Dura
 		c.clients = map[string]*clientSeries{}
 	}
 	c.forget(now)
-	switch known := c.clients[of.Instance]; {
-	case last:
-		delete(c.clients, of.Instance)
-	case known == nil && len(c.clients) >= mostClients:
-		c.refused++
-	default:
-		c.clients[of.Instance] = &clientSeries{of, now.Add(3 * interval), series}
+	known := c.clients[of.Instance]
+	if known == nil {
+		if len(c.clients) >= mostClients {
+			c.refused++
+			return nil
+		}
+		known = &clientSeries{}
+		c.clients[of.Instance] = known
 	}
+	known.until = now.Add(3 * interval)
+	if last {
+		known.until = now.Add(lastShown)
+	}
+	known.take(series)
 	return nil
+}
+
+// take replaces what is shown of a client. Counters go on from what was told before.
+func (s *clientSeries) take(series []clientPoint) {
+	if s.counters == nil {
+		s.counters = map[seriesKey]clientPoint{}
+	}
+	told := map[seriesKey]bool{}
+	s.gauges = s.gauges[:0]
+	for _, p := range series {
+		key := seriesKey{p.name, p.labels}
+		if told[key] {
+			continue
+		}
+		told[key] = true
+		before := s.counters[key]
+		switch {
+		case !p.counter && !p.added:
+			s.gauges = append(s.gauges, p)
+			continue
+		case p.added && p.at != 0 && p.at <= before.at:
+			continue
+		case p.added:
+			p.value += before.value
+		}
+		s.counters[key] = p
+	}
+	if len(s.counters) > mostClientSeries {
+		maps.DeleteFunc(s.counters, func(key seriesKey, _ clientPoint) bool { return !told[key] })
+	}
 }
 
 // send passes a report on. mu is held.
@@ -165,7 +209,7 @@ func (c *Clients) write(w *writer, now time.Time) {
 	c.forget(now)
 	var all []clientPoint
 	for _, s := range c.clients {
-		all = append(all, s.series...)
+		all = slices.AppendSeq(append(all, s.gauges...), maps.Values(s.counters))
 	}
 	accepted, refused := c.accepted, c.refused
 	c.mu.Unlock()

@@ -1,146 +1,244 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// silence wants no alert while all is well.
-func (r *run) silence() error {
-	firing, err := r.prometheus.firing(r.ctx)
-	if err == nil && len(firing) > 0 {
-		err = fmt.Errorf("alerts fire although all is well: %v", names(firing))
-	}
-	return err
+// fault is one thing that goes wrong, and the alerts that must fire on it and, until it happens, not.
+type fault struct {
+	name   string
+	do     func() error
+	alerts []alert
+	mend   func() error // nil: it stays broken, and its alerts may go on firing
 }
 
-func names(of map[string]bool) []string { return slices.Sorted(maps.Keys(of)) }
+// alert is a rule and, where several things could set it off, what it must be about.
+type alert struct {
+	name  string
+	about map[string]string
+}
 
-// faults brings about one thing after the other. What has been broken stays broken, so that alerts of before may go on firing.
+func on(names ...string) (out []alert) {
+	for _, n := range names {
+		out = append(out, alert{name: n})
+	}
+	return out
+}
+
+func (a alert) String() string { return a.name }
+
+// among reports whether it is one of those.
+func (a alert) among(firing []map[string]string) bool {
+	return slices.ContainsFunc(firing, func(labels map[string]string) bool {
+		for k, v := range a.about {
+			if labels[k] != v {
+				return false
+			}
+		}
+		return labels["alertname"] == a.name
+	})
+}
+
+// batches are the faults in their order. What stands in one batch may be injected side by side: each alert tells what it is about.
+func (r *run) batches() [][]fault {
+	at := func(node int) map[string]string { return map[string]string{"instance": r.nodes[node-1].Operations()} }
+	small := at(diskNode)
+	small["dir"] = r.diskDir
+	all := [][]fault{{
+		{"a group is behind", r.leaveBehind, []alert{{"LeatConsumerLag", map[string]string{"group": behind, "topic": strict}}}, nil},
+		{"a client over its quota", r.overQuota, []alert{{"LeatClientsThrottled", map[string]string{"client_id": greedy}}}, nil},
+		{"a transaction left open", r.leaveOpen, on("LeatHangingTransaction"), nil},
+		{"wrong passwords", r.guess, []alert{{"LeatAuthenticationFailures", map[string]string{"listener": "LOGIN", "instance": r.nodes[0].Operations()}}}, r.stopGuessing},
+		{"a certificate at its end", func() error { return writeCertificate(r.pem, 5*24*time.Hour) }, on("LeatCertificateExpires"), nil},
+		{"a handler that panics", r.breakHandler, []alert{{"LeatHandlerFailed", at(brokenNode)}}, nil},
+	}, {
+		{"few files left", r.limitFiles, []alert{{"LeatFewFiles", at(1)}}, r.unlimitFiles},
+		{"more to compress than time", r.hammer, []alert{{"LeatBusy", at(slowNode)}}, r.stopHammering},
+		{"two clusters under one name", r.startStray, on("LeatSeveralActiveControllers"), r.stopStray},
+	}}
+	if r.disk == nil {
+		all[1] = append(all[1], fault{"a disk almost full", func() error { return r.raiseMark("leat.disk.soft.free.bytes") }, on("LeatDiskAlmostFull"), nil})
+		all = append(all, []fault{{"a disk full", func() error { return r.raiseMark("leat.disk.hard.free.bytes") }, on("LeatDiskFull"), nil}})
+	} else {
+		all[1] = append(all[1], fault{"a disk fills up", r.fillUp, []alert{{"LeatDiskFullSoon", small}}, r.stopFilling})
+		all = append(all,
+			[]fault{{"a disk almost full", func() error { return r.disk.leave((softMark + hardMark) / 2) }, []alert{{"LeatDiskAlmostFull", small}}, nil}},
+			[]fault{{"a disk full", func() error { return r.disk.leave(hardMark / 2) }, []alert{{"LeatDiskFull", small}}, func() error { return r.disk.leave(diskBytes / 2) }}})
+	}
+	all = append(all,
+		[]fault{{"a node killed, the last in sync", r.killLastInSync,
+			on("LeatNodeDown", "LeatBrokersFenced", "LeatUnderReplicated", "LeatUnderMinIsr", "LeatOfflinePartitions", "LeatUncleanElection"), nil}},
+		[]fault{{"queries about faults", func() error { return r.ask(strimziRows("after a fault"), "strimzi, after a fault,") }, nil, nil}})
+	if r.disk != nil {
+		all = append(all, []fault{{"a disk that dies", r.disk.die, []alert{{"LeatLogDirectoryOffline", map[string]string{"instance": small["instance"]}}}, nil}})
+	}
+	return append(all, []fault{{"a majority killed", r.killMajority, on("LeatNoActiveController"), nil}})
+}
+
+// faults brings about one batch after the other, or each fault for itself. What is mended must go silent where there is time to look.
 func (r *run) faults() error {
+	batches := r.batches()
+	if err := r.everyRule(batches); err != nil {
+		return err
+	}
+	if !r.short {
+		var each [][]fault
+		for _, b := range batches {
+			for _, f := range b {
+				each = append(each, []fault{f})
+			}
+		}
+		batches = each
+	}
 	before := map[string]bool{}
-	for _, f := range []struct {
-		name   string
-		do     func() error
-		alerts []string
-	}{
-		{"a group is behind", r.leaveBehind, []string{"LeatConsumerLag"}},
-		{"a client over its quota", r.overQuota, []string{"LeatClientsThrottled"}},
-		{"a certificate at its end", func() error { return writeCertificate(r.pem, 5*24*time.Hour) }, []string{"LeatCertificateExpires"}},
-		{"a disk almost full", func() error { return r.fill("leat.disk.soft.free.bytes") }, []string{"LeatDiskAlmostFull"}},
-		{"a node killed", func() error { r.nodes[2].Kill(); return nil },
-			[]string{"LeatNodeDown", "LeatBrokersFenced", "LeatUnderReplicated", "LeatUnderMinIsr", "LeatOfflinePartitions"}},
-		{"queries about faults", func() error { return r.ask(strimziRows("after a fault"), "strimzi, after a fault,") }, nil},
-		{"a majority killed", func() error { r.nodes[1].Kill(); return nil }, []string{"LeatNoActiveController"}},
-	} {
-		began := time.Now()
+	for _, b := range batches {
+		if err := r.inject(b, before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// everyRule wants each rule of the file to have its fault.
+func (r *run) everyRule(batches [][]fault) error {
+	rules, err := r.prometheus.rules(r.ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		for _, f := range b {
+			for _, a := range f.alerts {
+				if !rules[a.name] {
+					return fmt.Errorf("%s: there is no rule %s, or it has two faults", f.name, a.name)
+				}
+				delete(rules, a.name)
+			}
+		}
+	}
+	if r.disk == nil {
+		fmt.Println("monitoring  NOT TRIED without a disk of its own: LeatDiskFullSoon, LeatLogDirectoryOffline")
+		delete(rules, "LeatDiskFullSoon")
+		delete(rules, "LeatLogDirectoryOffline")
+	}
+	if len(rules) > 0 {
+		return fmt.Errorf("no fault is injected for %v", names(rules))
+	}
+	return nil
+}
+
+// inject brings about a batch and waits for the alerts of each.
+func (r *run) inject(batch []fault, before map[string]bool) error {
+	began, took := map[string]time.Time{}, map[string]time.Duration{}
+	wanted := maps.Clone(before)
+	var title []string
+	for _, f := range batch {
+		title = append(title, f.name)
+		began[f.name] = time.Now()
 		if err := f.do(); err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
-		if err := r.eventually(f.name, func() error { return r.fire(f.alerts, before) }); err != nil {
-			return err
-		}
 		for _, a := range f.alerts {
-			before[a] = true
+			wanted[a.name] = true
 		}
-		fmt.Printf("monitoring  %-26s -> %v  %.1f s\n", f.name, f.alerts, time.Since(began).Seconds())
 	}
-	return nil
+	err := r.eventually(strings.Join(title, ", "), func() error {
+		return r.fire(batch, wanted, func(a alert, of fault) { r.note(took, a, began[of.name]) })
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range batch {
+		var told []string
+		for _, a := range f.alerts {
+			told = append(told, fmt.Sprintf("%s after %.1f s", a.name, took[a.name].Seconds()))
+		}
+		fmt.Printf("monitoring  %-32s -> %s\n", f.name, strings.Join(told, ", "))
+	}
+	return r.mend(batch, wanted, before)
 }
 
-// fire wants some alerts to fire, and none beside them but those of before.
-func (r *run) fire(wanted []string, before map[string]bool) error {
+// note keeps when an alert was first seen.
+func (*run) note(took map[string]time.Duration, a alert, began time.Time) {
+	if took[a.name] == 0 {
+		took[a.name] = time.Since(began)
+	}
+}
+
+// mend undoes what can be undone, and wants silence about it if there is time. before comes to hold what may go on firing.
+func (r *run) mend(batch []fault, wanted, before map[string]bool) error {
+	mended := map[string]bool{}
+	for _, f := range batch {
+		if f.mend == nil {
+			continue
+		}
+		if err := f.mend(); err != nil {
+			return fmt.Errorf("mend: %s: %w", f.name, err)
+		}
+		for _, a := range f.alerts {
+			mended[a.name] = true
+		}
+	}
+	maps.Copy(before, wanted)
+	if r.short || len(mended) == 0 {
+		return nil
+	}
+	return r.eventually("silence after "+batch[0].name, func() error {
+		firing, err := r.prometheus.firing(r.ctx)
+		if err != nil {
+			return err
+		}
+		for _, labels := range firing {
+			if mended[labels["alertname"]] {
+				return fmt.Errorf("%v fires still", labels)
+			}
+		}
+		for name := range mended {
+			delete(before, name)
+		}
+		return nil
+	})
+}
+
+// fire wants the alerts of a batch to fire, and none but those that are wanted. seen is told of each that does.
+func (r *run) fire(batch []fault, wanted map[string]bool, seen func(a alert, of fault)) error {
 	firing, err := r.prometheus.firing(r.ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range wanted {
-		if !firing[name] {
-			return fmt.Errorf("%s does not fire, only %v", name, names(firing))
+	for _, f := range batch {
+		for _, a := range f.alerts {
+			if a.among(firing) {
+				seen(a, f)
+			} else {
+				err = errors.Join(err, fmt.Errorf("%s %v does not fire, only %v", a.name, a.about, firing))
+			}
 		}
 	}
-	for name := range firing {
-		if !before[name] && !slices.Contains(wanted, name) {
-			return fmt.Errorf("%s fires, too", name)
+	for _, labels := range firing {
+		if name := labels["alertname"]; !wanted[name] {
+			err = errors.Join(err, fmt.Errorf("%s fires, too: %v", name, labels))
 		}
 	}
-	return nil
+	return err
 }
 
-// leaveBehind writes records of an hour ago that nobody reads.
-func (r *run) leaveBehind() error {
-	c, err := r.load.client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		return err
-	}
-	for range 100 {
-		record := &kgo.Record{Topic: strict, Partition: 0, Value: []byte("late"), Timestamp: time.Now().Add(-time.Hour)}
-		if err := c.ProduceSync(r.ctx, record).FirstErr(); err != nil {
+// silence wants no alert while all is well, at each look for some seconds.
+func (r *run) silence() error {
+	for began := time.Now(); time.Since(began) < r.quiet; time.Sleep(200 * time.Millisecond) {
+		firing, err := r.prometheus.firing(r.ctx)
+		if err == nil && len(firing) > 0 {
+			err = fmt.Errorf("alerts fire although all is well: %v", firing)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// overQuota has a client write more than it may.
-func (r *run) overQuota() error {
-	id := "greedy"
-	altered, err := r.load.admin.AlterClientQuotas(r.ctx, []kadm.AlterClientQuotaEntry{{
-		Entity: kadm.ClientQuotaEntity{{Type: "client-id", Name: &id}}, Ops: []kadm.AlterClientQuotaOp{{Key: "producer_byte_rate", Value: 2000}},
-	}})
-	if err != nil || altered[0].Err != nil {
-		return errors.Join(err, altered[0].Err)
-	}
-	c, err := kgo.NewClient(kgo.SeedBrokers(r.load.seeds...), kgo.ClientID(id), kgo.DefaultProduceTopic(ordinary), kgo.ProducerLinger(0))
-	if err != nil {
-		return err
-	}
-	ctx := r.load.ctx
-	go func() {
-		for ctx.Err() == nil {
-			record := &kgo.Record{Value: make([]byte, 5000)}
-			if err := c.ProduceSync(ctx, record).FirstErr(); err != nil {
-				return // the load ends, or the cluster is gone
-			}
-		}
-	}()
-	return nil
-}
-
-// fill has the nodes hold their disks for nearly full.
-func (r *run) fill(key string) error {
-	mark := "4611686018427387904"
-	results, err := r.load.admin.AlterBrokerConfigs(r.ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: key, Value: &mark}})
-	for _, one := range results {
-		err = errors.Join(err, one.Err)
-	}
-	return err
-}
-
-// placeOn makes a topic with one partition and one replica on a broker.
-func placeOn(ctx context.Context, c *kgo.Client, topic string, broker int32) error {
-	t := kmsg.NewCreateTopicsRequestTopic()
-	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, -1, -1
-	a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
-	a.Partition, a.Replicas = 0, []int32{broker}
-	t.ReplicaAssignment = append(t.ReplicaAssignment, a)
-	one := kmsg.NewCreateTopicsRequestTopicConfig()
-	one.Name, one.Value = "min.insync.replicas", kadm.StringPtr("1")
-	t.Configs = append(t.Configs, one)
-	rq := kmsg.NewPtrCreateTopicsRequest()
-	rq.Topics, rq.TimeoutMillis = append(rq.Topics, t), 10_000
-	resp, err := rq.RequestWith(ctx, c)
-	if err != nil {
-		return err
-	}
-	return kerr.ErrorForCode(resp.Topics[0].ErrorCode)
-}
+func names(of map[string]bool) []string { return slices.Sorted(maps.Keys(of)) }

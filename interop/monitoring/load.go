@@ -23,7 +23,10 @@ type load struct {
 const (
 	ordinary = "orders"   // three replicas, of which two must be in sync
 	strict   = "payments" // all three must be
-	single   = "scratch"  // has one replica, on the last node
+	aside    = "ledger"   // nobody reads it
+	squeezed = "archive"  // its records are compressed anew
+	single   = "scratch"  // has one replica, on the node that is killed
+	reckless = "metrics"  // may be led by a replica that lacks records
 	behind   = "late"     // a group without members, which has read nothing
 )
 
@@ -42,13 +45,10 @@ func startLoad(ctx context.Context, all []*target.Node) (*load, error) {
 	for _, t := range []struct {
 		name    string
 		configs map[string]*string
-	}{{ordinary, nil}, {strict, map[string]*string{"min.insync.replicas": kadm.StringPtr("3")}}} {
+	}{{ordinary, nil}, {strict, map[string]*string{"min.insync.replicas": kadm.StringPtr("3")}}, {aside, nil}} {
 		if r, err := l.admin.CreateTopic(ctx, 6, 3, t.configs, t.name); err != nil || r.Err != nil {
 			return l, fmt.Errorf("topic %s: %w", t.name, errors.Join(err, r.Err))
 		}
-	}
-	if err := placeOn(ctx, client, single, int32(len(all))); err != nil {
-		return l, err
 	}
 	producer, err := l.client(kgo.DefaultProduceTopic(ordinary))
 	if err != nil {

@@ -26,11 +26,19 @@ type prometheus struct {
 // patience is how long the slowest thing may take that is waited for.
 const patience = 45 * time.Second
 
-// Nothing is waited for here, and rates are of the last seconds.
-var (
-	waitBefore = regexp.MustCompile(`(?m)^(\s+)for: .*$`)
-	window     = regexp.MustCompile(`\[5m\]`)
-)
+// sooner are the rules with nothing to wait for, with rates of the last seconds, and with what comes in a minute for what comes in a day. The rest stays as it is.
+var sooner = []struct {
+	what *regexp.Regexp
+	by   string
+}{
+	{regexp.MustCompile(`(?m)^(\s+)for: .*$`), "${1}for: 1s"},
+	{regexp.MustCompile(`\[5m\]`), "[15s]"},
+	{regexp.MustCompile(`\[6h\], 24 \* 3600\)`), "[15s], 60)"},
+	{regexp.MustCompile(`\[6h\]\) > 100`), "[15s]) > 5"},
+}
+
+// shared is the idleness below which a node is busy, on a machine where others take their part of the processors, as in a gate.
+var shared = regexp.MustCompile(`(networkprocessoravgidle_percent) < 0.1`)
 
 // watch starts Prometheus with the rules of this repository, which have nothing to wait for here.
 func (r *run) watch(binary string) error {
@@ -41,7 +49,12 @@ func (r *run) watch(binary string) error {
 			return err
 		}
 		file := filepath.Join(r.dir, name)
-		text = window.ReplaceAll(waitBefore.ReplaceAll(text, []byte("${1}for: 1s")), []byte("[15s]"))
+		for _, change := range sooner {
+			text = change.what.ReplaceAll(text, []byte(change.by))
+		}
+		if r.short {
+			text = shared.ReplaceAll(text, []byte("${1} < 0.6"))
+		}
 		if err := os.WriteFile(file, text, 0o600); err != nil {
 			return err
 		}
@@ -88,6 +101,7 @@ func (r *run) configuration(rules []string) string {
 			"strimzi_io_component_type: kafka, strimzi_io_broker_role: 'true', kubernetes_pod_name: my-kafka-%d, pod: my-kafka-%d, container: kafka, "+
 			"persistentvolumeclaim: data-0-my-kafka-%d}\n", n.Operations(), namespace, i, i, i)
 	}
+	fmt.Fprintf(&b, "  - job_name: stray\n    static_configs:\n      - targets: ['%s']\n        labels: {cluster: my}\n", r.stray.Operations())
 	return b.String()
 }
 
@@ -99,15 +113,27 @@ func (p *prometheus) stop() {
 
 // count asks for the number of series that a query returns.
 func (p *prometheus) count(ctx context.Context, query string) (int, error) {
-	var answer struct {
-		Data struct{ Result []json.RawMessage }
-	}
-	err := p.get(ctx, "/api/v1/query?query="+url.QueryEscape(query), &answer)
-	return len(answer.Data.Result), err
+	series, err := p.query(ctx, query)
+	return len(series), err
 }
 
-// firing are the names of the alerts that fire.
-func (p *prometheus) firing(ctx context.Context) (map[string]bool, error) {
+// query asks for the labels of the series that a query returns.
+func (p *prometheus) query(ctx context.Context, query string) ([]map[string]string, error) {
+	var answer struct {
+		Data struct {
+			Result []struct{ Metric map[string]string }
+		}
+	}
+	err := p.get(ctx, "/api/v1/query?query="+url.QueryEscape(query), &answer)
+	var out []map[string]string
+	for _, one := range answer.Data.Result {
+		out = append(out, one.Metric)
+	}
+	return out, err
+}
+
+// firing are the labels of the alerts that fire.
+func (p *prometheus) firing(ctx context.Context) ([]map[string]string, error) {
 	var answer struct {
 		Data struct {
 			Alerts []struct {
@@ -119,13 +145,34 @@ func (p *prometheus) firing(ctx context.Context) (map[string]bool, error) {
 	if err := p.get(ctx, "/api/v1/alerts", &answer); err != nil {
 		return nil, err
 	}
-	names := map[string]bool{}
+	var out []map[string]string
 	for _, a := range answer.Data.Alerts {
 		if a.State == "firing" {
-			names[a.Labels["alertname"]] = true
+			out = append(out, a.Labels)
 		}
 	}
-	return names, nil
+	return out, nil
+}
+
+// rules are the names of all alerts that Prometheus knows.
+func (p *prometheus) rules(ctx context.Context) (map[string]bool, error) {
+	var answer struct {
+		Data struct {
+			Groups []struct{ Rules []struct{ Name, Type string } }
+		}
+	}
+	if err := p.get(ctx, "/api/v1/rules", &answer); err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, g := range answer.Data.Groups {
+		for _, one := range g.Rules {
+			if one.Type == "alerting" {
+				out[one.Name] = true
+			}
+		}
+	}
+	return out, nil
 }
 
 func (p *prometheus) get(ctx context.Context, path string, answer any) error {

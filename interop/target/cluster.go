@@ -24,6 +24,8 @@ type ClusterConfig struct {
 	Operations bool
 	// Patience is how long a start or a stop may take; zero: a minute.
 	Patience time.Duration
+	// Differ changes what one node, from 1, is prepared with. Its settings are its own.
+	Differ func(node int, cfg *Config)
 }
 
 // NewCluster prepares nodes that name each other in controller.quorum.voters. Kafka's are formatted; leat's form their cluster when they start.
@@ -56,6 +58,9 @@ func NewCluster(cfg ClusterConfig) ([]*Node, error) {
 		more := map[string]string{}
 		for j, name := range names {
 			more[name] = ports[portsEach*i+3+j]
+		}
+		if cfg.Differ != nil {
+			cfg.Differ(i+1, &one)
 		}
 		n, err := newAt(one, ports[portsEach*i], ports[portsEach*i+1], more)
 		if err != nil {

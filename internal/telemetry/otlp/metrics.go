@@ -11,7 +11,9 @@ type Point struct {
 	Metric     string
 	Attributes []Attribute // with Text always
 	Value      float64
-	Counter    bool // it only rises, and is told as a whole
+	Counter    bool   // it only rises
+	Delta      bool   // Value is what was added since the point before
+	At         uint64 // nanoseconds since 1970; 0: it is not told
 }
 
 // Points calls fn for every point of gauges and sums in MetricsData. Histograms, which no client of Kafka sends, are passed over. The strings are copies.
@@ -67,8 +69,8 @@ func readMetric(data []byte, fn func(Point)) error {
 	}); err != nil {
 		return err
 	}
-	const cumulative = 2
-	counter.Counter = temporality == cumulative && monotonic != 0
+	const delta = 1
+	counter.Counter, counter.Delta = monotonic != 0, temporality == delta
 	return readPoints(sum, counter, fn)
 }
 
@@ -81,6 +83,8 @@ func readPoints(data []byte, like Point, fn func(Point)) error {
 		p := like
 		if err := each(f.data, func(f field) error {
 			switch {
+			case f.tag == 3 && f.kind == fixed64:
+				p.At = f.number
 			case f.tag == 4 && f.kind == fixed64:
 				p.Value = math.Float64frombits(f.number)
 			case f.tag == 6 && f.kind == fixed64:
