@@ -15,17 +15,31 @@ import (
 	"leat/internal/telemetry/otlp"
 )
 
-// report forms MetricsData with one sum: tags and sizes are those of OpenTelemetry's protocol.
+// Temporalities of OpenTelemetry's protocol.
+const (
+	inAll = 2
+	added = 1
+)
+
+// report forms MetricsData with one sum.
 func report(name string, value int64, labels ...string) []byte {
+	return reportOf(name, inAll, value, 0, labels...)
+}
+
+// reportOf forms MetricsData with one sum that only rises: tags and sizes are those of OpenTelemetry's protocol.
+func reportOf(name string, temporality byte, value int64, at uint64, labels ...string) []byte {
 	part := func(tag byte, data []byte) []byte {
 		return append(binary.AppendUvarint([]byte{tag<<3 | 2}, uint64(len(data))), data...)
 	}
 	point := binary.LittleEndian.AppendUint64([]byte{6<<3 | 1}, uint64(value))
+	if at != 0 {
+		point = binary.LittleEndian.AppendUint64(append(point, 3<<3|1), at)
+	}
 	for i := 0; i < len(labels); i += 2 {
 		text := part(2, part(1, []byte(labels[i+1])))
 		point = append(point, part(7, append(part(1, []byte(labels[i])), text...))...)
 	}
-	sum := append(part(1, point), 2<<3, 2, 3<<3, 1)
+	sum := append(part(1, point), 2<<3, temporality, 3<<3, 1)
 	return part(1, part(2, part(2, append(part(1, []byte(name)), part(7, sum)...))))
 }
 
@@ -41,20 +55,56 @@ func TestWhatClientsPushIsShown(t *testing.T) {
 	}
 	push("one", report("org.apache.kafka.consumer.fetch.manager.records.consumed.total", 7, "topic", "orders", "client_id", "forged"), false)
 	push("two", report("org.apache.kafka.consumer.fetch.manager.records.consumed.total", 9), false)
-	push("three", report("org.apache.kafka.x", 9), true)
+	push("three", report("org.apache.kafka.x", 9), true) // its last words
 	text := scrape(t, s)
 	want(t, text, "# TYPE kafka_client_consumer_fetch_manager_records_consumed_total counter",
 		`kafka_client_consumer_fetch_manager_records_consumed_total{client_id="a \"b",client_instance_id="one",topic="orders"} 7`,
 		`kafka_client_consumer_fetch_manager_records_consumed_total{client_id="a \"b",client_instance_id="two"} 9`, "leat_broker_client_pushes_total 3")
-	if strings.Contains(text, "three") {
-		t.Error("a client that has gone is shown")
+	for _, later := range []struct {
+		by   time.Duration
+		want string
+	}{{0, "one three two"}, {lastShown + time.Second, "one two"}, {4 * time.Minute, ""}} {
+		var out bytes.Buffer
+		if err := s.WriteTo(&out, at.Add(later.by), false); err != nil {
+			t.Fatal(err)
+		}
+		var shown []string
+		for _, name := range []string{"one", "three", "two"} {
+			if strings.Contains(out.String(), `client_instance_id="`+name+`"`) {
+				shown = append(shown, name)
+			}
+		}
+		if got := strings.Join(shown, " "); got != later.want {
+			t.Errorf("after %v shown are %q, not %q", later.by, got, later.want)
+		}
 	}
-	var out bytes.Buffer
-	if err := s.WriteTo(&out, at.Add(4*time.Minute), false); err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(out.String(), `"one"`) {
-		t.Error("a client that is silent for three intervals is shown")
+}
+
+// Clients are asked for what was added, as Kafka asks them. Prometheus wants counters that rise, and some clients leave out what has not changed.
+func TestAdditionsOfClientsBecomeCounters(t *testing.T) {
+	const sent = "org.apache.kafka.producer.record.send.total"
+	s := testSource(NewBroker(1))
+	s.Clients = &Clients{}
+	for _, step := range []struct {
+		data []byte
+		want []string
+	}{
+		{reportOf(sent, added, 7, 100), []string{`send_total{client_id="c",client_instance_id="i"} 7`}},
+		{reportOf(sent, added, 5, 200), []string{`send_total{client_id="c",client_instance_id="i"} 12`}},
+		{reportOf(sent, added, 5, 200), []string{`send_total{client_id="c",client_instance_id="i"} 12`}}, // the same again: its answer was lost
+		{reportOf(sent, added, 1, 0), []string{`send_total{client_id="c",client_instance_id="i"} 13`}},   // without a time
+		{reportOf(sent, added, 3, 250, "topic", "orders"), []string{`send_total{client_id="c",client_instance_id="i"} 13`,
+			`send_total{client_id="c",client_instance_id="i",topic="orders"} 3`}},
+		{reportOf(sent, inAll, 40, 300), []string{`send_total{client_id="c",client_instance_id="i"} 40`}}, // a client that tells all of it, as some do whatever is asked
+	} {
+		if err := s.Clients.Push(Client{Instance: "i", ID: "c"}, step.data, time.Unix(1, 0), time.Minute, false); err != nil {
+			t.Fatal(err)
+		}
+		text := scrape(t, s)
+		want(t, text, "# TYPE kafka_client_producer_record_send_total counter")
+		for _, line := range step.want {
+			want(t, text, "kafka_client_producer_record_"+line)
+		}
 	}
 }
 
@@ -114,27 +164,4 @@ func FuzzReportsOfClients(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestTheLogLevelIsChangedByHTTP(t *testing.T) {
-	var levels Levels
-	logger, err := NewLogger(io.Discard, "text", &levels)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := Handler(HTTPConfig{Levels: &levels, Logger: logger})
-	for _, step := range []struct {
-		method, path string
-		code         int
-		text         string
-	}{
-		{"GET", "/log-level", 200, "INFO\n"}, {"PUT", "/log-level?level=debug", 200, "DEBUG\n"}, {"PUT", "/log-level?level=loud", 400, ""},
-		{"POST", "/log-level?level=info", 405, ""}, {"GET", "/log-level", 200, "DEBUG\n"},
-	} {
-		answer := httptest.NewRecorder()
-		h.ServeHTTP(answer, httptest.NewRequest(step.method, step.path, nil))
-		if answer.Code != step.code || step.text != "" && answer.Body.String() != step.text {
-			t.Errorf("%s %s: %d %q", step.method, step.path, answer.Code, answer.Body)
-		}
-	}
 }
