@@ -83,7 +83,7 @@ func upgraded(image *metadata.Image, c *kind.ClassicGroup, m *kind.ClassicMember
 		}
 	}
 	var sub kmsg.ConsumerMemberMetadata
-	if sub.ReadFrom(spoken) != nil {
+	if readSubscription(spoken, &sub) != nil {
 		return nil, malformed
 	}
 	p = newMember(m.ID)
@@ -96,7 +96,7 @@ func upgraded(image *metadata.Image, c *kind.ClassicGroup, m *kind.ClassicMember
 		return p, ""
 	}
 	var a kmsg.ConsumerMemberAssignment
-	if a.ReadFrom(m.Assignment) != nil {
+	if readAssignment(m.Assignment, &a) != nil {
 		return nil, malformed
 	}
 	if len(a.UserData) > 0 {
@@ -206,7 +206,7 @@ func (k *Kind) restoreClassic(d kind.Desk, c *kind.ClassicGroup, members []*memb
 func (p *member) classicAssignment(image *metadata.Image) []byte {
 	a := kmsg.NewConsumerMemberAssignment()
 	var sub kmsg.ConsumerMemberMetadata
-	if len(p.classic.protocols) > 0 && sub.ReadFrom(p.classic.protocols[0].Metadata) == nil {
+	if len(p.classic.protocols) > 0 && readSubscription(p.classic.protocols[0].Metadata, &sub) == nil {
 		a.Version = sub.Version
 	}
 	for id, ps := range p.assigned.lists() {
