@@ -28,6 +28,8 @@ var leatKeys = []Key{
 		Doc: "How often the lag of all groups is determined, at most: with very many groups it is done less often, so that it takes half a percent of a processor."},
 	{Name: "leat.http.listener", Type: String, Default: "127.0.0.1:9644", Valid: httpListener, Importance: "MEDIUM", Built: true,
 		Doc: "Address (host:port) of the HTTP listener for health, metrics and profiles; empty turns it off."},
+	{Name: "leat.http.why.clients", Type: String, Default: "local", Valid: oneOf("local", "all", "none"), Mode: ClusterWide, Importance: "LOW", Built: true,
+		Doc: "Whom GET /why tells principals and addresses of clients, since nobody says there who they are: those who ask from the node's own machine (local), everybody who reaches leat.http.listener (all), or nobody (none, for a proxy on the same machine)."},
 	{Name: "leat.leader.return.ms", Type: Long, Default: "1000", Valid: atLeast(-1), Importance: "LOW", Built: true,
 		Doc: "How soon leadership goes back to a preferred replica that is in sync again, if auto.leader.rebalance.enable is on; -1: every leader.imbalance.check.interval.seconds only."},
 	{Name: "leat.log.writeout.bytes", Type: Long, Default: "-1", Valid: atLeast(-1), Mode: ClusterWide, Importance: "LOW", Built: true,

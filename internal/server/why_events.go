@@ -62,6 +62,8 @@ func (n *node) noticed(g group.Notice) {
 	switch {
 	case strings.HasPrefix(g.Message, "removed member"):
 		e.Kind, e.Detail = why.SessionEnded, g.Message+": "+g.Member
+	case g.Quiet != nil && n.waited(g.Group, g.Quiet):
+		e.Kind, e.Detail = why.Quiet, quietly(time.Now(), g.Quiet)
 	case g.Message == "member left group":
 		e.Kind = why.Left
 		if e.Detail == "" {
@@ -75,4 +77,17 @@ func (n *node) noticed(g group.Notice) {
 		return
 	}
 	n.recent.Note(e)
+}
+
+// quietly says what speaks for it that the application of a member does not poll any more.
+func quietly(now time.Time, q *group.Quiet) string {
+	return fmt.Sprintf("it had committed nothing of %s for %v, max.poll.interval.ms is %d, and records waited there", q.Named(), now.Sub(q.Since).Round(time.Second), q.PollInterval.Milliseconds())
+}
+
+// waited reports whether one of a member's partitions had records to read for as long as the member may take between two polls, as far as looks at the
+// lag of groups tell: what was there first may have come up to two looks before it was seen.
+func (n *node) waited(id string, q *group.Quiet) bool {
+	const looks = 2
+	least := q.PollInterval - looks*n.settings.now().values.Millis("leat.group.lag.interval.ms")
+	return n.standings.waiting(id, q.Partitions, time.Now().Add(-least))
 }

@@ -7,9 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"leat/internal/coordinator"
+	"leat/internal/record"
 	"leat/internal/telemetry"
 	"leat/internal/why"
 )
@@ -74,6 +72,20 @@ func (s *standings) take(stats *telemetry.GroupStats, now time.Time, window time
 	s.history.End()
 }
 
+// waiting reports whether a group has had something to read in one of these partitions since a time.
+func (s *standings) waiting(group string, partitions []record.TopicPartition, since time.Time) bool {
+	these := make(map[record.TopicPartition]bool, len(partitions))
+	for _, tp := range partitions {
+		these[tp] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.groups[group]
+	return g != nil && slices.ContainsFunc(g.Partitions, func(p why.Standing) bool {
+		return p.Lag() > 0 && !p.Since.After(since) && these[record.TopicPartition{Topic: p.Topic, Partition: p.Partition}]
+	})
+}
+
 // chosen are copies of the groups that are worth telling of: the one that is asked about, or those that have something to read, furthest behind first.
 func (s *standings) chosen(about why.About) (list []why.Group, left int) {
 	s.mu.Lock()
@@ -129,67 +141,4 @@ func (n *node) lookNow(ctx context.Context) {
 	defer cancel()
 	n.lag.Look(ctx)
 	n.standings.take(n.lag.Stats(), time.Now(), n.whyWindow())
-}
-
-// describeMembers asks the coordinator who is in the groups. The classic kind is asked for first; the others say so themselves.
-func (n *node) describeMembers(ctx context.Context, groups []why.Group) {
-	var work sync.WaitGroup
-	for i := range groups {
-		work.Go(func() { n.describeGroup(ctx, &groups[i]) })
-	}
-	work.Wait()
-}
-
-func (n *node) describeGroup(ctx context.Context, g *why.Group) {
-	classic := kmsg.NewPtrDescribeGroupsRequest()
-	classic.Version, classic.Groups = 6, []string{g.Group}
-	if resp, ok := n.askGroup(ctx, g.Group, classic).(*kmsg.DescribeGroupsResponse); ok && len(resp.Groups) == 1 && resp.Groups[0].ErrorCode == 0 {
-		r := &resp.Groups[0]
-		g.Type, g.State = "classic", r.State
-		for _, m := range r.Members {
-			g.Members = append(g.Members, why.Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost})
-		}
-		return
-	}
-	consumer := kmsg.NewPtrConsumerGroupDescribeRequest()
-	consumer.Groups = []string{g.Group}
-	if resp, ok := n.askGroup(ctx, g.Group, consumer).(*kmsg.ConsumerGroupDescribeResponse); ok && len(resp.Groups) == 1 && resp.Groups[0].ErrorCode == 0 {
-		r := &resp.Groups[0]
-		g.Type, g.State = "consumer", r.State
-		for _, m := range r.Members {
-			g.Members = append(g.Members, why.Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost})
-		}
-		return
-	}
-	share := kmsg.NewPtrShareGroupDescribeRequest()
-	share.GroupIDs = []string{g.Group}
-	if resp, ok := n.askGroup(ctx, g.Group, share).(*kmsg.ShareGroupDescribeResponse); ok && len(resp.Groups) == 1 && resp.Groups[0].ErrorCode == 0 {
-		r := &resp.Groups[0]
-		g.Type, g.State = "share", r.GroupState
-		for _, m := range r.Members {
-			g.Members = append(g.Members, why.Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost})
-		}
-		return
-	}
-	streams := kmsg.NewPtrStreamsGroupDescribeRequest()
-	streams.Groups = []string{g.Group}
-	if resp, ok := n.askGroup(ctx, g.Group, streams).(*kmsg.StreamsGroupDescribeResponse); ok && len(resp.Groups) == 1 && resp.Groups[0].ErrorCode == 0 {
-		r := &resp.Groups[0]
-		g.Type, g.State = "streams", r.State
-		for _, m := range r.Members {
-			g.Members = append(g.Members, why.Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost})
-		}
-	}
-}
-
-// askGroup asks the coordinator of a group, nil if it does not answer in time.
-func (n *node) askGroup(ctx context.Context, group string, rq kmsg.Request) kmsg.Response {
-	answer := make(chan kmsg.Response, 1)
-	n.groups.Submit(coordinator.Call{Group: group, Request: rq}, func(resp kmsg.Response) { answer <- resp })
-	select {
-	case <-ctx.Done():
-		return nil
-	case resp := <-answer:
-		return resp
-	}
 }

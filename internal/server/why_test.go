@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"leat/internal/peer"
 	"leat/internal/why"
@@ -104,5 +108,64 @@ func TestNodeTellsWhyOverHTTP(t *testing.T) {
 		if err != nil || resp.StatusCode != want.status || !strings.Contains(string(body), want.text) {
 			t.Errorf("GET /why%s: %d %q (%v), want %d with %q", query, resp.StatusCode, body, err, want.status, want.text)
 		}
+	}
+}
+
+// The operations listener asks nobody who they are, so only who asks on the machine itself is told who clients are, unless it is set otherwise.
+func TestWhomWhyOverHTTPTellsWhoClientsAre(t *testing.T) {
+	for ask, want := range map[[2]string]bool{
+		{"local", "127.0.0.1:5000"}: true, {"local", "[::1]:5000"}: true, {"local", "[::ffff:127.0.0.1]:5000"}: true, {"local", "192.0.2.1:5000"}: false,
+		{"local", "[::ffff:192.0.2.1]:5000"}: false, {"local", ""}: false, {"all", "192.0.2.1:5000"}: true, {"none", "127.0.0.1:5000"}: false,
+	} {
+		if got := tellsClientsTo(ask[0], ask[1]); got != want {
+			t.Errorf("leat.http.why.clients=%s, asked from %q: %v, not %v", ask[0], ask[1], got, want)
+		}
+	}
+}
+
+func TestWhyOverHTTPLeavesOutWhoClientsAreWhereItIsSetSo(t *testing.T) {
+	n := start(t, t.TempDir(), map[string]string{"leat.http.why.clients": "none"})
+	c, err := net.Dial("tcp", n.Bootstrap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(c) // until it is told to go
+	_ = c.Close()
+	ask := func(query string) string {
+		resp, err := http.Get("http://" + n.HTTP + "/why" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("GET /why%s: %d %s, %v", query, resp.StatusCode, body, err)
+		}
+		return string(body)
+	}
+	const address = "127.0.0.1\"" // as a value of JSON
+	if text := ask(""); !strings.Contains(text, "protocol-mismatch") || strings.Contains(text, "a client at ") || !strings.Contains(text, "leat.http.why.clients") {
+		t.Errorf("none: %s", text)
+	}
+	if facts := ask("?facts"); !strings.Contains(facts, `"Kind": "foreign"`) || strings.Contains(facts, address) {
+		t.Errorf("none: %s", facts)
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(n.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	value := "local"
+	if _, err := kadm.NewClient(cl).AlterBrokerConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "leat.http.why.clients", Value: &value}}); err != nil {
+		t.Fatal(err)
+	}
+	if text := ask(""); !strings.Contains(text, "a client at 127.0.0.1") || strings.Contains(text, "leat.http.why.clients") {
+		t.Errorf("local: %s", text)
+	}
+	if facts := ask("?facts"); !strings.Contains(facts, address) {
+		t.Errorf("local: %s", facts)
 	}
 }

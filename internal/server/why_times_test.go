@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/why"
 )
@@ -138,4 +139,84 @@ func TestAnOpenTransactionIsToldInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// member848 is a member of a group by the newer protocol, which heartbeats as long as its process lives.
+type member848 struct {
+	c     *three
+	cl    *kgo.Client
+	group string
+	epoch int32
+}
+
+func (m *member848) beat(epoch int32, topics ...string) {
+	rq := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	rq.Group, rq.MemberID, rq.MemberEpoch, rq.RebalanceTimeoutMillis = m.group, "AAAAAAAAAAAAAAAAAAAAAA", epoch, -1
+	if epoch == 0 {
+		rq.RebalanceTimeoutMillis, rq.SubscribedTopicNames, rq.Topics = 60_000, topics, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	}
+	resp, err := rq.RequestWith(m.c.t.Context(), m.cl)
+	if err != nil || resp.ErrorCode != 0 {
+		m.c.t.Fatalf("heartbeat of epoch %d: %+v, %v", epoch, resp, err)
+	}
+	m.epoch = resp.MemberEpoch
+}
+
+func (m *member848) commit(topic string, offset int64) {
+	var offsets kadm.Offsets
+	offsets.AddOffset(topic, 0, offset, -1)
+	rq := kmsg.NewPtrOffsetCommitRequest()
+	rq.Group, rq.MemberID, rq.Generation = m.group, "AAAAAAAAAAAAAAAAAAAAAA", m.epoch
+	t, p := kmsg.NewOffsetCommitRequestTopic(), kmsg.NewOffsetCommitRequestTopicPartition()
+	t.Topic, p.Offset = topic, offset
+	if found, err := kadm.NewClient(m.cl).ListTopics(m.c.t.Context(), topic); err != nil {
+		m.c.t.Fatal(err)
+	} else {
+		t.TopicID = found[topic].ID
+	}
+	t.Partitions = append(t.Partitions, p)
+	rq.Topics = append(rq.Topics, t)
+	resp, err := rq.RequestWith(m.c.t.Context(), m.cl)
+	if err != nil || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		m.c.t.Fatalf("commit of %d: %+v, %v", offset, resp, err)
+	}
+}
+
+// By the newer protocol a member cannot say why it leaves. That its application did not poll any more is concluded, and told as likely; of one that
+// commits before it leaves nothing is.
+func TestAMemberThatLeavesWithoutAWordIsLikelyTooSlow(t *testing.T) {
+	for _, hangs := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newThree(t, nil)
+			c.start(0, 1, 2)
+			defer c.stop()
+			c.create("dreams", 1, 3)
+			c.write("dreams", 0, 10)
+			stop := c.feed("dreams", 500*time.Millisecond)
+			defer stop()
+			m := &member848{c: c, cl: c.cl(), group: "dreamers"}
+			defer m.cl.Close()
+			m.beat(0, "dreams")
+			m.commit("dreams", 3)
+			for range 12 {
+				time.Sleep(5 * time.Second)
+				m.beat(m.epoch)
+			}
+			if !hangs {
+				m.commit("dreams", 5)
+			}
+			m.beat(-1)
+			r := c.whyOf(1, "group:dreamers")
+			if len(r.Findings) == 0 {
+				t.Fatalf("hangs %v: nothing told", hangs)
+			}
+			f := r.Findings[0]
+			if hangs != (f.Cause == "poll-too-slow") {
+				t.Errorf("hangs %v: %+v", hangs, f)
+			}
+			if text := strings.Join(append(f.Chain, f.Evidence...), "\n"); hangs && (!strings.Contains(text, "likely stopped asking for records") || !strings.Contains(text, "nothing of dreams-0 for 1m0s")) {
+				t.Errorf("told: %s", text)
+			}
+		})
+	}
 }

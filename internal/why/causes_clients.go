@@ -1,6 +1,7 @@
 package why
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -107,11 +108,13 @@ func (v *view) notIn(is func(*Event) bool, at func() *Finding) {
 }
 
 func findSessionExpired(v *view, at func() *Finding) {
-	v.each(Expired, func(e *Event) string { return e.Principal + "\x00" + e.Host }, func(e *Event) {
+	v.eachOnNode(Expired, func(e *Event) string { return e.Principal + "\x00" + e.Host }, func(n *Facts, e *Event) {
 		f := at()
 		f.touch(e)
+		f.touches.node(n.Node)
+		f.touches.add("listener", e.Listener)
 		f.Chain = []string{fmt.Sprintf("the session of %s was over, and it did not authenticate again", e.who())}
-		f.Evidence = []string{"listener " + e.Listener + ": " + v.times(e)}
+		f.Evidence = []string{fmt.Sprintf("node %d, listener %s: %s", n.Node, e.Listener, v.times(e))}
 		f.next()
 	})
 }
@@ -138,7 +141,7 @@ func findDenied(v *view, at func() *Finding) {
 		if kind == "cluster" {
 			option = "--cluster"
 		}
-		f.next("{principal}", e.Principal, "{operation}", e.Detail, "{resource}", option)
+		f.next("{principal}", cmp.Or(e.Principal, "User:NAME"), "{operation}", e.Detail, "{resource}", option)
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 var groupCauses = []Cause{
 	{
 		Name: "poll-too-slow", Severity: Warning, find: findPollTimeout,
-		Seen:     "A consumer left its group because it did not ask for records for longer than max.poll.interval.ms: what it does with them takes too long, or hangs.",
+		Seen:     "A consumer left its group because it did not ask for records for longer than max.poll.interval.ms: what it does with them takes too long, or hangs. Some say so; of others (all of group.protocol=consumer) it is told as likely, if they left without a word after as long without a commit while records waited.",
 		Next:     []string{"look what {client} does between two polls (its stack); make it faster, lower max.poll.records, or raise max.poll.interval.ms", "leat group describe {group} shows who is left"},
 		Explains: groupTrouble,
 	},
@@ -71,6 +71,13 @@ func findPollTimeout(v *view, at func() *Finding) {
 		f.Evidence = []string{fmt.Sprintf("it said: %s; %s", e.Detail, v.times(e))}
 		f.next("{client}", e.who(), "{group}", e.name())
 	})
+	v.each(Quiet, byGroupAndClient, func(e *Event) {
+		f := at()
+		f.touch(e)
+		f.Chain = []string{fmt.Sprintf("%s likely stopped asking for records, and left %s", e.who(), named(e.Resource))}
+		f.Evidence = []string{fmt.Sprintf("it did not say why it left, but %s; %s", e.Detail, v.times(e))}
+		f.next("{client}", e.who(), "{group}", e.name())
+	})
 }
 
 func findSessionEnded(v *view, at func() *Finding) {
@@ -95,7 +102,7 @@ func findRebalances(v *view, at func() *Finding) {
 		f.touch(e)
 		f.Chain = []string{fmt.Sprintf("%s does not settle: %d generations in %s", named(e.Resource), e.Count, short(e.Last.Sub(e.First)))}
 		f.Evidence = []string{"last reason: " + e.Detail}
-		for _, kind := range []Kind{Left, SessionEnded} {
+		for _, kind := range []Kind{Left, Quiet, SessionEnded} {
 			v.each(kind, byGroupAndClient, func(l *Event) {
 				if l.Resource == e.Resource {
 					f.Evidence = append(f.Evidence, fmt.Sprintf("%s: %s, %s", l.Detail, kind, v.times(l)))

@@ -25,7 +25,7 @@ var nodeCauses = []Cause{
 		Name: "log-dir-failed", Severity: Critical, find: findDirFailed,
 		Seen:     "A log directory failed: what lies in it is offline on that node until the node is restarted with a disk that works.",
 		Next:     []string{"look at the disk of {dir} on node {node} (dmesg, smartctl); mend or replace it, then restart the node: replicas are copied again from the others"},
-		Explains: replicaTrouble,
+		Explains: append([]string{"storage-refused", "compaction-failed"}, replicaTrouble...),
 	},
 	{
 		Name: "disk-full", Severity: Critical, find: findDiskFull,
@@ -90,6 +90,9 @@ func findNoController(v *view, at func() *Finding) {
 		if n.Controller >= 0 && (v.silent[n.Controller] == nil || n.Trouble == "") && !v.minority(n.Voters) {
 			return
 		}
+		if n.begins() {
+			continue
+		}
 		if n.Without > 0 && n.Without < election && !v.minority(n.Voters) {
 			return
 		}
@@ -121,6 +124,11 @@ func findNoController(v *view, at func() *Finding) {
 		names = "all answer here"
 	}
 	f.next("{silent}", names)
+}
+
+// begins reports whether a node reads its logs, or has not looked for a controller yet: that it knows none says nothing.
+func (f *Facts) begins() bool {
+	return f.State == "recovering" || f.Recovering > 0 || f.State == "starting" && f.Controller < 0 && f.Trouble == ""
 }
 
 // minority reports whether so many voters are silent that those who answer cannot elect anybody, or will soon not be followed.

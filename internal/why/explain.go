@@ -44,7 +44,8 @@ type Report struct {
 	Nodes    []int32   `json:"nodes"` // that told what they know
 	Silent   []int32   `json:"silent,omitempty"`
 	Findings []Finding `json:"findings"`
-	Unknown  string    `json:"unknown,omitempty"` // what was asked about is not known to the cluster
+	Unknown  string    `json:"unknown,omitempty"`  // what was asked about is not known to the cluster
+	Withheld string    `json:"withheld,omitempty"` // what is left out, and who is told it
 }
 
 // Cause is a row of the table of causes.
@@ -62,6 +63,9 @@ type Cause struct {
 func Explain(c *Cluster, about About) Report {
 	v := newView(c, about)
 	r := Report{At: c.At, About: about.String(), Node: c.Asked, Findings: []Finding{}}
+	if c.Withheld {
+		r.Withheld = withheld
+	}
 	for i := range c.Nodes {
 		r.Nodes = append(r.Nodes, c.Nodes[i].Node)
 	}

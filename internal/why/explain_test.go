@@ -108,6 +108,16 @@ var stories = []struct {
 	{"log-dir-failed", "topic:orders", []func(*Cluster){node(2, func(f *Facts) { f.Dirs[0].Err = "input/output error" }), under("orders", 1, 2, 1)}, "in sync"},
 	{"disk-full", "client:app", []func(*Cluster){node(2, func(f *Facts) { f.Dirs[0].Grade = "gone" })}, "refused"},
 	{"disk-short", "", []func(*Cluster){node(2, func(f *Facts) { f.Dirs[0].Grade = "short" })}, "slowed"},
+	{"node-recovering", "", []func(*Cluster){func(c *Cluster) {
+		c.Nodes = []Facts{{Node: 3, At: now, State: "recovering", Recovering: 40, Controller: -1, Offset: -1}}
+	}}, "reading its logs"},
+	{"node-recovering", "", []func(*Cluster){func(c *Cluster) {
+		c.Nodes = []Facts{{Node: 3, At: now, State: "starting", Recovering: 1, Controller: -1, Trouble: "none has been elected", Offset: -1}}
+	}}, "reading its logs"},
+	{"no-controller", "", []func(*Cluster){func(c *Cluster) {
+		c.Nodes = []Facts{{Node: 3, At: now, State: "starting", Controller: -1, Trouble: "none has been elected", Offset: -1}}
+	}}, "no controller"},
+	{"log-dir-failed", "topic:orders", []func(*Cluster){node(2, func(f *Facts) { f.Dirs[0].Err = "input/output error" }), under("orders", -1, 1, 2), refusedWith("KAFKA_STORAGE_ERROR", "partition:orders-0")}, "writes of client app"},
 	{"node-recovering", "node:2", []func(*Cluster){node(2, func(f *Facts) { f.State, f.Recovering = "recovering", 40 }), fence(2), under("orders", 1, 2, 1, 3)}, "reading its logs"},
 	{"node-down", "partition:orders-0", []func(*Cluster){silent(3), fence(3), under("orders", 1, 3, 1, 2)}, "min.insync.replicas=3"},
 	{"node-down", "", []func(*Cluster){silent(3)}, "node 3 is down"},
@@ -124,7 +134,7 @@ var stories = []struct {
 	{"certificate-refused", "", []func(*Cluster){happened(Event{Kind: Unauthenticated, Listener: "SSL", Detail: "TLS handshake: the client refuses this listener"})}, "does not get in"},
 	{"token-expired", "", []func(*Cluster){happened(Event{Kind: Unauthenticated, Listener: "SASL", Detail: "delegation token: it expired at noon"})}, "expired"},
 	{"authentication-failed", "", []func(*Cluster){happened(Event{Kind: Unauthenticated, Listener: "SASL", Detail: "the password is wrong"})}, "password"},
-	{"session-expired", "", []func(*Cluster){happened(Event{Kind: Expired, Listener: "SASL", Principal: "User:app"})}, "session"},
+	{"session-expired", "node:1", []func(*Cluster){happened(Event{Kind: Expired, Listener: "SASL", Principal: "User:app"})}, "session"},
 	{"connection-limit", "", []func(*Cluster){happened(Event{Kind: TooMany, Host: "10.0.0.9", Detail: "more connections than max.connections.per.ip"})}, "10.0.0.9"},
 	{"not-authorized", "client:app", []func(*Cluster){happened(Event{Kind: Denied, ClientID: "app", Principal: "User:app", Detail: "write", Resource: "topic:orders", API: "Produce"})}, "write topic orders"},
 	{"throttled", "group:shop", []func(*Cluster){happened(Event{Kind: Throttled, ClientID: "app", Detail: "consumer_byte_rate", Amount: 900}), stands("Stable", 1, place(0, 100, 200, 400, 900))}, "consumer_byte_rate"},
@@ -148,6 +158,7 @@ var stories = []struct {
 	})}, "only whole segments go"},
 	{"token-ending", "", []func(*Cluster){node(1, func(f *Facts) { f.Offset, f.Tokens = 11, []Token{{"abc", "User:app", now.Add(time.Minute)}} })}, "ends in"},
 	{"poll-too-slow", "group:shop", []func(*Cluster){happened(Event{Kind: Left, Resource: "group:shop", Detail: "consumer poll timeout has expired."}), stands("Empty", 0, place(0, 100, 100, 400, 900))}, "stopped asking"},
+	{"poll-too-slow", "group:shop", []func(*Cluster){happened(Event{Kind: Quiet, Resource: "group:shop", Detail: "it had committed nothing for 305 s"}), stands("Empty", 0, place(0, 100, 100, 400, 900))}, "likely stopped asking"},
 	{"member-dead", "group:shop", []func(*Cluster){happened(Event{Kind: SessionEnded, Resource: "group:shop", Detail: "removed member whose session ended: m"}), stands("Empty", 0, place(0, 100, 100, 400, 900))}, "no members"},
 	{"rebalance-loop", "group:shop", []func(*Cluster){happened(Event{Kind: Rebalanced, Resource: "group:shop", Detail: "2 members", Count: 12}), stands("Stable", 2, place(0, 100, 100, 400, 900))}, "does not settle"},
 	{"group-empty", "group:shop", []func(*Cluster){stands("Empty", 0, place(0, 100, 100, 400, 900))}, "800 records behind"},
@@ -330,5 +341,43 @@ did not answer: nodes 3
 	r = Explain(healthy(), About{})
 	if err := r.Write(&text); err != nil || text.String() != "nothing wrong with the cluster is known (3 nodes answered)\n" {
 		t.Errorf("%q, %v", text.String(), err)
+	}
+}
+
+// What is withheld is in no answer, and the cause is found all the same.
+func TestWithheldFactsNameNoClientAndTellTheSameCauses(t *testing.T) {
+	c := healthy()
+	for _, e := range []Event{
+		{Kind: Unauthenticated, Listener: "SASL", Host: "192.0.2.7", Detail: "user carol: the password is wrong"},
+		{Kind: Unauthenticated, Listener: "SSL", Host: "192.0.2.7", Detail: "TLS handshake: certificate of CN=carol is not trusted"},
+		{Kind: Unauthenticated, Listener: "SASL", Host: "192.0.2.7", Detail: "delegation token of User:carol: it expired at noon"},
+		{Kind: Denied, ClientID: "app", Principal: "User:carol", Host: "192.0.2.7", Detail: "write", Resource: "topic:orders", API: "Produce"},
+		{Kind: Throttled, ClientID: "app", Principal: "User:carol", Host: "192.0.2.7", Detail: "consumer_byte_rate", Amount: 900},
+	} {
+		happened(e)(c)
+	}
+	stands("Stable", 1, place(0, 100, 100, 400, 900))(c)
+	c.Nodes[1].Groups[0].Members[0].Host = "192.0.2.7"
+	c.Nodes[0].Offset, c.Nodes[0].Tokens = 11, []Token{{"abc", "User:carol", now.Add(time.Minute)}}
+	causes := func(r Report) (names []string) {
+		for _, f := range r.Findings {
+			names = append(names, f.Cause)
+		}
+		return names
+	}
+	open := Explain(c, About{})
+	c.Withhold()
+	closed := Explain(c, About{})
+	if !slices.Equal(causes(open), causes(closed)) || len(open.Findings) != 7 {
+		t.Errorf("told with names: %v, without: %v", causes(open), causes(closed))
+	}
+	for r, want := range map[*Report]bool{&open: true, &closed: false} {
+		var text strings.Builder
+		if err := r.Write(&text); err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(text.String(), "carol") || strings.Contains(text.String(), "192.0.2.7"); told != want || strings.Contains(text.String(), "leat.http.why.clients") == want {
+			t.Errorf("names a client: %v, not %v:\n%s", told, want, text.String())
+		}
 	}
 }

@@ -12,6 +12,8 @@ type Cluster struct {
 	Window time.Duration // for how long events count
 	Nodes  []Facts
 	Silent []Silent
+
+	Withheld bool // the facts do not say who clients are
 }
 
 // Silent is a node that did not tell anything.
@@ -190,6 +192,7 @@ const (
 	Refused         Kind = "refused"          // a request was answered with an error code
 	SessionEnded    Kind = "session-ended"    // a member of a group fell silent
 	Left            Kind = "left"             // a member left a group
+	Quiet           Kind = "quiet"            // a member left a group without a word, after it had committed nothing for its poll interval though records waited
 	Rebalanced      Kind = "rebalanced"       // a group got a new generation
 	Moved           Kind = "retention-passed" // a consumer asked for records that are gone
 )

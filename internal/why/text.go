@@ -46,6 +46,10 @@ func (r *Report) Write(w io.Writer) error {
 		out.line("")
 		out.line("did not answer: nodes %s", nodeList(r.Silent))
 	}
+	if r.Withheld != "" && len(r.Findings) > 0 {
+		out.line("")
+		out.line("%s", r.Withheld)
+	}
 	return out.err
 }
 

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -129,6 +130,11 @@ func (d *desk) Committed(group, topic string, partition int32) (offset int64, ok
 		return o.Offset, true
 	}
 	return 0, false
+}
+
+// Commits tells when offsets were committed.
+func (d *desk) Commits(group string) iter.Seq2[record.TopicPartition, time.Time] {
+	return d.hard.commits(group)
 }
 
 // Offsets lists what has committed offsets.

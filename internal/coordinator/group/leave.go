@@ -5,6 +5,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/coordinator/group/kind"
 )
 
 // leave removes members at their own wish, or at an administrator's.
@@ -59,12 +61,15 @@ func (m *Machine) leaveOne(g *liveGroup, who *kmsg.LeaveGroupRequestMember) (str
 	if code != 0 {
 		return "", code
 	}
+	notice := Notice{Message: "member left group", Group: g.id, Member: id, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.generation, Reason: text(who.Reason)}
+	if notice.Reason == "" && g.state == Stable {
+		notice.Quiet = kind.QuietOf(m.now, g.stateTimestamp, p.rebalanceTimeout, m.hard.commits(g.id))
+	}
 	m.endJoin(g, p, joinError("", codeUnknownMember))
 	m.answerSync(p, syncError(codeUnknownMember))
 	m.answerBeat(p, codeUnknownMember)
 	g.remove(id)
-	m.note(Notice{Message: "member left group", Group: g.id, Member: id, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.generation,
-		Reason: text(who.Reason)})
+	m.note(notice)
 	return id, 0
 }
 

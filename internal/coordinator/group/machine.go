@@ -31,6 +31,7 @@ type Event struct {
 	Loaded  bool             // the first event after a load: sessions of the stored members begin
 	Control *machine.Control // a marker to be written
 	Survey  bool             // the answer lists all groups with their offsets: []Surveyed
+	Roster  string           // the answer is who is in this group, of whatever type: Roster
 
 	// Image comes with Loaded and then with every image that changed what groups are decided by.
 	Image         *metadata.Image
@@ -41,6 +42,9 @@ type Event struct {
 
 // Notice is an effect: something an operator may want to read in the log.
 type Notice = kind.Notice
+
+// Quiet is part of a Notice: what a member that left without a word had not done.
+type Quiet = kind.Quiet
 
 // Rebalanced is an effect: a group of a newer kind moved to a new epoch.
 type Rebalanced = kind.Rebalanced
@@ -104,6 +108,8 @@ func (m *Machine) Handle(now time.Time, e Event) machine.Result[Record] {
 		m.out.Effects = append(m.out.Effects, machine.Reply{To: e.Ticket})
 	case e.Survey:
 		m.out.Effects = append(m.out.Effects, machine.Reply{To: e.Ticket, Response: m.survey()})
+	case e.Roster != "":
+		m.out.Effects = append(m.out.Effects, machine.Reply{To: e.Ticket, Response: m.roster(e.Roster)})
 	case e.Release != 0:
 		m.release(e.Release)
 	case e.Request == nil:

@@ -1,9 +1,12 @@
 package group
 
 import (
+	"iter"
 	"slices"
+	"time"
 
 	"leat/internal/machine"
+	"leat/internal/record"
 )
 
 // state is the hard state: what replaying the log gives.
@@ -144,6 +147,19 @@ func (s *state) remove(key partitionKey) {
 // offset returns a committed offset, nil if there is none.
 func (s *state) offset(group, topic string, partition int32) *Offset {
 	return s.offsets[group][topic][partition].Offset
+}
+
+// commits tells when a group's offsets were committed, in any order.
+func (s *state) commits(group string) iter.Seq2[record.TopicPartition, time.Time] {
+	return func(yield func(record.TopicPartition, time.Time) bool) {
+		for topic, partitions := range s.offsets[group] {
+			for p, o := range partitions {
+				if !yield(record.TopicPartition{Topic: topic, Partition: p}, time.UnixMilli(o.CommitTimestamp)) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // unstable reports whether an open transaction holds an offset for the partition.

@@ -263,7 +263,7 @@ func (s *story) request(name string, a args) kmsg.Request {
 		for _, kv := range a.list {
 			switch kv[0] {
 			case "member":
-				rq.Members = append(rq.Members, kmsg.LeaveGroupRequestMember{MemberID: kv[1], InstanceID: a.null("of")})
+				rq.Members = append(rq.Members, kmsg.LeaveGroupRequestMember{MemberID: kv[1], InstanceID: a.null("of"), Reason: a.null("reason")})
 			case "instance":
 				rq.Members = append(rq.Members, kmsg.LeaveGroupRequestMember{InstanceID: &kv[1]})
 			}
@@ -364,6 +364,9 @@ func (s *story) show(effects []machine.Effect) []string {
 			lines = append(lines, fmt.Sprintf("#%d %s", e.To, showReply(e.Response)))
 		case Notice:
 			lines = append(lines, strings.TrimSpace(fmt.Sprintf("* %s: %s %s", e.Message, e.Member, e.Reason)))
+			if q := e.Quiet; q != nil {
+				lines = append(lines, fmt.Sprintf("  without a commit of %v for %v, poll interval %v", q.Partitions, s.now.Sub(q.Since), q.PollInterval))
+			}
 		}
 	}
 	for i := range lines {

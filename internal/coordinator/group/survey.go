@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/coordinator/group/kind"
 	"leat/internal/coordinator/group/sharing"
 )
 
@@ -54,4 +55,27 @@ func (m *Machine) survey() []Surveyed {
 		all = append(all, g)
 	}
 	return all
+}
+
+// Roster is who is in a group. The zero Roster is of none.
+type Roster struct {
+	Type, State string
+	Members     []kind.Who
+}
+
+// roster tells who is in a group.
+func (m *Machine) roster(id string) Roster {
+	t := m.typeOf(id)
+	if t == kind.None {
+		return Roster{}
+	}
+	r := Roster{Type: string(t), State: m.listed(id).GroupState}
+	if d := m.owner(id); d != nil {
+		r.Members = d.kind.Roster(id)
+		return r
+	}
+	for _, p := range m.peek(id).members {
+		r.Members = append(r.Members, kind.Who{ID: p.id, ClientID: p.clientID, ClientHost: p.clientHost})
+	}
+	return r
 }

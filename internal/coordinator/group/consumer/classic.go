@@ -120,7 +120,7 @@ func (g *group) checkClassicJoin(d kind.Desk, rq *kmsg.JoinGroupRequest) (*subsc
 		return nil, kerr.GroupMaxSizeReached.Code
 	case rq.ProtocolType != protocolType || len(rq.Protocols) == 0 || !g.speaks(rq.Protocols):
 		return nil, kerr.InconsistentGroupProtocol.Code
-	case s.ReadFrom(rq.Protocols[0].Metadata) != nil:
+	case readSubscription(rq.Protocols[0].Metadata, &s.ConsumerMemberMetadata) != nil:
 		return nil, kerr.InconsistentGroupProtocol.Code
 	}
 	return s, 0
@@ -284,6 +284,7 @@ func (k *Kind) classicLeave(d kind.Desk, rq *kmsg.LeaveGroupRequest) *kmsg.Leave
 			one.ErrorCode = kerr.UnknownMemberID.Code
 		}
 		if p != nil && !contains(gone, p) {
+			d.Note(p.goodbye(d, rq.Group, g, text(members[i].Reason)))
 			gone = append(gone, p)
 		}
 		resp.Members = append(resp.Members, one)

@@ -65,6 +65,17 @@ func (k *Kind) Members(id string) int {
 	return 0
 }
 
+// Roster lists who a group's members are.
+func (k *Kind) Roster(id string) []kind.Who {
+	var all []kind.Who
+	if g := k.hard.groups[id]; g != nil {
+		for _, who := range sortedKeys(g.members) {
+			all = append(all, kind.Who{ID: who, ClientID: g.members[who].clientID, ClientHost: g.members[who].clientHost})
+		}
+	}
+	return all
+}
+
 // HasOffsets reports that consumers commit offsets.
 func (k *Kind) HasOffsets() bool { return true }
 

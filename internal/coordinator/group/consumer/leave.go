@@ -2,11 +2,14 @@ package consumer
 
 import (
 	"fmt"
+	"iter"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/coordinator/group/kind"
+	"leat/internal/record"
 )
 
 // leave lets a member go at its own wish. A static member may say that it comes back: then nobody gets its partitions until its session
@@ -28,18 +31,40 @@ func (k *Kind) leave(d kind.Desk, rq *kmsg.ConsumerGroupHeartbeatRequest) (*kmsg
 	} else if p == nil {
 		return nil, unknownMember(rq.Group, rq.MemberID)
 	}
+	notice := p.goodbye(d, rq.Group, g, "")
 	if rq.InstanceID != nil && rq.MemberEpoch == leavingStatic {
 		away := *p
 		away.epoch, away.pending, away.assigned = leavingStatic, nil, p.assigned.sinceZero()
 		d.Write(currentRecord(rq.Group, &away))
-		d.Note(kind.Notice{Message: "static member left group for a while", Group: rq.Group, Member: p.id, Generation: g.epoch})
+		notice.Message = "static member left group for a while"
+		d.Note(notice)
 	} else {
-		d.Note(kind.Notice{Message: "member left group", Group: rq.Group, Member: p.id, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.epoch})
+		d.Note(notice)
 		k.fence(d, rq.Group, g, p)
 	}
 	resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()
 	resp.MemberID, resp.MemberEpoch = &p.id, rq.MemberEpoch
 	return resp, nil
+}
+
+// goodbye tells of a member that leaves, by the newer protocol always without a reason.
+func (p *member) goodbye(d kind.Desk, id string, g *group, reason string) kind.Notice {
+	n := kind.Notice{Message: "member left group", Group: id, Member: p.id, ClientID: p.clientID, ClientHost: p.clientHost, Generation: g.epoch, Reason: reason}
+	if reason == "" {
+		n.Quiet = kind.QuietOf(d.Now(), g.assignedAt, p.rebalanceTimeout, p.commits(d, id))
+	}
+	return n
+}
+
+// commits tells when offsets of what a member has were committed, by whomever.
+func (p *member) commits(d kind.Desk, group string) iter.Seq2[record.TopicPartition, time.Time] {
+	return func(yield func(record.TopicPartition, time.Time) bool) {
+		for tp, at := range d.Commits(group) {
+			if t, ok := d.Image().Topic(tp.Topic); ok && p.assigned.has(t.ID, tp.Partition) && !yield(tp, at) {
+				return
+			}
+		}
+	}
 }
 
 // sinceZero is the same partitions, as if got before any epoch: whoever comes back may commit with any.

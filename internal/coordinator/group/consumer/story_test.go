@@ -353,6 +353,9 @@ func (s *story) show(effects []machine.Effect) []string {
 			lines = append(lines, fmt.Sprintf("#%d %s", e.To, showReply(e.Response)))
 		case group.Notice:
 			lines = append(lines, strings.TrimSpace(fmt.Sprintf("* %s: %s %s", e.Message, e.Member, e.Reason)))
+			if q := e.Quiet; q != nil {
+				lines = append(lines, fmt.Sprintf("  without a commit of %v for %v, poll interval %v", q.Partitions, s.now.Sub(q.Since), q.PollInterval))
+			}
 		}
 	}
 	for i := range lines {

@@ -9,6 +9,7 @@
 package kind
 
 import (
+	"iter"
 	"math/rand/v2"
 	"time"
 
@@ -61,6 +62,7 @@ type Notice struct {
 	ClientHost string
 	Generation int32 // or group epoch
 	Reason     string
+	Quiet      *Quiet // of a member that left without a word; nil: nothing to tell
 }
 
 // Rebalanced is an effect: a group moved to a new epoch, and its members will get another assignment. It is counted.
@@ -102,6 +104,8 @@ type Desk interface {
 	Claim(group string, from ...Type) bool
 	// Committed is a group's committed offset.
 	Committed(group, topic string, partition int32) (offset int64, ok bool)
+	// Commits tells when a group's offsets were committed, in any order.
+	Commits(group string) iter.Seq2[record.TopicPartition, time.Time]
 	// Offsets lists the topics and partitions of a group's committed offsets, in order. It is not to be kept.
 	Offsets(group string) []record.TopicPartition
 	// Classic is the classic group with the id, nil if there is none. It is not to be changed.
@@ -145,6 +149,8 @@ type Kind interface {
 	// Empty reports whether the group has no members; Members counts them.
 	Empty(group string) bool
 	Members(group string) int
+	// Roster lists who the members of a group are, by id.
+	Roster(group string) []Who
 	// Remove writes the tombstones of a group's own records; its offsets are removed by the caller. Timers are stopped by the caller.
 	Remove(d Desk, group string)
 
@@ -158,6 +164,13 @@ type Kind interface {
 	Subscribed(group, topic string) bool
 	// HasOffsets reports whether groups of the kind commit offsets; if so, the offsets expire, and the group with them once it is empty.
 	HasOffsets() bool
+}
+
+// Who is a member of a group, as an operator knows it.
+type Who struct {
+	ID         string
+	ClientID   string
+	ClientHost string // Kafka's form: "/127.0.0.1"
 }
 
 // Commit is who commits offsets, as the request says.

@@ -1,6 +1,7 @@
 package sharing
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -106,6 +107,17 @@ func (s *Groups) Members(id string) int {
 		return len(g.Members)
 	}
 	return 0
+}
+
+// Roster lists who a group's members are.
+func (s *Groups) Roster(id string) []kind.Who {
+	var all []kind.Who
+	if g := s.hard[id]; g != nil {
+		for _, who := range slices.Sorted(maps.Keys(g.Members)) {
+			all = append(all, kind.Who{ID: who, ClientID: g.Members[who].ClientID, ClientHost: g.Members[who].ClientHost})
+		}
+	}
+	return all
 }
 
 // Begun lists the partitions that there is state of. It is not to be changed.

@@ -118,6 +118,17 @@ func (k *Groups) Members(id string) int {
 	return 0
 }
 
+// Roster lists who a group's members are.
+func (k *Groups) Roster(id string) []kind.Who {
+	var all []kind.Who
+	if g := k.hard[id]; g != nil {
+		for _, m := range g.sortedMembers() {
+			all = append(all, kind.Who{ID: m.ID, ClientID: m.ClientID, ClientHost: m.ClientHost})
+		}
+	}
+	return all
+}
+
 // HasOffsets reports that these groups commit offsets.
 func (k *Groups) HasOffsets() bool { return true }
 
@@ -265,8 +276,9 @@ func (k *Groups) expel(d kind.Desk, id, member, reason string) {
 	if g == nil || g.Members[member] == nil || k.fenced[id] != nil && k.fenced[id].gone[member] {
 		return
 	}
-	d.Note(kind.Notice{Message: "streams member removed", Group: id, Member: member, Generation: g.Epoch, Reason: reason})
-	k.fence(d, id, g, g.Members[member])
+	m := g.Members[member]
+	d.Note(kind.Notice{Message: "streams member removed", Group: id, Member: member, ClientID: m.ClientID, ClientHost: m.ClientHost, Generation: g.Epoch, Reason: reason})
+	k.fence(d, id, g, m)
 }
 
 // fence writes that a member is gone. Its tasks are assigned anew with the next heartbeat of another one.

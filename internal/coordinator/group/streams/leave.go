@@ -31,6 +31,7 @@ func (k *Groups) leave(d kind.Desk, rq *kmsg.StreamsGroupHeartbeatRequest) (*Ans
 			return nil, bad
 		}
 		if rq.MemberEpoch == leaveStaticEpoch {
+			d.Note(g.goodbye(d, rq.Group, m, "static member left group for a while"))
 			d.Write(&CurrentRecord{rq.Group, m.ID, m.away()})
 			return answer, nil
 		}
@@ -38,8 +39,15 @@ func (k *Groups) leave(d kind.Desk, rq *kmsg.StreamsGroupHeartbeatRequest) (*Ans
 	if m == nil {
 		return nil, refuse(codeUnknownMemberID, fmt.Sprintf("Member %s is not a member of group %s.", rq.MemberID, rq.Group))
 	}
+	d.Note(g.goodbye(d, rq.Group, m, "member left group"))
 	k.fence(d, rq.Group, g, m)
 	return answer, nil
+}
+
+// goodbye tells of a member that leaves.
+func (g *group) goodbye(d kind.Desk, id string, m *member, message string) kind.Notice {
+	return kind.Notice{Message: message, Group: id, Member: m.ID, ClientID: m.ClientID, ClientHost: m.ClientHost, Generation: g.Epoch,
+		Quiet: kind.QuietOf(d.Now(), g.Target.Timestamp, m.RebalanceTimeout, d.Commits(id))}
 }
 
 // away is a static member that has left for a while.

@@ -245,7 +245,7 @@ func (s *story) show(effects []machine.Effect) (lines []string) {
 		case machine.Reply:
 			lines = append(lines, "= "+answerText(e.Response.(*Answer)))
 		case kind.Notice:
-			lines = append(lines, fmt.Sprintf("* %s: %s, %s", e.Message, e.Member, e.Reason))
+			lines = append(lines, strings.TrimSuffix(fmt.Sprintf("* %s: %s, %s", e.Message, e.Member, e.Reason), ", "))
 		}
 	}
 	for ; s.shown < len(s.d.Entries); s.shown++ {

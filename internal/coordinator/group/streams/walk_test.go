@@ -3,6 +3,7 @@ package streams
 import (
 	"flag"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -125,10 +126,13 @@ func (a *alone) TypeOf(group string) kind.Type {
 }
 func (a *alone) Claim(string, ...kind.Type) bool               { return true }
 func (a *alone) Committed(string, string, int32) (int64, bool) { return 0, false }
-func (a *alone) Offsets(string) []record.TopicPartition        { return nil }
-func (a *alone) Classic(string) *kind.ClassicGroup             { return nil }
-func (a *alone) DropClassic(string)                            {}
-func (a *alone) RestoreClassic(*kind.ClassicGroup)             {}
+func (a *alone) Commits(string) iter.Seq2[record.TopicPartition, time.Time] {
+	return func(func(record.TopicPartition, time.Time) bool) {}
+}
+func (a *alone) Offsets(string) []record.TopicPartition { return nil }
+func (a *alone) Classic(string) *kind.ClassicGroup      { return nil }
+func (a *alone) DropClassic(string)                     {}
+func (a *alone) RestoreClassic(*kind.ClassicGroup)      {}
 
 // drive makes a driver that sends every record through its bytes.
 func drive(t *testing.T) *machinetest.Driver[event, kind.Record] {
