@@ -115,6 +115,21 @@ func TestLogDumpShowsEveryKindOfFile(t *testing.T) {
 			}
 		}
 	}
+	file := cleanDir + "orders-0/leader-epoch-checkpoint"
+	for output, want := range map[string]string{
+		"table":                         file + " (8 bytes)\n  epoch 0  start offset 0\n",
+		"yaml":                          "---\nkind: file\nfile: \"" + file + "\"\ntype: leader-epoch-checkpoint\nbytes: 8\n---\nkind: epoch\nepoch: 0\nstart_offset: 0\n",
+		"template={{.kind}} {{.epoch}}": "file \nepoch 0\n",
+	} {
+		if status, out, errs := leatWith(t, "log", "dump", "-o", output, file); status != 0 || out != want {
+			t.Errorf("-o %s: status %d, %s\n%s\nnot\n%s", output, status, errs, out, want)
+		}
+	}
+	for _, command := range []string{"dump", "verify"} {
+		if status, _, errs := leatWith(t, "log", command, "-o", "xml", cleanDir); status != 2 || !strings.Contains(errs, "leat log "+command+": --output=xml: neither table, json, yaml nor template=TEXT") {
+			t.Errorf("log %s -o xml: status %d, %s", command, status, errs)
+		}
+	}
 }
 
 func TestLogVerifyTellsByItsStatus(t *testing.T) {
@@ -139,6 +154,9 @@ func TestLogVerifyTellsByItsStatus(t *testing.T) {
 		t.Errorf("status %d\n%s%s", status, out, errs)
 	}
 	if status, out, _ := leatWith(t, "log", "verify", "-o", "json", dir); status != 1 || !strings.Contains(out, `"severity": "damage"`) || !strings.Contains(out, `"position": 119`) {
+		t.Errorf("status %d\n%s", status, out)
+	}
+	if status, out, _ := leatWith(t, "log", "verify", "-o", "template={{.damage}} {{range .findings}}{{.severity}}{{end}}", dir); status != 1 || out != "1 damage\n" {
 		t.Errorf("status %d\n%s", status, out)
 	}
 	if status, _, errs := leatWith(t, "log", "verify", filepath.Join(dir, "nothing")); status != 1 || !strings.Contains(errs, "no such file or directory") {

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"math"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/present"
 	"leat/internal/cli/run"
 	leatfs "leat/internal/fs"
 	"leat/internal/storage/inspect"
@@ -36,11 +35,12 @@ type dumpFlags struct {
 	decode          string
 	from            int64
 	limit           int64
-	output, config  string
+	config          string
 }
 
 func (p *program) logDumpCommand() *cobra.Command {
 	var flags dumpFlags
+	out := present.To(p.Streams)
 	cmd := &cobra.Command{
 		Use:   "dump PATH...",
 		Short: "Show what stands in the files of a log directory",
@@ -49,12 +49,12 @@ meta.properties, and snapshots of the metadata log. PATH is a file, a partition'
 node may run; what it is just writing may look torn.
 
 With -o json each line is an object whose "kind" says what it is: file, batch, record, offset_entry, time_entry, aborted_transaction,
-producer, epoch, offset, property, or trouble. Fields are only ever added.`,
+producer, epoch, offset, property, or trouble. Fields are only ever added. -o yaml has a document for each, and a template is used for each.`,
 		Example: `  leat log dump leat-data/orders-0/00000000000000000000.log
   leat log dump --values --from 1200 --limit 10 leat-data/orders-0
   leat log dump --values -o json leat-data/__consumer_offsets-7`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return p.runLogDump(&flags, args) },
+		RunE: func(_ *cobra.Command, args []string) error { return runLogDump(out, &flags, args) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&flags.records, "records", false, "show the records of each batch")
@@ -62,16 +62,15 @@ producer, epoch, offset, property, or trouble. Fields are only ever added.`,
 	f.StringVar(&flags.decode, "decode", "auto", "`HOW` keys and values are shown: auto (by topic), text, hex, groups, transactions, share, remote or metadata")
 	f.Int64Var(&flags.from, "from", 0, "leave out what lies before this `OFFSET`")
 	f.Int64Var(&flags.limit, "limit", math.MaxInt64, "show at most `COUNT` batches of each segment")
-	f.StringVarP(&flags.output, "output", "o", "text", "form of the output: text or json")
+	out.Add(cmd)
 	f.StringVar(&flags.config, "config", "", "properties `FILE` of the node, for the keys of encrypted segments")
-	complete(cmd, "output", "text", "json")
 	complete(cmd, "decode", "auto", "text", "hex", "groups", "transactions", "share", "remote", "metadata")
 	return cmd
 }
 
-func (p *program) runLogDump(flags *dumpFlags, paths []string) error {
-	if flags.output != "text" && flags.output != "json" {
-		return fmt.Errorf("--output=%s: neither text nor json", flags.output)
+func runLogDump(form *present.Output, flags *dumpFlags, paths []string) error {
+	if err := form.Check(); err != nil {
+		return err
 	}
 	if _, ok := decoders[flags.decode]; !ok && flags.decode != "auto" {
 		return fmt.Errorf("--decode=%s: not one of auto, text, hex, groups, transactions, share, remote, metadata", flags.decode)
@@ -85,16 +84,16 @@ func (p *program) runLogDump(flags *dumpFlags, paths []string) error {
 		return run.Failed(err)
 	}
 	defer done()
-	out := bufio.NewWriterSize(p.Out, 64<<10)
+	out := form.Lines()
 	d := &dump{fs: fsys, out: out, flags: flags}
 	for _, file := range files {
 		if err := d.file(file); err != nil {
 			d.trouble++
-			d.emit(&troubleLine{Kind: "trouble", File: file, Problem: err.Error()})
+			d.out.Add(&troubleLine{Kind: "trouble", File: file, Problem: err.Error()})
 		}
 	}
 	if err := out.Flush(); err != nil {
-		return run.Failed(err)
+		return err
 	}
 	if d.trouble > 0 {
 		return run.Failed(fmt.Errorf("%d of %d files could not be read to their end", d.trouble, len(files)))
@@ -128,22 +127,9 @@ func dumpable(name string) bool { return fileKind(name) != "" }
 // dump is one run of leat log dump.
 type dump struct {
 	fs      leatfs.FS
-	out     *bufio.Writer
+	out     *present.Lines
 	flags   *dumpFlags
 	trouble int
-}
-
-// emit writes one line.
-func (d *dump) emit(line fmt.Stringer) {
-	if d.flags.output == "json" {
-		b, err := json.Marshal(line)
-		if err != nil {
-			panic(fmt.Sprintf("bug: %T as JSON: %v", line, err))
-		}
-		_, _ = d.out.Write(append(b, '\n')) // the last Flush tells
-		return
-	}
-	_, _ = d.out.WriteString(line.String() + "\n") // the last Flush tells
 }
 
 // decoders are the values of --decode.
@@ -205,7 +191,7 @@ func (d *dump) file(path string) error {
 	if err != nil {
 		return err
 	}
-	d.emit(&fileLine{Kind: "file", File: path, Type: kind, Bytes: info.Size()})
+	d.out.Add(&fileLine{Kind: "file", File: path, Type: kind, Bytes: info.Size()})
 	switch kind {
 	case "log", "checkpoint":
 		return d.segment(path)

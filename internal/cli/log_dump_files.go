@@ -65,7 +65,7 @@ func (d *dump) segment(path string) error {
 		if err != nil {
 			return err
 		}
-		d.emit(line)
+		d.out.Add(line)
 		if !d.flags.records && !d.flags.values {
 			continue
 		}
@@ -114,7 +114,7 @@ func (d *dump) record(e inspect.Entry, r *inspect.Row, decode decoder) error {
 			l.Headers = append(l.Headers, headerLine{h.Key, maybe(h.Value, javaText)})
 		}
 	}
-	d.emit(l)
+	d.out.Add(l)
 	return nil
 }
 
@@ -136,7 +136,7 @@ func (d *dump) offsetIndex(path string) error {
 	return d.ofSegment(path, func(r io.ReaderAt, size, base int64) error {
 		return inspect.OffsetEntries(r, size, base, func(e inspect.OffsetEntry) error {
 			if e.Offset >= d.flags.from {
-				d.emit(&offsetEntryLine{"offset_entry", e})
+				d.out.Add(&offsetEntryLine{"offset_entry", e})
 			}
 			return nil
 		})
@@ -147,7 +147,7 @@ func (d *dump) timeIndex(path string) error {
 	return d.ofSegment(path, func(r io.ReaderAt, size, base int64) error {
 		return inspect.TimeEntries(r, size, base, func(e inspect.TimeEntry) error {
 			if e.Offset >= d.flags.from {
-				d.emit(&timeEntryLine{"time_entry", e})
+				d.out.Add(&timeEntryLine{"time_entry", e})
 			}
 			return nil
 		})
@@ -164,7 +164,7 @@ func (d *dump) small(path, kind string) error {
 	case "txnindex":
 		list, err := storage.ParseTxnIndex(b)
 		for _, t := range list {
-			d.emit(&pairsLine{"aborted_transaction", []pair{{"producer_id", t.ProducerID}, {"first_offset", t.FirstOffset},
+			d.out.Add(&pairsLine{"aborted_transaction", []pair{{"producer_id", t.ProducerID}, {"first_offset", t.FirstOffset},
 				{"last_offset", t.LastOffset}, {"last_stable_offset", t.LastStableOffset}}})
 		}
 		return err
@@ -173,32 +173,32 @@ func (d *dump) small(path, kind string) error {
 	case "leader-epoch-checkpoint":
 		list, err := storage.ParseEpochs(b)
 		for _, e := range list {
-			d.emit(&pairsLine{"epoch", []pair{{"epoch", e.Epoch}, {"start_offset", e.StartOffset}}})
+			d.out.Add(&pairsLine{"epoch", []pair{{"epoch", e.Epoch}, {"start_offset", e.StartOffset}}})
 		}
 		return err
 	case "offsets":
 		return d.offsets(b)
 	case "partition.metadata":
 		id, err := storage.ParsePartitionMetadata(b)
-		d.emit(&pairsLine{"property", []pair{{"topic_id", id.String()}}})
+		d.out.Add(&pairsLine{"property", []pair{{"topic_id", id.String()}}})
 		return err
 	case "meta.properties":
 		m, err := storage.ParseMetaProperties(b)
-		d.emit(&pairsLine{"property", []pair{{"cluster_id", m.ClusterID}, {"node_id", m.NodeID}, {"directory_id", m.DirectoryID.String()}}})
+		d.out.Add(&pairsLine{"property", []pair{{"cluster_id", m.ClusterID}, {"node_id", m.NodeID}, {"directory_id", m.DirectoryID.String()}}})
 		return err
 	}
 	// The rest is JSON in one line.
 	if len(b) > 0 && !json.Valid(b) {
 		return errors.New("not JSON")
 	}
-	d.emit(&pairsLine{"property", []pair{{"content", strings.TrimSpace(string(b))}}})
+	d.out.Add(&pairsLine{"property", []pair{{"content", strings.TrimSpace(string(b))}}})
 	return nil
 }
 
 func (d *dump) producers(b []byte) error {
 	list, err := storage.ParseSnapshot(b)
 	for _, e := range list {
-		d.emit(&pairsLine{"producer", []pair{{"producer_id", e.ProducerID}, {"producer_epoch", e.ProducerEpoch}, {"last_sequence", e.LastSequence},
+		d.out.Add(&pairsLine{"producer", []pair{{"producer_id", e.ProducerID}, {"producer_epoch", e.ProducerEpoch}, {"last_sequence", e.LastSequence},
 			{"last_offset", e.LastOffset}, {"offset_delta", e.OffsetDelta}, {"last_timestamp", e.LastTimestamp},
 			{"coordinator_epoch", e.CoordinatorEpoch}, {"transaction_first_offset", e.TxnStartOffset}}})
 	}
@@ -211,7 +211,7 @@ func (d *dump) offsets(b []byte) error {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
 	for _, tp := range names {
-		d.emit(&pairsLine{"offset", []pair{{"topic", tp.Topic}, {"partition", tp.Partition}, {"offset", list[tp]}}})
+		d.out.Add(&pairsLine{"offset", []pair{{"topic", tp.Topic}, {"partition", tp.Partition}, {"offset", list[tp]}}})
 	}
 	return err
 }

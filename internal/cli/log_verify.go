@@ -3,10 +3,8 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/present"
 	"leat/internal/cli/run"
 	"leat/internal/fs"
 	"leat/internal/storage"
@@ -22,13 +21,14 @@ import (
 
 // verifyFlags are the flags of leat log verify.
 type verifyFlags struct {
-	deep, running  bool
-	workers        int
-	output, config string
+	deep, running bool
+	workers       int
+	config        string
 }
 
 func (p *program) logVerifyCommand() *cobra.Command {
 	var flags verifyFlags
+	out := present.To(p.Streams)
 	cmd := &cobra.Command{
 		Use:   "verify DIR...",
 		Short: "Check the log directories of a node that is stopped",
@@ -40,19 +40,18 @@ what was never synced), a note is worth knowing. The exit status is 0 without da
 		Example: `  leat log verify leat-data
   leat log verify --deep -o json /disk1/leat /disk2/leat`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return p.runLogVerify(&flags, args) },
+		RunE: func(_ *cobra.Command, args []string) error { return runLogVerify(out, &flags, args) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&flags.deep, "deep", false, "decompress and decode every record, too")
 	f.BoolVar(&flags.running, "running", false, "go on if a node has a directory open; what it is just writing may look torn")
 	f.IntVar(&flags.workers, "workers", 0, "`COUNT` of segments checked at once; 0 is one per processor")
-	f.StringVarP(&flags.output, "output", "o", "text", "form of the output: text or json")
+	out.Add(cmd)
 	f.StringVar(&flags.config, "config", "", "properties `FILE` of the node, for the keys of encrypted segments")
-	complete(cmd, "output", "text", "json")
 	return cmd
 }
 
-// verifyResult is what -o json prints.
+// verifyResult is what is found.
 type verifyResult struct {
 	*inspect.Report
 	Seconds        float64 `json:"seconds"`
@@ -61,9 +60,9 @@ type verifyResult struct {
 	KeysWereNeeded bool    `json:"keys_were_missing"`
 }
 
-func (p *program) runLogVerify(flags *verifyFlags, dirs []string) error {
-	if flags.output != "text" && flags.output != "json" {
-		return fmt.Errorf("--output=%s: neither text nor json", flags.output)
+func runLogVerify(form *present.Output, flags *verifyFlags, dirs []string) error {
+	if err := form.Check(); err != nil {
+		return err
 	}
 	running := ""
 	for i, dir := range dirs {
@@ -93,7 +92,7 @@ func (p *program) runLogVerify(flags *verifyFlags, dirs []string) error {
 	}
 	r := &verifyResult{Report: report, Seconds: time.Since(began).Seconds(), NodeIsRunning: running != "", KeysWereNeeded: report.Encrypted > 0}
 	r.GBPerSecond = float64(r.Bytes) / 1e9 / max(r.Seconds, 1e-9)
-	if err := printReport(p.Out, r, flags.output); err != nil {
+	if err := printReport(form, r); err != nil {
 		return run.Failed(err)
 	}
 	if r.Damage > 0 {
@@ -102,16 +101,11 @@ func (p *program) runLogVerify(flags *verifyFlags, dirs []string) error {
 	return nil
 }
 
-func printReport(to io.Writer, r *verifyResult, output string) error {
-	out := bufio.NewWriter(to)
-	if output == "json" {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(r); err != nil {
-			return err
-		}
-		return out.Flush()
+func printReport(form *present.Output, r *verifyResult) error {
+	if !form.People() {
+		return form.Show(r)
 	}
+	out := bufio.NewWriter(form.Out)
 	for _, f := range r.Findings {
 		fmt.Fprintln(out, f)
 	}

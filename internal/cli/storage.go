@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/present"
 	"leat/internal/cli/run"
 	"leat/internal/config"
 	"leat/internal/format"
@@ -49,8 +50,18 @@ A link to the program with the name kafka-storage or kafka-storage.sh is this co
 
 // addStorageCommands adds the commands that both have. Kafka's wants the arguments that Kafka wants.
 func (p *program) addStorageCommands(parent *cobra.Command, kafka bool) {
-	parent.AddCommand(p.storageInfoCommand(kafka), p.storageFormatCommand(kafka), p.versionMappingCommand(), p.featureDependenciesCommand(),
-		p.randomUUIDCommand())
+	parent.AddCommand(p.storageInfoCommand(kafka), p.storageFormatCommand(kafka), p.versionMappingCommand(kafka), p.featureDependenciesCommand(kafka),
+		p.randomUUIDCommand(kafka))
+}
+
+// form gives a command its output. Kafka's has no flag for it: it is always in Kafka's words.
+func (p *program) form(cmd *cobra.Command, kafka bool) *present.Output {
+	out := present.To(p.Streams)
+	if !kafka {
+		out.Add(cmd)
+		cmd.PreRunE = func(*cobra.Command, []string) error { return out.Check() }
+	}
+	return out
 }
 
 // nodeFlags say which node it is about.
@@ -90,34 +101,55 @@ func (p *program) storageInfoCommand(kafka bool) *cobra.Command {
 		Use:   "info",
 		Short: "Say what the log directories of a node are, and what is wrong with them",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			values, err := flags.read()
-			if err != nil {
-				return err
-			}
-			if !format.Info(fs.OS, p.Out, values) {
-				return run.Failed(errors.New("not all log directories are formatted as one node's"))
-			}
-			return nil
-		},
+	}
+	out := p.form(cmd, kafka)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		values, err := flags.read()
+		if err != nil {
+			return err
+		}
+		found := format.Info(fs.OS, values)
+		if out.People() {
+			found.Write(p.Out)
+		} else if err := out.Show(found); err != nil {
+			return err
+		}
+		if len(found.Problems) > 0 {
+			return run.Failed(errors.New("not all log directories are formatted as one node's"))
+		}
+		return nil
 	}
 	flags.add(cmd)
 	return cmd
 }
 
-func (p *program) versionMappingCommand() *cobra.Command {
+func (p *program) versionMappingCommand(kafka bool) *cobra.Command {
 	var release string
 	cmd := &cobra.Command{
 		Use:   "version-mapping",
 		Short: "Show which feature levels a release stands for",
 		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			r, err := format.ParseRelease(release)
-			if err != nil {
-				return run.Failed(err)
+	}
+	out := p.form(cmd, kafka)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		r, err := format.ParseRelease(release)
+		if err != nil {
+			return run.Failed(err)
+		}
+		levels := format.Mapping(r)
+		if !kafka {
+			t := present.NewTable("FEATURE", "LEVEL", "RELEASE")
+			for _, l := range levels {
+				t.Add(l.Feature, l.Level, l.Release)
 			}
-			return p.print(format.Mapping(r))
-		},
+			return out.Show(levels, t)
+		}
+		for _, l := range levels {
+			if err := p.print([]string{l.String()}); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	cmd.Flags().StringVarP(&release, "release-version", "r", "", releaseUsage())
 	return cmd
@@ -128,33 +160,50 @@ func releaseUsage() string {
 		format.Least().Name, format.Newest().Name)
 }
 
-func (p *program) featureDependenciesCommand() *cobra.Command {
+func (p *program) featureDependenciesCommand(kafka bool) *cobra.Command {
 	var list []string
 	cmd := &cobra.Command{
 		Use:   "feature-dependencies",
 		Short: "Show what levels of features depend on",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if len(list) == 0 {
+	}
+	out := p.form(cmd, kafka)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if len(list) == 0 {
+			if kafka {
 				return errors.New("kafka-storage: error: argument --feature/-f is required")
 			}
-			for _, item := range list {
-				lines, err := dependencies(item)
-				if err == nil {
-					err = p.print(lines)
-				}
-				if err != nil {
-					return run.Failed(err)
-				}
+			return errors.New("--feature: name at least one FEATURE=LEVEL, such as share.version=1")
+		}
+		all := make([]*format.Dependency, 0, len(list))
+		for _, item := range list {
+			d, err := dependency(item)
+			if err == nil && kafka {
+				err = p.print(d.Lines())
 			}
+			if err != nil {
+				return run.Failed(err)
+			}
+			all = append(all, d)
+		}
+		if kafka {
 			return nil
-		},
+		}
+		t := present.NewTable("FEATURE", "LEVEL", "REQUIRES")
+		for _, d := range all {
+			var needs []string
+			for _, l := range d.Requires {
+				needs = append(needs, l.String())
+			}
+			t.Add(d.Feature, d.Level.Level, strings.Join(needs, ", "))
+		}
+		return out.Show(all, t)
 	}
 	cmd.Flags().StringArrayVarP(&list, "feature", "f", nil, "`FEATURE=LEVEL` to look up; may be repeated")
 	return cmd
 }
 
-func dependencies(item string) ([]string, error) {
+func dependency(item string) (*format.Dependency, error) {
 	name, text, ok := strings.Cut(item, "=")
 	if !ok {
 		return nil, format.Refuse("Invalid feature format: %s. Expected format: 'feature=version' (e.g. 'group.version=1')", item)
@@ -166,13 +215,23 @@ func dependencies(item string) ([]string, error) {
 	return format.Dependencies(name, int16(level))
 }
 
-func (p *program) randomUUIDCommand() *cobra.Command {
-	return &cobra.Command{
+func (p *program) randomUUIDCommand(kafka bool) *cobra.Command {
+	cmd := &cobra.Command{
 		Use:   "random-uuid",
 		Short: "Print a random id, for a cluster or a directory",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return p.print([]string{storage.NewID().String()}) },
 	}
+	out := p.form(cmd, kafka)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		id := storage.NewID().String()
+		if out.People() {
+			return p.print([]string{id})
+		}
+		return out.Show(struct {
+			ID string `json:"id"`
+		}{id})
+	}
+	return cmd
 }
 
 func (p *program) print(lines []string) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/present"
 	"leat/internal/cli/run"
 	"leat/internal/format"
 	"leat/internal/fs"
@@ -34,8 +35,9 @@ A controller whose configuration has no controller.quorum.voters says with one o
 --no-initial-controllers who the first controllers are.`,
 		Example: `  leat storage format --config server.properties --cluster-id $(leat storage random-uuid) --standalone`,
 		Args:    cobra.NoArgs,
-		RunE:    func(*cobra.Command, []string) error { return p.runFormat(&flags) },
 	}
+	out := p.form(cmd, kafka)
+	cmd.RunE = func(*cobra.Command, []string) error { return runFormat(out, &flags) }
 	flags.add(cmd)
 	f := cmd.Flags()
 	cluster := "`ID` of the cluster; without it that of the directories, or a new one"
@@ -55,7 +57,7 @@ A controller whose configuration has no controller.quorum.voters says with one o
 	return cmd
 }
 
-func (p *program) runFormat(flags *formatFlags) error {
+func runFormat(out *present.Output, flags *formatFlags) error {
 	values, err := flags.read()
 	if err != nil {
 		return err
@@ -78,15 +80,18 @@ func (p *program) runFormat(flags *formatFlags) error {
 	if err != nil {
 		return run.Failed(err)
 	}
-	err = format.Run(fs.OS, p.Out, format.Request{
+	formatted, err := format.Run(fs.OS, format.Request{
 		Values: values, ClusterID: flags.clusterID, Release: release, Levels: levels, Scram: flags.scram,
 		Standalone: flags.standalone, NoInitialControllers: flags.noInitialController, InitialControllers: flags.initialControllers,
 		IgnoreFormatted: flags.ignoreFormatted, NewID: storage.NewID,
 	})
-	if err != nil {
-		return run.Failed(err)
+	switch {
+	case formatted != nil && out.People():
+		formatted.Write(out.Out)
+	case formatted != nil:
+		err = errors.Join(out.Show(formatted), err)
 	}
-	return nil
+	return run.Failed(err)
 }
 
 // parseLevels reads what --feature says.

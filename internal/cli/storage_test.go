@@ -62,3 +62,38 @@ func TestStorageDrawsIDs(t *testing.T) {
 		t.Errorf("%q, then %q: %v", a, b, err)
 	}
 }
+
+// leat's own storage commands have the forms of all of leat's commands; Kafka's have no flag for them.
+func TestStorageCommandsHaveAllForms(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	node := "--set=node.id=4 --set=log.dirs=" + data
+	for _, c := range []struct {
+		args   string
+		status int
+		out    string // what is in it
+		stderr string
+	}{
+		{"info -o json " + node, 1, "{\n  \"directories\": [],\n  \"problems\": [\n    \"" + data + " does not exist\"\n  ]\n}\n", "leat storage info: not all log directories are formatted as one node's\n"},
+		{"format -o json -s -t abc " + node, 0, "{\n  \"cluster_id\": \"abc\",\n  \"node_id\": 4,\n  \"release\": \"4.4-IV2\",\n  \"directories\": [\n    {\n      \"path\": \"" + data + "\",\n", ""},
+		{"info -o yaml " + node, 0, "cluster_id: abc\nnode_id: 4\n", ""},
+		{"info -o template={{.cluster_id}}/{{.node_id}} " + node, 0, "abc/4\n", ""},
+		{"format -o yaml -s -g -t abc " + node, 0, "directories: []\n", ""},
+		{"version-mapping -r 3.9", 0, "FEATURE                           LEVEL  RELEASE\nmetadata.version                  21     3.9\n", ""},
+		{"version-mapping -o json -r 3.9", 0, "[\n  {\n    \"feature\": \"metadata.version\",\n    \"level\": 21,\n    \"release\": \"3.9\"\n  },\n", ""},
+		{"version-mapping -o template={{.feature}}={{.level}} -r 3.9", 0, "metadata.version=21\nkraft.version=1\n", ""},
+		{"feature-dependencies -o yaml -f eligible.leader.replicas.version=1", 0, "- feature: eligible.leader.replicas.version\n  level: 1\n  requires:\n    - feature: metadata.version\n      level: 23\n      release: \"4.0-IV1\"\n", ""},
+		{"feature-dependencies -f share.version=1", 0, "share.version  1      -\n", ""},
+		{"feature-dependencies", 2, "", "leat storage feature-dependencies: --feature: name at least one FEATURE=LEVEL"},
+		{"random-uuid -o json", 0, "{\n  \"id\": \"", ""},
+		{"random-uuid -o xml", 2, "", "leat storage random-uuid: --output=xml: neither table, json, yaml nor template=TEXT"},
+	} {
+		status, out, errs := leatWith(t, append([]string{"storage"}, strings.Fields(c.args)...)...)
+		if status != c.status || !strings.Contains(out, c.out) || !strings.Contains(errs, c.stderr) || c.stderr == "" && errs != "" {
+			t.Errorf("%s: status %d\n%s%s\nnot %d\n%s%s", c.args, status, out, errs, c.status, c.out, c.stderr)
+		}
+	}
+	if status, _, errs := kafkaStorageTool(t, "random-uuid", "-o", "json"); status != 1 || !strings.Contains(errs, "unknown shorthand flag") {
+		t.Errorf("kafka-storage: status %d, %s", status, errs)
+	}
+}

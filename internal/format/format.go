@@ -12,30 +12,55 @@ import (
 	"leat/internal/storage"
 )
 
-// Run formats the directories of the request and says on out what it does.
-func Run(fsys fs.FS, out io.Writer, r Request) error {
+// Formatted is what was done.
+type Formatted struct {
+	ClusterID   string      `json:"cluster_id"`
+	NodeID      int32       `json:"node_id"`
+	Release     string      `json:"release"` // of metadata.version
+	Directories []Directory `json:"directories"`
+
+	bootstrap string // with what the cluster begins, in Kafka's words
+}
+
+// Directory is one that was formatted.
+type Directory struct {
+	Path string `json:"path"`
+	Kind string `json:"kind"` // in Kafka's words
+}
+
+// Write says it as Kafka does.
+func (f *Formatted) Write(out io.Writer) {
+	if len(f.Directories) == 0 {
+		fmt.Fprintln(out, "All of the log directories are already formatted.")
+		return
+	}
+	fmt.Fprintln(out, f.bootstrap)
+	for _, d := range f.Directories {
+		fmt.Fprintf(out, "Formatting %s %s with metadata.version %s.\n", d.Kind, d.Path, f.Release)
+	}
+}
+
+// Run formats the directories of the request that are not formatted. With an error there is what was done until then, if anything was; the directory
+// in which it failed is the last.
+func Run(fsys fs.FS, r Request) (*Formatted, error) {
 	p, err := r.plan()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	fresh, err := r.fresh(fsys, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(fresh) == 0 {
-		fmt.Fprintln(out, "All of the log directories are already formatted.")
-		return nil
-	}
-	fmt.Fprintln(out, describe(p.records, r.Release.Level))
-	release, _ := LevelName(r.Release.Level)
+	done := &Formatted{ClusterID: r.ClusterID, NodeID: p.nodeID, Directories: []Directory{}, bootstrap: describe(p.records, r.Release.Level)}
+	done.Release, _ = LevelName(r.Release.Level)
 	for _, dir := range fresh {
 		own := dir == p.dirs[len(p.dirs)-1]
-		fmt.Fprintf(out, "Formatting %s %s with metadata.version %s.\n", p.kind(own), dir, release)
+		done.Directories = append(done.Directories, Directory{dir, p.kind(own)})
 		if err := r.format(fsys, p, dir, own); err != nil {
-			return err
+			return done, err
 		}
 	}
-	return nil
+	return done, nil
 }
 
 // fresh lists the directories that are not formatted, and refuses those that are, unless they may be passed over and are this node's.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,7 +86,7 @@ func TestFormatSaysWhatKafkasToolSays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, mem, out := request(t, c.settings...), fs.NewMem(), new(bytes.Buffer)
 			c.change(&r)
-			err := format.Run(mem, out, r)
+			err := formatted(mem, out, r)
 			if out.String() != c.out || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
 				t.Fatalf("%v\n%s\nnot %s\n%s", err, out, c.err, c.out)
 			}
@@ -96,12 +97,28 @@ func TestFormatSaysWhatKafkasToolSays(t *testing.T) {
 	}
 }
 
+// formatted formats, and says what was done.
+func formatted(mem fs.FS, out *bytes.Buffer, r format.Request) error {
+	done, err := format.Run(mem, r)
+	if done != nil {
+		done.Write(out)
+	}
+	return err
+}
+
+// informed says what directories are, and whether there is nothing wrong with them.
+func informed(mem fs.FS, out *bytes.Buffer, v *config.Values) bool {
+	found := format.Info(mem, v)
+	found.Write(out)
+	return len(found.Problems) == 0
+}
+
 // TestFormattedDirectoriesAreLeftAlone refuses them, passes over those of this node, and refuses others all the same.
 func TestFormattedDirectoriesAreLeftAlone(t *testing.T) {
 	mem := fs.NewMem()
 	r := request(t, dynamic)
 	r.Standalone = true
-	if err := format.Run(mem, new(bytes.Buffer), r); err != nil {
+	if err := formatted(mem, new(bytes.Buffer), r); err != nil {
 		t.Fatal(err)
 	}
 	before, err := fs.ReadFile(mem, "/d1/meta.properties")
@@ -119,7 +136,7 @@ func TestFormattedDirectoriesAreLeftAlone(t *testing.T) {
 	} {
 		again, out := r, new(bytes.Buffer)
 		c.change(&again)
-		err := format.Run(mem, out, again)
+		err := formatted(mem, out, again)
 		if out.String() != c.out || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
 			t.Errorf("%v\n%s\nnot %s\n%s", err, out, c.err, c.out)
 		}
@@ -129,13 +146,13 @@ func TestFormattedDirectoriesAreLeftAlone(t *testing.T) {
 	}
 	out := new(bytes.Buffer)
 	want := "Found log directories:\n  /d1\n  /d2\n\nFound metadata: {cluster.id=abc, directory.id=AAAAAAAAAAAAAAAAAAAAAQ, node.id=1, version=1}\n\n"
-	if !format.Info(mem, out, r.Values) || out.String() != want {
+	if !informed(mem, out, r.Values) || out.String() != want {
 		t.Errorf("info says\n%s\nnot\n%s", out, want)
 	}
 	if err := mem.Remove("/d2/meta.properties"); err != nil {
 		t.Fatal(err)
 	}
-	if out.Reset(); format.Info(mem, out, r.Values) || out.String() != want+"Found problem:\n  /d2 is not formatted.\n\n" {
+	if out.Reset(); informed(mem, out, r.Values) || out.String() != want+"Found problem:\n  /d2 is not formatted.\n\n" {
 		t.Errorf("info says\n%s", out)
 	}
 }
@@ -154,7 +171,7 @@ func TestCheckpointIsThatOfKafka(t *testing.T) {
 			}
 			r, mem := request(t, setting), fs.NewMem()
 			change(&r)
-			if err := format.Run(mem, new(bytes.Buffer), r); err != nil {
+			if err := formatted(mem, new(bytes.Buffer), r); err != nil {
 				t.Fatal(err)
 			}
 			got, err := fs.ReadFile(mem, "/d1/__cluster_metadata-0/00000000000000000000-0000000000.checkpoint")
@@ -205,7 +222,7 @@ func TestScramKeysAreThoseOfKafka(t *testing.T) {
 	r, mem := request(t, static), fs.NewMem()
 	r.Scram = []string{`SCRAM-SHA-256=[name=alice,salt="MWx2NHBkbnc0ZndxN25vdGN4bTB5Y3BnY2U=",password=secret]`}
 	out := new(bytes.Buffer)
-	if err := format.Run(mem, out, r); err != nil {
+	if err := formatted(mem, out, r); err != nil {
 		t.Fatal(err)
 	}
 	records, err := metalog.ReadBootstrap(mem, "/d1")
@@ -221,7 +238,7 @@ func TestScramKeysAreThoseOfKafka(t *testing.T) {
 		"SCRAM-SHA-256=[name=a,password=b,iterations=1]", "SCRAM-SHA-512=[name=a,saltedpassword=YQ==]", "SCRAM-SHA-256=name"} {
 		r.Scram = []string{wrong}
 		var refusal *format.Refusal
-		if err := format.Run(fs.NewMem(), out, r); !errors.As(err, &refusal) {
+		if err := formatted(fs.NewMem(), out, r); !errors.As(err, &refusal) {
 			t.Errorf("%s: %v", wrong, err)
 		}
 	}
@@ -235,15 +252,18 @@ func TestReleasesStandForWhatKafkaSays(t *testing.T) {
 		"3.7-IV2": "metadata.version=17 (3.7-IV2) kraft.version=0 transaction.version=0 group.version=0 eligible.leader.replicas.version=0 share.version=0 streams.version=0",
 	} {
 		r, err := format.ParseRelease(name)
-		if got := strings.Join(format.Mapping(r), " "); err != nil || got != want {
+		if got := strings.Trim(fmt.Sprint(format.Mapping(r)), "[]"); err != nil || got != want {
 			t.Errorf("%q: %v\n%s\nnot\n%s", name, err, got, want)
 		}
 	}
 	if _, err := format.ParseRelease("2.8"); err == nil || !strings.HasPrefix(err.Error(), "Unknown metadata.version '2.8'. Supported metadata.version are: 3.3-IV3, 3.4-IV0,") {
 		t.Error(err)
 	}
-	lines, err := format.Dependencies("eligible.leader.replicas.version", 1)
-	if got := strings.Join(lines, "\n"); err != nil || got != "eligible.leader.replicas.version=1 requires:\n    metadata.version=23 (4.0-IV1)" {
-		t.Error(got, err)
+	needed, err := format.Dependencies("eligible.leader.replicas.version", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(needed.Lines(), "\n"); got != "eligible.leader.replicas.version=1 requires:\n    metadata.version=23 (4.0-IV1)" {
+		t.Error(got)
 	}
 }

@@ -100,23 +100,56 @@ func Levels(r Release) map[string]int16 {
 	return levels
 }
 
-// Mapping says in lines which levels a release stands for.
-func Mapping(r Release) []string {
-	lines := []string{fmt.Sprintf("%s=%d (%s)", metadata.FeatureMetadataVersion, r.Level, r.Name)}
+// Level is a level of a feature.
+type Level struct {
+	Feature string `json:"feature"`
+	Level   int16  `json:"level"`
+	Release string `json:"release,omitempty"` // what a level of metadata.version is called
+}
+
+func (l Level) String() string {
+	if l.Release != "" {
+		return fmt.Sprintf("%s=%d (%s)", l.Feature, l.Level, l.Release)
+	}
+	return fmt.Sprintf("%s=%d", l.Feature, l.Level)
+}
+
+// Mapping is which levels a release stands for, in Kafka's order.
+func Mapping(r Release) []Level {
+	levels := []Level{{metadata.FeatureMetadataVersion, r.Level, r.Name}}
 	for _, f := range features {
-		lines = append(lines, fmt.Sprintf("%s=%d", f.name, f.levelAt(r)))
+		levels = append(levels, Level{Feature: f.name, Level: f.levelAt(r)})
+	}
+	return levels
+}
+
+// Dependency is what a level of a feature depends on.
+type Dependency struct {
+	Level
+	Requires []Level `json:"requires"`
+}
+
+// Lines say it as Kafka does.
+func (d *Dependency) Lines() []string {
+	if len(d.Requires) == 0 {
+		return []string{d.String() + " has no dependencies."}
+	}
+	lines := []string{d.String() + " requires:"}
+	for _, l := range d.Requires {
+		lines = append(lines, "    "+l.String())
 	}
 	return lines
 }
 
-// Dependencies says in lines what a level of a feature depends on.
-func Dependencies(name string, level int16) ([]string, error) {
+// Dependencies are what a level of a feature depends on.
+func Dependencies(name string, level int16) (*Dependency, error) {
+	d := &Dependency{Level: Level{Feature: name, Level: level}, Requires: []Level{}}
 	if name == metadata.FeatureMetadataVersion {
-		release, ok := LevelName(level)
-		if !ok {
+		var ok bool
+		if d.Release, ok = LevelName(level); !ok {
 			return nil, Refuse("Unknown metadata.version %d", level)
 		}
-		return []string{fmt.Sprintf("%s=%d (%s) has no dependencies.", name, level, release)}, nil
+		return d, nil
 	}
 	f := find(name)
 	switch {
@@ -124,11 +157,11 @@ func Dependencies(name string, level int16) ([]string, error) {
 		return nil, Refuse("Unknown feature: %s", name)
 	case level < 0 || int(level) > len(f.since):
 		return nil, Refuse("Feature level %d is not supported for feature %s", level, name)
-	case level == 0 || f.needs == 0:
-		return []string{fmt.Sprintf("%s=%d has no dependencies.", name, level)}, nil
+	case level > 0 && f.needs > 0:
+		release, _ := LevelName(f.needs)
+		d.Requires = append(d.Requires, Level{metadata.FeatureMetadataVersion, f.needs, release})
 	}
-	release, _ := LevelName(f.needs)
-	return []string{fmt.Sprintf("%s=%d requires:", name, level), fmt.Sprintf("    %s=%d (%s)", metadata.FeatureMetadataVersion, f.needs, release)}, nil
+	return d, nil
 }
 
 // Refusal is why nothing was done, in Kafka's words.

@@ -103,32 +103,7 @@ func TestStreamsGroupsAreDescribed(t *testing.T) {
 	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "words", Partition: 1, Value: []byte("v")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	epoch := int32(0)
-	for assigned := 0; assigned == 0; {
-		rq := kmsg.NewPtrStreamsGroupHeartbeatRequest()
-		rq.Group, rq.MemberID, rq.MemberEpoch = "counting", "AAAAAAAAAAAAAAAAAAAAAQ", epoch
-		if rq.RebalanceTimeoutMillis = -1; epoch == 0 {
-			rq.RebalanceTimeoutMillis, rq.ProcessID = 60_000, new("process")
-			rq.Topology = &kmsg.StreamsGroupHeartbeatRequestTopology{Epoch: 1, Subtopologies: []kmsg.StreamsGroupHeartbeatRequestTopologySubtopology{{SubtopologyID: "0", SourceTopics: []string{"words"}}}}
-			rq.ActiveTasks, rq.StandbyTasks, rq.WarmupTasks = []kmsg.TaskIDs{}, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}
-		}
-		answer, err := cl.Broker(1).Request(t.Context(), rq)
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch resp := answer.(*kmsg.StreamsGroupHeartbeatResponse); resp.ErrorCode {
-		case 0:
-			epoch, assigned = resp.MemberEpoch, len(resp.ActiveTasks)
-		case 14, 15, 16: // whoever looks for the coordinator has its topic made, and then it loads
-			find := kmsg.NewPtrFindCoordinatorRequest()
-			find.CoordinatorKeys = []string{"counting"}
-			if _, err := find.RequestWith(t.Context(), cl); err != nil {
-				t.Fatal(err)
-			}
-		default:
-			t.Fatalf("code %d: %v", resp.ErrorCode, resp.ErrorMessage)
-		}
-	}
+	joinStreams(t, cl, "counting", "words")
 	g, text := describe(t, at, "counting")
 	if g.Type != "streams" || len(g.Members) != 1 || g.Members[0].Tasks == nil || strings.Join(g.Members[0].Tasks.Active, " ") != "0_0 0_1" || len(g.Members[0].Tasks.Standby) != 0 {
 		t.Errorf("%+v", g)
@@ -140,5 +115,48 @@ func TestStreamsGroupsAreDescribed(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)
 		}
+	}
+}
+
+const streamsMember = "AAAAAAAAAAAAAAAAAAAAAQ"
+
+// joinStreams has a member join a streams group that reads a topic, until it has something to do.
+func joinStreams(t *testing.T, cl *kgo.Client, group, topic string) {
+	t.Helper()
+	epoch := int32(0)
+	for assigned := 0; assigned == 0; {
+		rq := kmsg.NewPtrStreamsGroupHeartbeatRequest()
+		rq.Group, rq.MemberID, rq.MemberEpoch = group, streamsMember, epoch
+		if rq.RebalanceTimeoutMillis = -1; epoch == 0 {
+			rq.RebalanceTimeoutMillis, rq.ProcessID = 60_000, new("process")
+			rq.Topology = &kmsg.StreamsGroupHeartbeatRequestTopology{Epoch: 1, Subtopologies: []kmsg.StreamsGroupHeartbeatRequestTopologySubtopology{{SubtopologyID: "0", SourceTopics: []string{topic}}}}
+			rq.ActiveTasks, rq.StandbyTasks, rq.WarmupTasks = []kmsg.TaskIDs{}, []kmsg.TaskIDs{}, []kmsg.TaskIDs{}
+		}
+		answer, err := cl.Broker(1).Request(t.Context(), rq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch resp := answer.(*kmsg.StreamsGroupHeartbeatResponse); resp.ErrorCode {
+		case 0:
+			epoch, assigned = resp.MemberEpoch, len(resp.ActiveTasks)
+		case 14, 15, 16: // whoever looks for the coordinator has its topic made, and then it loads
+			find := kmsg.NewPtrFindCoordinatorRequest()
+			find.CoordinatorKeys = []string{group}
+			if _, err := find.RequestWith(t.Context(), cl); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Fatalf("code %d: %v", resp.ErrorCode, resp.ErrorMessage)
+		}
+	}
+}
+
+// leaveStreams has that member leave.
+func leaveStreams(t *testing.T, cl *kgo.Client, group string) {
+	t.Helper()
+	rq := kmsg.NewPtrStreamsGroupHeartbeatRequest()
+	rq.Group, rq.MemberID, rq.MemberEpoch, rq.RebalanceTimeoutMillis = group, streamsMember, -1, -1
+	if answer, err := cl.Broker(1).Request(t.Context(), rq); err != nil || answer.(*kmsg.StreamsGroupHeartbeatResponse).ErrorCode != 0 {
+		t.Fatalf("%+v, %v", answer, err)
 	}
 }

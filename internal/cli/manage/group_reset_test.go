@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // offsetOf is where a group is in partition 0 of orders, in words.
@@ -109,6 +110,63 @@ func TestGroupsWithMembersAreNotReset(t *testing.T) {
 	}
 	does(t, at, "group", "delete-offsets", "workers", "--topic", "orders", "--yes")
 	does(t, at, "group", "delete", "workers", "--yes")
+}
+
+// consumerBeat is a heartbeat of a member of a consumer group: epoch 0 joins, -1 leaves.
+func consumerBeat(t *testing.T, cl *kgo.Client, group, topic string, epoch int32) {
+	t.Helper()
+	rq := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	rq.Group, rq.MemberID, rq.MemberEpoch, rq.RebalanceTimeoutMillis = group, streamsMember, epoch, -1
+	if epoch == 0 {
+		rq.RebalanceTimeoutMillis, rq.SubscribedTopicNames, rq.Topics = 60_000, []string{topic}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	}
+	if resp, err := rq.RequestWith(t.Context(), cl); err != nil || resp.ErrorCode != 0 {
+		t.Fatalf("%+v, %v", resp, err)
+	}
+}
+
+// Groups of the newer protocols stay of their kind when they are reset, and are not reset while somebody is in them; what would be done is always shown.
+func TestConsumerAndStreamsGroupsAreReset(t *testing.T) {
+	at := startNode(t)
+	does(t, at, "topic", "create", "orders", "-p", "1")
+	write(t, at, "orders", 5)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	for _, kind := range []struct {
+		name        string
+		join, leave func(group string)
+	}{
+		{"consumer", func(group string) { consumerBeat(t, cl, group, "orders", 0) }, func(group string) { consumerBeat(t, cl, group, "orders", -1) }},
+		{"streams", func(group string) { joinStreams(t, cl, group, "orders") }, func(group string) { leaveStreams(t, cl, group) }},
+	} {
+		group := kind.name + "-group"
+		kind.join(group)
+		out := does(t, at, "group", "reset", group, "--topic", "orders", "--to-offset", "2")
+		if want := "group " + group + "  reset   orders-0  -       2"; !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(want), " ")) {
+			t.Errorf("%s, while it has a member: %s", group, out)
+		}
+		fails(t, at, 1, "group "+group+": it is ", "group", "reset", group, "--topic", "orders", "--to-offset", "2", "--execute")
+		fails(t, at, 1, "stop them first", "group", "delete", group, "--yes")
+		kind.leave(group)
+		for _, c := range []struct{ flags, want string }{{"--to-offset 2", "2"}, {"--shift-by 2", "4"}, {"--to-latest", "5"}, {"--to-earliest", "0"}} {
+			does(t, at, append([]string{"group", "reset", group, "--topic", "orders", "--execute"}, strings.Fields(c.flags)...)...)
+			if got := offsetOf(t, at, group); got != c.want {
+				t.Errorf("%s %s: at %s, want %s", group, c.flags, got, c.want)
+			}
+		}
+		if out := does(t, at, "group", "list", "-o", "template={{.group}} is {{.type}}"); !strings.Contains(out, group+" is "+kind.name+"\n") {
+			t.Errorf("it became another kind: %s", out)
+		}
+		does(t, at, "group", "delete-offsets", group, "--topic", "orders", "--yes")
+		fails(t, at, 2, "nobody is there", "group", "delete", group)
+		does(t, at, "group", "delete", group, "--yes")
+		if out := does(t, at, "group", "list", "-o", "template={{.group}}"); strings.Contains(out, group) {
+			t.Errorf("it is still there: %s", out)
+		}
+	}
 }
 
 func awaitEmpty(t *testing.T, at, group string) {

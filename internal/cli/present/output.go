@@ -107,7 +107,7 @@ func (o *Output) show(v any, tables []*Table) error {
 	case "yaml":
 		return writeYAML(o.Out, v)
 	case "template":
-		return o.fill(v)
+		return o.fillTo(o.Out, v)
 	}
 	s := o.screenOf(o.Out)
 	for i, t := range tables {
@@ -186,8 +186,8 @@ func blockStyle(n *yaml.Node) {
 	}
 }
 
-// fill prints a value, or each of a list, by the template.
-func (o *Output) fill(v any) error {
+// fillTo prints a value, or each of a list, by the template.
+func (o *Output) fillTo(w io.Writer, v any) error {
 	values := []any{v}
 	if r := reflect.ValueOf(v); r.Kind() == reflect.Slice {
 		values = nil
@@ -200,10 +200,10 @@ func (o *Output) fill(v any) error {
 		if err != nil {
 			return err
 		}
-		if err := o.template.Execute(o.Out, p); err != nil {
+		if err := o.template.Execute(w, p); err != nil {
 			return err
 		}
-		if _, err := io.WriteString(o.Out, "\n"); err != nil {
+		if _, err := io.WriteString(w, "\n"); err != nil {
 			return err
 		}
 	}

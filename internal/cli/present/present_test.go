@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -166,3 +167,37 @@ func TestProgressIsForTerminalsOnly(t *testing.T) {
 		t.Errorf("%q, want %q", b.String(), want)
 	}
 }
+
+// What comes line by line is an object on each line, a document, or what a template makes of it.
+func TestLinesInEveryForm(t *testing.T) {
+	for args, want := range map[string]string{
+		"":                    "one of 1\ntwo\uFFFD[2J of 2\n",
+		"-ojson":              "{\"name\":\"one\",\"lag\":1}\n{\"name\":\"two\\u001b[2J\",\"lag\":2}\n",
+		"-oyaml":              "---\nname: one\nlag: 1\n---\nname: \"two\\e[2J\"\nlag: 2\n",
+		`-otemplate={{.lag}}`: "1\n2\n",
+	} {
+		var o bytes.Buffer
+		output := To(run.Streams{Out: &o})
+		cmd := &cobra.Command{Use: "x", RunE: func(*cobra.Command, []string) error {
+			if err := output.Check(); err != nil {
+				return err
+			}
+			lines := output.Lines()
+			lines.Add(&said{"one", 1})
+			lines.Add(&said{"two\x1b[2J", 2})
+			return lines.Flush()
+		}}
+		output.Add(cmd)
+		cmd.SetArgs(strings.Fields(args))
+		if err := cmd.Execute(); err != nil || o.String() != want {
+			t.Errorf("%s: %v\n%q, want\n%q", args, err, o.String(), want)
+		}
+	}
+}
+
+type said struct {
+	Name string `json:"name"`
+	Lag  int64  `json:"lag"`
+}
+
+func (s *said) String() string { return fmt.Sprintf("%s of %d", s.Name, s.Lag) }

@@ -49,8 +49,8 @@ func versionMapping(c *tool.Call) error {
 	if err != nil {
 		return err
 	}
-	for _, line := range format.Mapping(release) {
-		c.Println(line)
+	for _, level := range format.Mapping(release) {
+		c.Println(level)
 	}
 	return nil
 }
@@ -61,14 +61,14 @@ func featureDependencies(c *tool.Call) error {
 		if err != nil {
 			return err
 		}
-		lines, err := format.Dependencies(name, level)
+		dependency, err := format.Dependencies(name, level)
 		if err != nil && strings.HasPrefix(err.Error(), "Feature level") {
 			err = tool.Saidf("No feature:%s with feature level %d", name, level)
 		}
 		if err != nil {
 			return err
 		}
-		for _, line := range lines {
+		for _, line := range dependency.Lines() {
 			c.Println(line)
 		}
 	}
