@@ -21,14 +21,14 @@
 #   interop/run.sh transactions          transactional producers of three clients: fenced, timed out, killed; both versions of the protocol
 #   interop/run.sh groups [-duration 2m -seed 7]  members of three clients come, leave and are killed, with their coordinators
 #   interop/run.sh kerberos              Java and librdkafka log in with tickets of a KDC (MIT's); wrong services, renewed keys
-#   interop/run.sh security [-short]      six clients, curl, openssl and Kafka's tools at listeners with TLS and SASL; -target kafka too
+#   interop/run.sh security [-short]      seven clients, curl, openssl and Kafka's tools at listeners with TLS and SASL; -target kafka too
 #   interop/run.sh quotas                clients at their quotas: rates, kafka-configs, connections; others beside them
 #   interop/run.sh hostile [-short]      attackers of all kinds, and what a well-behaved client notices of them
 #   interop/run.sh why [-short]           36 faults in a cluster of three: leat why names the cause of each first, within a second, and is silent otherwise
 #   interop/run.sh tenants [-short]      two tenants with equal names: what clients and tools of each see, and a quiet one beside a noisy one at its limits
 #   interop/run.sh monitoring [-short]   a real Prometheus: the queries of Strimzi's dashboards and of leat's have data, every alert fires on its fault and only then
 #   interop/run.sh stream-tools [-short]  Kafka's tools that move records and leat's of the same names: output, status, and what they wrote
-#   interop/run.sh pages [PAGE...]       the commands of documentation, in the pages that mark them, with what they show as output
+#   interop/run.sh pages [-all] [PAGE...]  the commands of documentation, with what they show as output; -all: also those that take minutes
 #   interop/run.sh packages [-short]     the container image, the service, packages and the Helm chart, tried as those do who get them
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
@@ -71,8 +71,16 @@ bank)
 	;;
 pages)
 	go build -o "$bin/pages" ./interop/pages
-	# shellcheck disable=SC2046
-	case ${1:-} in '' | -*) set -- -binary "$leat" "$@" $(grep -rlE '^ *<!-- run ' README.md docs) ;; esac
+	case " $*" in
+	*.md) ;; # these pages, as a newcomer would, who builds leat first
+	*)
+		[ -n "${LEAT_BINARY:-}" ] || CGO_ENABLED=0 go build -o "$leat" ./cmd/leat
+		interop/setup.sh kafka kcat kerberos
+		interop/upgrade/previous.sh >/dev/null || [ $? = 3 ] # it said why
+		# shellcheck disable=SC2046
+		set -- -binary "$leat" -parallel 2 "$@" $(grep -rlE '^ *<!-- run ' README.md docs)
+		;;
+	esac
 	"$bin/pages" "$@"
 	;;
 why)

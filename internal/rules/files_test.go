@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,21 +142,85 @@ func TestEveryPageIsInTheIndex(t *testing.T) {
 }
 
 var (
-	commands = regexp.MustCompile("(?m)^(.*)\n[ \t]*```(?:sh|bash)$")
-	saidWhy  = regexp.MustCompile(`^\s*<!-- (run|not run: \S).* -->$`)
+	saidHow = regexp.MustCompile(`^\s*<!-- (run|run \S.*|write \S+|write on \S+ \S+|append \S+|append on \S+ \S+|not run: \S.*) -->$`)
+	runBy   = regexp.MustCompile(`^\s*<!-- run by (\S+) -->$`)
 )
 
-// TestBlocksOfCommandsAreRunOrSayWhyNot counts blocks of commands in docs that nothing runs and that give no reason.
-func TestBlocksOfCommandsAreRunOrSayWhyNot(t *testing.T) {
-	for _, path := range tracked(t) {
-		if !strings.HasPrefix(path, "docs/") || !strings.HasSuffix(path, ".md") || strings.HasPrefix(path, "docs/reference/") {
+// unrun are the blocks of commands of a page that nothing runs and that give no reason, each with its line. read gives the text of a file of the repository.
+func unrun(page string, read func(path string) string) []string {
+	var found []string
+	lines := strings.Split(page, "\n")
+	for i := 0; i < len(lines); i++ {
+		fence, language, ok := strings.Cut(lines[i], "```")
+		if !ok || strings.TrimSpace(fence) != "" {
 			continue
 		}
-		page, ok := content(t, path)
-		for _, m := range commands.FindAllSubmatch(page, -1) {
-			if ok && !saidWhy.Match(m[1]) && !strings.HasPrefix(string(m[1]), "<!-- run") {
-				t.Errorf("%s: a block of commands has neither <!-- run --> nor <!-- not run: REASON -->", path)
+		above := ""
+		if i > 0 {
+			above = lines[i-1]
+		}
+		begin := i + 1
+		for i++; i < len(lines) && strings.TrimSpace(lines[i]) != "```"; i++ {
+		}
+		block := lines[begin:min(i, len(lines))]
+		said := runBy.FindStringSubmatch(above)
+		switch {
+		case language == "" && slices.ContainsFunc(block, func(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "$ ") }):
+			found = append(found, fmt.Sprintf("line %d: commands and what they print are two blocks: <!-- run --> and sh, <!-- output -->", begin))
+		case language != "sh" && language != "bash" && language != "console":
+		case said != nil:
+			for _, line := range block {
+				command, _, _ := strings.Cut(line, "  #")
+				if command = strings.TrimSpace(command); !strings.Contains(read(said[1]), command) {
+					found = append(found, fmt.Sprintf("line %d: %s does not run %q", begin, said[1], command))
+				}
 			}
+		case !saidHow.MatchString(above):
+			found = append(found, fmt.Sprintf("line %d: a block of commands has neither <!-- run --> nor <!-- not run: REASON -->", begin))
+		}
+	}
+	return found
+}
+
+// TestBlocksOfCommandsAreRunOrSayWhyNot looks at the README and at docs; what is below docs/reference is written by programs.
+func TestBlocksOfCommandsAreRunOrSayWhyNot(t *testing.T) {
+	read := func(path string) string {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Error(err)
+		}
+		return string(text)
+	}
+	for _, path := range tracked(t) {
+		if path != "README.md" && !strings.HasPrefix(path, "docs/") || !strings.HasSuffix(path, ".md") || strings.HasPrefix(path, "docs/reference/") {
+			continue
+		}
+		if page, ok := content(t, path); ok {
+			for _, what := range unrun(string(page), read) {
+				t.Errorf("%s: %s", path, what)
+			}
+		}
+	}
+}
+
+func TestBlocksThatNothingRunsAreFound(t *testing.T) {
+	block := func(above, language, body string) string { return above + "\n```" + language + "\n" + body + "\n```\n" }
+	for page, want := range map[string]string{
+		block("", "sh", "ls"):                                     "line 2: a block of commands has neither",
+		block("<!-- runs -->", "sh", "ls"):                        "line 2: a block of commands has neither",
+		block("<!-- not run: -->", "sh", "ls"):                    "line 2: a block of commands has neither",
+		block("text", "", "$ ls\na"):                              "line 2: commands and what they print",
+		block("<!-- run by ci -->", "sh", "make it   # long"):     "",
+		block("<!-- run by ci -->", "sh", "make it\nmake all"):    `line 2: ci does not run "make all"`,
+		block("<!-- run on b1 x until ready -->", "sh", "ls"):     "",
+		block("<!-- run -->", "sh", "ls") + block("", "", "a"):    "",
+		block("  <!-- not run: it is long -->", "bash", "ls"):     "",
+		block("<!-- write on b1 /etc/x -->", "sh", "#!/bin/sh"):   "",
+		block("<!-- run -->", "sh", "ls") + block("", "sh", "ls"): "line 6: a block of commands has neither",
+	} {
+		got := strings.Join(unrun(page, func(string) string { return "part it make it" }), "\n")
+		if want == "" && got != "" || !strings.HasPrefix(got, want) {
+			t.Errorf("%q: %q, want %q", page, got, want)
 		}
 	}
 }

@@ -2,9 +2,10 @@
 //
 //	go run ./interop/pages docs/tutorial/six-tasks.md
 //
-// Each page begins in an empty directory of its own and, as pages have the ports that everybody has, in a network of its own (Linux: unshare). What the page
-// shows as output is compared. It tells how long each section took; -write puts that into the page, between <!-- seconds --> and <!-- end -->. What a page can
-// say is in [parse].
+// Each page has a world of its own (Linux: unshare): an empty directory, the network, the processes, and all that is below /etc, /usr, /var and in the checkout,
+// which it may change as it likes. Where a page speaks of several machines, each of them is such a world, and they are joined by a network. What the page shows as
+// output is compared. It tells how long each section took; -write puts that into the page, between <!-- seconds --> and <!-- end -->. What a page can say is in
+// [parse].
 package main
 
 import (
@@ -13,7 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
@@ -22,127 +22,140 @@ import (
 	"time"
 )
 
-// inside says that the program is in a network of its own already.
-const inside = "LEAT_PAGES_INSIDE"
+// options are the flags of the program.
+type options struct {
+	binary   string
+	all      bool
+	write    bool
+	timeout  time.Duration
+	parallel int
+	verbose  bool
+}
 
 func main() {
-	binary := flag.String("binary", "", "the `leat` to use; the pages have it as leat")
-	write := flag.Bool("write", false, "write into the pages how long they took")
-	timeout := flag.Duration("timeout", 2*time.Minute, "how long one block may take")
-	verbose := flag.Bool("v", false, "print what is run and what it prints")
+	o := options{}
+	flag.StringVar(&o.binary, "binary", "", "the `leat` to use; the pages have it as leat")
+	flag.BoolVar(&o.all, "all", false, "run what takes minutes, too, and everything at its full length")
+	flag.BoolVar(&o.write, "write", false, "write into the pages how long they took")
+	flag.DurationVar(&o.timeout, "timeout", 0, "how long one block may take (two minutes, with -all half an hour)")
+	flag.IntVar(&o.parallel, "parallel", 1, "how many pages are run at a time")
+	flag.BoolVar(&o.verbose, "v", false, "print what is run and what it prints")
 	flag.Parse()
 	if flag.NArg() == 0 {
 		fmt.Fprintln(os.Stderr, "usage: pages [flags] PAGE.md...")
 		os.Exit(2)
 	}
-	if os.Getenv(inside) == "" {
-		os.Exit(again())
+	if o.timeout == 0 {
+		o.timeout = 2 * time.Minute
+		if o.all {
+			o.timeout = 30 * time.Minute
+		}
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	status := 0
-	for _, path := range flag.Args() {
-		r := &runner{binary: *binary, timeout: *timeout, verbose: *verbose}
-		took, err := r.page(ctx, path)
-		for _, s := range took {
-			fmt.Printf("%6.1f s  %s\n", s.took.Seconds(), s.name)
-		}
-		if err == nil && *write {
-			err = writeSeconds(path, took)
-		}
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "pages: %s: %v\n", path, err)
-			status = 1
-			continue
-		}
-		fmt.Printf("pages: %s: all of it does what it says\n", path)
+	if dir := os.Getenv(inside); dir != "" {
+		os.Exit(o.one(ctx, dir, flag.Arg(0)))
 	}
-	os.Exit(status)
-}
-
-// again runs the program in a network of its own, with nothing in it but its loopback.
-func again() int {
-	self, err := os.Executable()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	args := append([]string{"--user", "--map-root-user", "--net", "--", "sh", "-c", `ip link set lo up && exec "$@"`, "sh", self}, os.Args[1:]...)
-	cmd := exec.Command("unshare", args...)
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if err := cmd.Run(); err != nil {
-		if exit := new(exec.ExitError); errors.As(err, &exit) {
-			return max(exit.ExitCode(), 1)
-		}
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
+	os.Exit(o.each(ctx, flag.Args()))
 }
 
 // section is a section of a page, and how long its commands took.
 type section struct {
-	name string
-	took time.Duration
+	Name string
+	Took time.Duration
 }
 
-// page runs one page.
-func (r *runner) page(ctx context.Context, path string) ([]section, error) {
+// one runs a page in the world that was made for it, and leaves how long it took in a file.
+func (o *options) one(ctx context.Context, dir, path string) int {
+	r := &runner{binary: o.binary, timeout: o.timeout, verbose: o.verbose, all: o.all, dir: dir}
 	text, err := os.ReadFile(path)
+	var took []section
+	if err == nil {
+		took, err = r.page(ctx, string(text))
+	}
+	for _, s := range took {
+		fmt.Printf("%6.1f s  %s\n", s.Took.Seconds(), s.Name)
+	}
+	var out *leftOutError
+	switch {
+	case errors.As(err, &out):
+		fmt.Printf("pages: %s: LEFT OUT: %s\n", path, out.reason)
+		return 0
+	case err == nil && o.write:
+		err = keepSeconds(dir, path, took)
+	}
+	if err != nil {
+		fmt.Printf("pages: %s: %v\n", path, err)
+		return 1
+	}
+	fmt.Printf("pages: %s: all of it does what it says\n", path)
+	return 0
+}
+
+// leftOutError says that a page cannot be tried, and why.
+type leftOutError struct{ reason string }
+
+func (e *leftOutError) Error() string { return "left out: " + e.reason }
+
+// page runs the steps of one page.
+func (r *runner) page(ctx context.Context, text string) ([]section, error) {
+	p, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
-	steps, err := parse(string(text))
-	if err != nil {
-		return nil, err
-	}
-	if len(steps) == 0 {
+	if len(p.steps) == 0 {
 		return nil, errors.New("nothing on it is run: mark blocks with <!-- run -->")
+	}
+	if p.long != "" && !r.all {
+		return nil, &leftOutError{"only with -all: " + p.long}
 	}
 	if err := r.begin(ctx); err != nil {
 		return nil, err
 	}
 	defer r.end()
 	var all []section
-	for i := range steps {
-		s := &steps[i]
+	for i := range p.steps {
+		s := &p.steps[i]
 		began := time.Now()
 		if err := r.step(ctx, s); err != nil {
 			return all, fmt.Errorf("line %d: %w", s.line, err)
 		}
-		if s.kind == prepare || s.kind == check {
+		if s.kind == prepare || s.kind == check || s.kind == machines {
 			continue
 		}
-		if len(all) == 0 || all[len(all)-1].name != s.section {
-			all = append(all, section{name: s.section})
+		if len(all) == 0 || all[len(all)-1].Name != s.section {
+			all = append(all, section{Name: s.section})
 		}
-		all[len(all)-1].took += time.Since(began)
+		all[len(all)-1].Took += time.Since(began)
 	}
 	return all, nil
 }
 
 var seconds = regexp.MustCompile(`(?s)<!-- seconds -->\n.*?<!-- end -->`)
 
-// writeSeconds writes a table into the page.
-func writeSeconds(path string, took []section) error {
+// withSeconds is a page with a table of how long its sections took.
+func withSeconds(text string, took []section) (string, error) {
+	var b strings.Builder
+	b.WriteString("<!-- seconds -->\n| task | seconds |\n| --- | --- |\n")
+	for _, s := range took {
+		fmt.Fprintf(&b, "| %s | %.1f |\n", s.Name, s.Took.Seconds())
+	}
+	b.WriteString("<!-- end -->")
+	if !seconds.MatchString(text) {
+		return "", errors.New("it has no place for seconds: write <!-- seconds --> and <!-- end --> into it")
+	}
+	return seconds.ReplaceAllLiteralString(text, b.String()), nil
+}
+
+// keepSeconds leaves the page as it shall be: where it is run, the checkout is only seen.
+func keepSeconds(dir, path string, took []section) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	var b strings.Builder
-	b.WriteString("<!-- seconds -->\n| task | seconds |\n| --- | --- |\n")
-	for _, s := range took {
-		fmt.Fprintf(&b, "| %s | %.1f |\n", s.name, s.took.Seconds())
-	}
-	b.WriteString("<!-- end -->")
-	if !seconds.Match(text) {
-		return errors.New("it has no place for seconds: write <!-- seconds --> and <!-- end --> into it")
-	}
-	fresh := seconds.ReplaceAllLiteral(text, []byte(b.String()))
-	next := filepath.Join(filepath.Dir(path), ".pages-"+filepath.Base(path))
-	if err := os.WriteFile(next, fresh, 0o644); err != nil {
+	fresh, err := withSeconds(string(text), took)
+	if err != nil {
 		return err
 	}
-	return os.Rename(next, path)
+	return os.WriteFile(filepath.Join(dir, "page.md"), []byte(fresh), 0o600)
 }

@@ -5,6 +5,9 @@ set -eu
 cd "$(dirname "$0")/../.."
 commit=${LEAT_PREVIOUS:-$(grep -v '^#' interop/upgrade/previous)}
 folder=${LEAT_INTEROP_CACHE:-.cache/interop}/upgrade/$commit
+mkdir -p "$folder"
+exec 9>"$folder/lock"
+flock 9 # suites that run beside each other want the same one
 if [ ! -x "$folder/leat" ]; then
 	known() { git cat-file -e "$commit^{commit}" 2>/dev/null; }
 	known || git fetch --quiet --unshallow >/dev/null 2>&1 || git fetch --quiet origin "$commit" >/dev/null 2>&1 || true
@@ -17,7 +20,6 @@ if [ ! -x "$folder/leat" ]; then
 		echo "interop/upgrade: commit $commit is not in this clone: if it is shallow, run git fetch --unshallow; or set LEAT_PREVIOUS to one that is" >&2
 		exit 1
 	fi
-	mkdir -p "$folder"
 	rm -rf "$folder/src"
 	mkdir "$folder/src"
 	git archive "$commit" | tar -x -C "$folder/src"
