@@ -109,7 +109,7 @@ func (w *world) leave(ctx context.Context, group, client string) error {
 	name := group + " " + client
 	if m := w.streams[name]; m != nil {
 		delete(w.streams, name)
-		return m.beat(ctx, w, -1)
+		return m.Leave(ctx)
 	}
 	m := w.members[name]
 	if m == nil {

@@ -11,10 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 
 	"leat/interop/kafkatools"
 )
@@ -26,19 +23,17 @@ type world struct {
 	dir       string // for files
 	cl        *kgo.Client
 	adm       *kadm.Client
-	members   map[string]*member        // by group and client
-	streams   map[string]*streamsMember // the same
-	txns      map[string]*kgo.Client    // by transactional id
+	members   map[string]*member                   // by group and client
+	streams   map[string]*kafkatools.StreamsMember // the same
+	txns      map[string]*kgo.Client               // by transactional id
 }
 
 func newWorld(ctx context.Context, bootstrap, dir string) (*world, error) {
-	versions := kversion.Stable()
-	versions.SetMaxKeyVersion(kmsg.StreamsGroupHeartbeat.Int16(), 0)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.MaxVersions(versions), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(50*time.Millisecond))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
 		return nil, err
 	}
-	return &world{ctx: ctx, bootstrap: bootstrap, dir: dir, cl: cl, adm: kadm.NewClient(cl), members: make(map[string]*member), streams: make(map[string]*streamsMember),
+	return &world{ctx: ctx, bootstrap: bootstrap, dir: dir, cl: cl, adm: kadm.NewClient(cl), members: make(map[string]*member), streams: make(map[string]*kafkatools.StreamsMember),
 		txns: make(map[string]*kgo.Client)}, nil
 }
 
@@ -73,7 +68,9 @@ func (w *world) do(words []string) error {
 		return kafkatools.Produce(ctx, w.cl, arg(1), number(2))
 	case "join": // classic, consumer, share or streams; group, client, topic
 		if arg(1) == "streams" {
-			return w.joinStreams(ctx, arg(2), arg(3), arg(4))
+			m, err := kafkatools.JoinStreams(ctx, w.cl, arg(2), arg(3), arg(4))
+			w.streams[arg(2)+" "+arg(3)] = m
+			return err
 		}
 		return w.join(ctx, arg(1), arg(2), arg(3), arg(4))
 	case "read": // group, client, records
@@ -140,26 +137,10 @@ func (w *world) await(ctx context.Context, group, state string) error {
 
 // commit commits an offset: of a group without members, or for a member of a streams group.
 func (w *world) commit(ctx context.Context, group, topic string, partition int32, offset int64) error {
-	rq := kmsg.NewPtrOffsetCommitRequest()
-	rq.Version, rq.Group, rq.Generation = 9, group, -1
 	for _, m := range w.streams {
-		if m.group == group {
-			rq.MemberID, rq.Generation = m.id, m.epoch
+		if m.Group == group {
+			return m.Commit(ctx, topic, partition, offset)
 		}
 	}
-	t, p := kmsg.NewOffsetCommitRequestTopic(), kmsg.NewOffsetCommitRequestTopicPartition()
-	p.Partition, p.Offset, p.LeaderEpoch = partition, offset, -1
-	t.Topic, t.Partitions = topic, append(t.Partitions, p)
-	rq.Topics = append(rq.Topics, t)
-	answer, err := w.cl.Broker(1).RetriableRequest(ctx, &named{rq})
-	if err != nil {
-		return err
-	}
-	return kerr.ErrorForCode(answer.(*kmsg.OffsetCommitResponse).Topics[0].Partitions[0].ErrorCode)
+	return kafkatools.Commit(ctx, w.cl, group, topic, partition, offset)
 }
-
-// named is a commit that names topics.
-type named struct{ *kmsg.OffsetCommitRequest }
-
-// MaxVersion is the last version with names.
-func (*named) MaxVersion() int16 { return 9 }

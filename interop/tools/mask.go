@@ -22,13 +22,16 @@ var rules = []rule{
 	{regexp.MustCompile(`\b(TopicId: |topic[ -]?[iI]d ` + "`" + `?)[A-Za-z0-9_-]{22}\b`), "${1}ID", "topic ids are drawn by chance"},
 	{regexp.MustCompile(`(?m)[ \t]+$`), "", "spaces at the end of a line: the usage ends its lines where leat's words end"},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "MEMBER", "members have random ids"},
-	{regexp.MustCompile(`AT\d  \(\d\) +`), "COORDINATOR ", "the coordinator is that node of three which leads the partition of the group"},
+	{regexp.MustCompile(`\b[A-Za-z0-9_-]{22}==`), "MEMBER", "those of share groups, too"},
+	{regexp.MustCompile(`AT\d  ?\(\d\) +`), "COORDINATOR ", "the coordinator is that node of three which leads the partition of the group"},
 	{regexp.MustCompile(`^4\.[34]\.\d( \(Commit:[0-9a-f]+\))?\n$`), "VERSION\n", "the tools of Kafka 4.4 are not published as a library yet: these are of 4.3.1"},
 	{regexp.MustCompile(`(?m)^([123])( +\t\S+ *\t\d+ *\t\d+ *\t[A-Z]\w+ *\t\d+ *\t)\d{13}( *\t)\d+ *\t`), "NODE${2}TIME${3}LASTING\t", "the coordinator is some node, and time goes on"},
 	{regexp.MustCompile(`(?m)^(\S+ *\t)[123]( +\t\d+ *\t[A-Z]\w+)$`), "${1}NODE$2", "the coordinator is some node"},
 	{regexp.MustCompile(`\t17\d{11}\t`), "\tTIME\t", "when a record was written"},
 	{regexp.MustCompile(`UNKNOWN 33       |4\.4-IV2          `), "NEWEST ", "the tools of 4.3.1 do not know the last levels of metadata.version"},
 	{regexp.MustCompile(`4\.4-IV0, 4\.4-IV1, 4\.4-IV2\b`), "4.4-IV0", "the same"},
+	{regexp.MustCompile(`(?m)^com\.fasterxml\..*\n( at \[Source.*\n)*`), "", "what Java's reader of CSV says of lines that it then reads in their other form"},
+	{regexp.MustCompile(`(?m)^--topology\b.*\n`), "", "an option of 4.4"},
 	{regexp.MustCompile(`/[^ ,"]*leat-tools-[^ ,":]*/(node-\d)/`), "/DIR/$1/", "each cluster has directories of its own"},
 }
 

@@ -31,10 +31,12 @@ type world struct {
 	words   map[string]string // name to address, for arguments
 	members map[string]*kgo.Client
 	txns    map[string]*kgo.Client
+	streams map[string]*kafkatools.StreamsMember
 }
 
 func newWorld(ctx context.Context, binary, dir string) (*world, error) {
-	w := &world{ctx: ctx, dir: dir, members: make(map[string]*kgo.Client), txns: make(map[string]*kgo.Client), names: make(map[string]string), words: make(map[string]string)}
+	w := &world{ctx: ctx, dir: dir, members: make(map[string]*kgo.Client), txns: make(map[string]*kgo.Client),
+		streams: make(map[string]*kafkatools.StreamsMember), names: make(map[string]string), words: make(map[string]string)}
 	var err error
 	w.nodes, err = target.NewCluster(target.ClusterConfig{Kind: target.Leat, Binary: binary, Dir: dir, Nodes: nodes, Settings: map[string]string{
 		"group.initial.rebalance.delay.ms": "0", "auto.leader.rebalance.enable": "false", "offsets.topic.num.partitions": "1", "transaction.state.log.num.partitions": "1",
@@ -136,7 +138,7 @@ func (w *world) do(words []string) error {
 	case "settle": // until every partition of a topic has its replicas in sync and no other
 		return w.settle(ctx, arg(1))
 	}
-	return errors.New("nobody knows how")
+	return w.doGroup(ctx, words)
 }
 
 // topic makes a topic whose replicas are where the story says, and waits until every node knows it.
