@@ -3,7 +3,8 @@ package broker
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -212,42 +213,49 @@ func askFor[R kmsg.Response](h *Handlers, c *Call, rq kmsg.Request, resources in
 
 // alterLogLevels changes what this node logs, unless one of the changes is wrong.
 func (h *Handlers) alterLogLevels(configs []kmsg.IncrementalAlterConfigsRequestResourceConfig, validateOnly bool) *configProblem {
-	var levels []slog.Level
 	for _, op := range configs {
-		level, problem := checkLogLevel(op)
-		if problem != nil {
+		if problem := h.checkLogLevel(op); problem != nil {
 			return problem
 		}
-		levels = append(levels, level)
 	}
 	if validateOnly || h.LogLevels == nil {
 		return nil
 	}
-	for _, level := range levels {
-		h.LogLevels.SetLevel(level)
-		h.Logger.Info("log level changed", "level", h.LogLevels.Level())
+	for _, op := range configs {
+		before := h.LogLevels.LevelOf(op.Name)
+		if op.Op == kmsg.IncrementalAlterConfigOpDelete {
+			h.LogLevels.UnsetLevelOf(op.Name)
+		} else if level, err := telemetry.ParseLevel(*op.Value); err == nil { // it was checked
+			h.LogLevels.SetLevelOf(op.Name, level)
+		}
+		h.Logger.Info("log level changed", "of", op.Name, "level", h.LogLevels.LevelOf(op.Name), "before", before)
 	}
 	return nil
 }
 
-func checkLogLevel(op kmsg.IncrementalAlterConfigsRequestResourceConfig) (slog.Level, *configProblem) {
+// logLevels are the names that Kafka takes; it does not take them in small letters.
+var logLevels = []string{"DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"}
+
+func (h *Handlers) checkLogLevel(op kmsg.IncrementalAlterConfigsRequestResourceConfig) *configProblem {
 	switch op.Op {
 	case kmsg.IncrementalAlterConfigOpAppend, kmsg.IncrementalAlterConfigOpSubtract:
-		return 0, badConfigRequest("%s operation is not allowed for the BROKER_LOGGER resource", op.Op)
+		return badConfigRequest("%s operation is not allowed for the BROKER_LOGGER resource", op.Op)
 	}
-	if op.Name != telemetry.RootLogger {
-		return 0, &configProblem{kerr.InvalidConfig, "Logger " + op.Name + " does not exist!"}
+	if h.LogLevels != nil && !h.LogLevels.Has(op.Name) || h.LogLevels == nil && op.Name != telemetry.RootLogger {
+		return &configProblem{kerr.InvalidConfig, "Logger " + op.Name + " does not exist!"}
 	}
 	if op.Op == kmsg.IncrementalAlterConfigOpDelete {
-		return 0, badConfigRequest("Removing the log level of the root logger is not allowed")
+		if op.Name == telemetry.RootLogger {
+			return badConfigRequest("Removing the log level of the root logger is not allowed")
+		}
+		return nil
 	}
 	if op.Value == nil {
-		return 0, badConfigRequest("Null value not supported for : %s", op.Name)
+		return badConfigRequest("Null value not supported for : %s", op.Name)
 	}
-	level, err := telemetry.ParseLevel(*op.Value)
-	if err != nil {
-		return 0, &configProblem{kerr.InvalidConfig, "Cannot set the log level of " + op.Name + " to " + *op.Value +
-			" as it is not a supported log level. Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN"}
+	if !slices.Contains(logLevels, *op.Value) {
+		return &configProblem{kerr.InvalidConfig, "Cannot set the log level of " + op.Name + " to " + *op.Value +
+			" as it is not a supported log level. Valid log levels are " + strings.Join(logLevels, ", ")}
 	}
-	return level, nil
+	return nil
 }

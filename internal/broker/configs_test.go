@@ -168,23 +168,37 @@ func TestLogLevelsAreChangedOnThisNode(t *testing.T) {
 		message             string
 		after               string
 	}{
-		{"1", "root", "warn", set, true, 0, "", "INFO"},
+		{"1", "root", "WARN", set, true, 0, "", "INFO"},
 		{"1", "root", "DEBUG", set, false, 0, "", "DEBUG"},
 		{"1", "root", "LOUD", set, false, kerr.InvalidConfig.Code,
 			"Cannot set the log level of root to LOUD as it is not a supported log level. Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN", "DEBUG"},
-		{"1", "kafka.server", "WARN", set, false, kerr.InvalidConfig.Code, "Logger kafka.server does not exist!", "DEBUG"},
+		{"1", "root", "warn", set, false, kerr.InvalidConfig.Code,
+			"Cannot set the log level of root to warn as it is not a supported log level. Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN", "DEBUG"},
+		{"1", "kafka.server", "WARN", set, false, kerr.InvalidConfig.Code, "Logger kafka.server does not exist!", ""},
+		{"1", "kafka.server", "", remove, false, kerr.InvalidConfig.Code, "Logger kafka.server does not exist!", ""},
 		{"1", "root", "WARN", remove, false, kerr.InvalidRequest.Code, "Removing the log level of the root logger is not allowed", "DEBUG"},
 		{"1", "root", "WARN", add, false, kerr.InvalidRequest.Code, "APPEND operation is not allowed for the BROKER_LOGGER resource", "DEBUG"},
 		{"2", "root", "WARN", set, false, kerr.InvalidRequest.Code, "Unexpected broker id, expected 1, but received 2", "DEBUG"},
+		{"1", "leat.coordinator", "ERROR", set, false, 0, "", "ERROR"},
+		{"1", "leat.coordinator.group", "", remove, false, 0, "", "ERROR"}, // from the one above it
+		{"1", "leat.coordinator.group", "TRACE", set, false, 0, "", "TRACE"},
+		{"1", "leat.coordinator.group", "", remove, true, 0, "", "TRACE"},
+		{"1", "leat.coordinator", "", remove, false, 0, "", "DEBUG"},
 	} {
 		code, message := alter(c, metadata.BrokerLoggerResource, w.node, w.logger, &w.level, w.op, w.dry)
-		if code != w.code || message != w.message || levels.Level() != w.after {
-			t.Errorf("%s=%s on %s: %d %q, level %s", w.logger, w.level, w.node, code, message, levels.Level())
+		if code != w.code || message != w.message || levels.LevelOf(w.logger) != w.after {
+			t.Errorf("%s=%s on %s: %d %q, level %s", w.logger, w.level, w.node, code, message, levels.LevelOf(w.logger))
 		}
 	}
-	got := describe(c, 4, metadata.BrokerLoggerResource, "1")
-	if len(got.Configs) != 1 || got.Configs[0].Name != "root" || *got.Configs[0].Value != "DEBUG" || got.Configs[0].Source != kmsg.ConfigSourceDynamicBrokerLoggerConfig {
-		t.Errorf("loggers are %+v", got.Configs)
+	told := map[string]string{}
+	for _, one := range describe(c, 4, metadata.BrokerLoggerResource, "1").Configs {
+		told[one.Name] = *one.Value
+		if one.Source != kmsg.ConfigSourceDynamicBrokerLoggerConfig || one.IsDefault || one.ReadOnly {
+			t.Errorf("%+v", one)
+		}
+	}
+	if len(told) != 1+len(telemetry.Loggers) || told["root"] != "DEBUG" || told["leat.coordinator.group"] != "TRACE" || told["leat.coordinator.transaction"] != "DEBUG" {
+		t.Errorf("loggers are %v", told)
 	}
 	if len(controller.asked) != 0 {
 		t.Errorf("the controller was asked about %q", controller.asked)

@@ -10,7 +10,6 @@ import (
 
 	"leat/internal/config"
 	"leat/internal/metadata"
-	"leat/internal/telemetry"
 )
 
 var configRoutes = []route{
@@ -116,7 +115,11 @@ func (h *Handlers) loggerEntries(name string) ([]config.Entry, *configProblem) {
 	if h.LogLevels == nil {
 		return nil, nil
 	}
-	return []config.Entry{{Name: telemetry.RootLogger, Value: kmsg.StringPtr(h.LogLevels.Level()), Source: config.FromDynamicBrokerLogger}}, nil
+	var entries []config.Entry
+	for _, l := range h.LogLevels.All() { // one that has no level of its own tells that of the one above it, as in Kafka
+		entries = append(entries, config.Entry{Name: l.Name, Value: &l.Level, Source: config.FromDynamicBrokerLogger})
+	}
+	return entries, nil
 }
 
 func describeEntry(rq *kmsg.DescribeConfigsRequest, e *config.Entry) kmsg.DescribeConfigsResponseResourceConfig {

@@ -35,6 +35,7 @@ func TestReferenceIsWhatTheTablesSay(t *testing.T) {
 		"metrics.md":                metricsPage(),
 		"apis.md":                   apisPage(),
 		"causes.md":                 causesPage(),
+		"loggers.md":                loggersPage(),
 	}
 	for name, want := range pages {
 		path := filepath.Join(referenceDir, name)
@@ -178,6 +179,18 @@ func httpPage() string {
 		"Empty turns it off; port 0 takes any free one, which the ready line names.\n\n| path | what it answers |\n| --- | --- |\n")
 	for _, e := range telemetry.Endpoints {
 		fmt.Fprintf(&out, "| `GET %s` | %s |\n", e.Path, e.Doc)
+	}
+	return out.String()
+}
+
+func loggersPage() string {
+	var out strings.Builder
+	out.WriteString("# Loggers\n\n" + generated)
+	out.WriteString("Each line of a node's log names its logger (`logger=leat.storage`). A logger without a level of its own has that of the nearest one above it that has one: " +
+		"`leat.coordinator` is above `leat.coordinator.group`, and `root` above all. Levels are given at the start (`leat server --log-level info,leat.storage=debug`), and changed " +
+		"while the node runs by `kafka-configs --entity-type broker-loggers`, `leat config set logger` and `/log-level` ([how](../how-to/watch.md)).\n\n| logger | what it tells of |\n| --- | --- |\n")
+	for _, l := range telemetry.Loggers {
+		fmt.Fprintf(&out, "| `%s` | %s |\n", l.Name, cellText(l.Doc))
 	}
 	return out.String()
 }

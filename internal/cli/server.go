@@ -57,7 +57,7 @@ SIGHUP reads certificates and dynamic files again.`,
 	f.StringArrayVar(&flags.set, "override", nil, "the same as --set, as kafka-server-start calls it")
 	f.StringVar(&flags.prefix, "env", "", "take configs from variables of the environment that begin with `PREFIX`, named as for Kafka's container images: with KAFKA_, KAFKA_LOG_DIRS is log.dirs; the file is overridden, and --set overrides")
 	f.StringVar(&flags.logFormat, "log-format", "text", "`FORMAT` of the log on standard error: text or json")
-	f.StringVar(&flags.logLevel, "log-level", "info", "least `LEVEL` to log: trace, debug, info, warn, error or fatal")
+	f.StringVar(&flags.logLevel, "log-level", "info", "least `LEVEL` to log: trace, debug, info, warn, error or fatal; of some loggers another: info,leat.storage=debug")
 	complete(cmd, "log-format", "text", "json")
 	complete(cmd, "log-level", "trace", "debug", "info", "warn", "error", "fatal")
 	var keys []string
@@ -82,12 +82,10 @@ func complete(cmd *cobra.Command, flag string, words ...string) {
 
 // runServer reads the configuration and, only if all of it is right, runs the node until a signal ends it.
 func (p *program) runServer(flags *serverFlags) error {
-	level, err := telemetry.ParseLevel(flags.logLevel)
-	if err != nil {
+	var levels telemetry.Levels
+	if err := levels.Parse(flags.logLevel); err != nil {
 		return err
 	}
-	var levels telemetry.Levels
-	levels.SetLevel(level)
 	logger, err := telemetry.NewLogger(p.Err, flags.logFormat, &levels)
 	if err != nil {
 		return err

@@ -137,7 +137,7 @@ func Open(ctx context.Context, cfg Config) (*Quorum, error) {
 	q := &Quorum{cfg: cfg, changed: make(chan struct{})}
 	var found *metalog.Found
 	var err error
-	q.log, found, err = metalog.Open(ctx, metalog.Config{FS: cfg.FS, Dir: cfg.Dir, Settings: cfg.Log, Logger: cfg.Logger})
+	q.log, found, err = metalog.Open(ctx, metalog.Config{FS: cfg.FS, Dir: cfg.Dir, Settings: cfg.Log, Logger: telemetry.Named(cfg.Logger, telemetry.LogMetadata)})
 	if err != nil {
 		return nil, fmt.Errorf("open metadata log: %w", err)
 	}
@@ -163,7 +163,8 @@ func (q *Quorum) join(ctx context.Context, found *metalog.Found) error {
 	}
 	q.voter, err = voter.Open(ctx, voter.Config{
 		FS: q.cfg.FS, Path: q.log.Path(), Log: q.log.Log, Self: consensus.Replica{ID: q.cfg.NodeID, DirID: q.cfg.DirID}, ClusterID: q.cfg.ClusterID,
-		Begin: begin, Transport: carrier{q.cfg.Transport}, Listener: listener{q}, ElectionTimeout: q.cfg.ElectionTimeout, Logger: q.cfg.Logger})
+		Begin: begin, Transport: carrier{q.cfg.Transport}, Listener: listener{q}, ElectionTimeout: q.cfg.ElectionTimeout,
+		Logger: telemetry.Named(q.cfg.Logger, telemetry.LogVoter)})
 	if err != nil {
 		return err
 	}

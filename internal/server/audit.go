@@ -24,7 +24,7 @@ func (n *node) openAudit() error {
 	if _, err := auditSettings(n.Values); err != nil {
 		return err
 	}
-	n.audit = audit.New(audit.Config{Node: n.id, FS: n.FS, Logger: n.Logger, Publish: n.publishAudit})
+	n.audit = audit.New(audit.Config{Node: n.id, FS: n.FS, Logger: n.logger(telemetry.LogAudit), Publish: n.publishAudit})
 	n.onClose("audit log", func() error { n.audit.Close(); return nil })
 	n.renewAudit()
 	return nil
@@ -34,7 +34,7 @@ func (n *node) openAudit() error {
 func (n *node) renewAudit() {
 	s, err := auditSettings(n.settings.now().values)
 	if err != nil {
-		n.Logger.Error("audit settings not read again, those in use stay", "err", err)
+		n.logger(telemetry.LogAudit).Error("audit settings not read again, those in use stay", "err", err)
 		return
 	}
 	n.audit.Configure(s)

@@ -3,6 +3,7 @@ package server
 import (
 	"leat/internal/config"
 	"leat/internal/security/acl"
+	"leat/internal/telemetry"
 )
 
 // chooseAuthorizer reads who decides what principals may do. It is asked once: like Kafka's, the keys cannot change while the node runs, the ACLs can.
@@ -23,7 +24,7 @@ func (n *node) chooseAuthorizer() error {
 func (n *node) renewRoles() {
 	bindings, err := config.ParseRoleBindings(n.settings.now().values.String("leat.role.bindings"))
 	if err != nil {
-		n.Logger.Error("role bindings not read again, those in use stay", "err", err)
+		n.logger(telemetry.LogSecurity).Error("role bindings not read again, those in use stay", "err", err)
 		return
 	}
 	roles := acl.NewBindings()

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/telemetry"
 	"leat/internal/uplink"
 )
 
@@ -63,14 +64,14 @@ func (n *node) waitForVote(ctx context.Context) {
 		case time.Since(complained) < formComplain:
 		case auto && err != nil:
 			complained = time.Now()
-			n.Logger.Warn("controller has not been added to the voters yet, trying on", "node", n.id, "err", err)
+			n.logger(telemetry.LogQuorum).Warn("controller has not been added to the voters yet, trying on", "node", n.id, "err", err)
 		case !auto:
 			complained = time.Now()
 			about := []any{"node", n.id, "dir_id", n.dirID(n.Values.MetadataLogDir()).String(), "cluster_id", n.clusterID}
 			if err != nil {
 				about = append(about, "err", err)
 			}
-			n.Logger.Warn("controller is no voter and waits to be added: run leat quorum add-controller, or set controller.quorum.auto.join.enable=true", about...)
+			n.logger(telemetry.LogQuorum).Warn("controller is no voter and waits to be added: run leat quorum add-controller, or set controller.quorum.auto.join.enable=true", about...)
 		}
 		select {
 		case <-time.After(joinPause):
@@ -78,7 +79,7 @@ func (n *node) waitForVote(ctx context.Context) {
 			return
 		}
 	}
-	n.Logger.Info("controller votes", "node", n.id)
+	n.logger(telemetry.LogQuorum).Info("controller votes", "node", n.id)
 }
 
 // askToVote asks the active controller to add this one. A voter of the same id with another directory is this one before it lost its disk: it goes
@@ -130,7 +131,7 @@ func (n *node) removeLostSelf(ctx context.Context, leader uplink.Leader, v uplin
 	if !ok {
 		return fmt.Errorf("%s answered RemoveRaftVoter with %T", leader.Address, response)
 	}
-	n.Logger.Info("the voter that this controller was before its disk was replaced is removed", "node", n.id, "dir_id", v.DirID.String())
+	n.logger(telemetry.LogQuorum).Info("the voter that this controller was before its disk was replaced is removed", "node", n.id, "dir_id", v.DirID.String())
 	return refusedBy(leader.Address, resp.ErrorCode, resp.ErrorMessage)
 }
 

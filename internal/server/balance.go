@@ -13,6 +13,7 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/peer"
 	"leat/internal/security"
+	"leat/internal/telemetry"
 )
 
 // openBalancer makes what moves replicas between brokers while this node's controller is the active one.
@@ -31,7 +32,7 @@ func (n *node) openBalancer() {
 			return n.quorum.Do(ctx, security.Self, rq)
 		},
 		LogDirs: n.logDirsOf,
-		Logger:  n.Logger,
+		Logger:  n.logger(telemetry.LogBalance),
 	})
 	n.onClose("balancing", func() error { b.Close(); return nil })
 	n.ops.balance.Store(b)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"leat/internal/storage"
+	"leat/internal/telemetry"
 	"leat/internal/uplink"
 	"leat/internal/wire"
 )
@@ -52,7 +53,7 @@ func (n *node) compareClusters(ctx context.Context, others []uplink.Address) err
 					"addresses of the controllers: %w", h.at, h.ClusterID, n.clusterID, storage.ErrForeignDir)
 				if !told[h.at] {
 					told[h.at] = true
-					n.Logger.Error("a controller belongs to another cluster: empty the log.dirs of the one that is wrong, or correct the quorum's addresses",
+					n.logger(telemetry.LogQuorum).Error("a controller belongs to another cluster: empty the log.dirs of the one that is wrong, or correct the quorum's addresses",
 						"node", h.NodeID, "its_cluster_id", h.ClusterID, "cluster_id", n.clusterID)
 				}
 			}

@@ -48,11 +48,16 @@ func (n *node) coordinatorStats() []telemetry.CoordinatorStats {
 func (n *node) openCoordinators() {
 	shell := coordinator.Config{
 		Open:   coordinator.Replicated(func() *replication.Node { return n.replicas }),
-		Logger: n.Logger,
+		Logger: n.logger(telemetry.LogCoordinator),
 	}
-	n.openShareCoordinator(shell)
+	named := func(name string) coordinator.Config {
+		one := shell
+		one.Logger = n.logger(name)
+		return one
+	}
+	n.openShareCoordinator(named(telemetry.LogShareCoordinator))
 	n.groups = coordinator.NewGroups(coordinator.GroupsConfig{
-		Config:   shell,
+		Config:   named(telemetry.LogGroups),
 		Settings: func() coordinator.Settings { return n.settings.now().coordinator },
 		Group:    func() group.Settings { return n.settings.now().group },
 		States:   n.shareStates,
@@ -61,7 +66,7 @@ func (n *node) openCoordinators() {
 	n.coordinate("group coordinator", n.groups)
 	n.openLag()
 	n.watchStandings()
-	n.openTransactions(shell)
+	n.openTransactions(named(telemetry.LogTransactions))
 	n.openTimers(shell)
 }
 

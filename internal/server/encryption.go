@@ -6,6 +6,7 @@ import (
 
 	"leat/internal/config"
 	"leat/internal/fs/sealed"
+	"leat/internal/telemetry"
 )
 
 // openKeys reads the keyrings of the log directories, if there are any, so that segments may be encrypted. It changes nothing on disk.
@@ -19,7 +20,7 @@ func (n *node) openKeys(ctx context.Context) error {
 	}
 	n.sealed, err = sealed.Open(ctx, sealed.Config{
 		FS: n.FS, Dirs: n.Values.LogDirs(), Keys: keys,
-		Rotation: n.Values.Millis("leat.encryption.data.key.rotation.ms"), Logger: n.Logger,
+		Rotation: n.Values.Millis("leat.encryption.data.key.rotation.ms"), Logger: n.logger(telemetry.LogEncryption),
 	})
 	if err != nil {
 		return err
@@ -41,10 +42,10 @@ func (n *node) reload(ctx context.Context) {
 	n.renewSecrets()
 	n.renewSecurity()
 	if err := n.sealed.Refresh(ctx); err != nil {
-		n.Logger.Error("keys not read again, the ones in use stay", "err", err)
+		n.logger(telemetry.LogEncryption).Error("keys not read again, the ones in use stay", "err", err)
 		return
 	}
-	n.Logger.Info("keys read again")
+	n.logger(telemetry.LogEncryption).Info("keys read again")
 }
 
 // refreshKeys is what a start does with the keys once the log directories are this node's.

@@ -12,6 +12,7 @@ import (
 	"leat/internal/listener"
 	"leat/internal/quorum"
 	"leat/internal/record"
+	"leat/internal/telemetry"
 	"leat/internal/uplink"
 	"leat/internal/wire"
 )
@@ -50,12 +51,12 @@ func (n *node) form(ctx context.Context) error {
 		}
 		if id != "" {
 			n.clusterID = id
-			n.Logger.Info("cluster found", "node", n.id, "cluster_id", id)
+			n.logger(telemetry.LogQuorum).Info("cluster found", "node", n.id, "cluster_id", id)
 			return quorum.RememberVoters(n.FS, n.Values.MetadataLogDir(), n.formed)
 		}
 		if time.Since(complained) > formComplain {
 			complained = time.Now()
-			n.Logger.Warn("fresh controller has not found its cluster yet, trying on", "node", n.id, "waits_for", f.waitsFor(heard), "err", errors.Join(why...))
+			n.logger(telemetry.LogQuorum).Warn("fresh controller has not found its cluster yet, trying on", "node", n.id, "waits_for", f.waitsFor(heard), "err", errors.Join(why...))
 		}
 		select {
 		case <-time.After(formPause):
@@ -216,7 +217,7 @@ func (n *node) rememberForming() {
 	}
 	voters, err := quorum.RememberedVoters(n.FS, n.Values.MetadataLogDir())
 	if err != nil {
-		n.Logger.Warn("what was written when the quorum began cannot be read", "dir", n.Values.MetadataLogDir(), "err", err)
+		n.logger(telemetry.LogQuorum).Warn("what was written when the quorum began cannot be read", "dir", n.Values.MetadataLogDir(), "err", err)
 		return
 	}
 	n.formed = voters
@@ -243,7 +244,7 @@ func (n *node) serveForming() {
 
 // answerIdentity answers on the controller listeners, and nothing else.
 func (n *node) answerIdentity() {
-	h := broker.New(broker.Rooms{NodeID: n.id, Image: n.images.image, Identity: n.identity, Metrics: n.ops.metrics, Logger: n.Logger})
+	h := broker.New(broker.Rooms{NodeID: n.id, Image: n.images.image, Identity: n.identity, Metrics: n.ops.metrics, Logger: n.logger(telemetry.LogBroker)})
 	n.handle.Store(new(listener.Handler(func(rq *listener.Request) {
 		const keyApiVersions = 18
 		if rq.Header.Key != keyApiVersions && rq.Header.Key != wire.KeyIdentity {

@@ -19,7 +19,7 @@ func (n *node) openLag() {
 		Ask:    n.askBroker,
 		Every:  func() time.Duration { return n.settings.now().values.Millis("leat.group.lag.interval.ms") },
 		Most:   func() int { return n.settings.now().values.Int("leat.metrics.group.partitions.max") },
-		Logger: n.Logger,
+		Logger: n.logger(telemetry.LogLag),
 	})
 	n.onClose("lag of groups", func() error { n.lag.Close(); return nil })
 }

@@ -13,6 +13,7 @@ import (
 	"leat/internal/record"
 	"leat/internal/security"
 	"leat/internal/storage"
+	"leat/internal/telemetry"
 	"leat/internal/uplink"
 )
 
@@ -30,11 +31,11 @@ func (n *node) openUplink() {
 		HeartbeatInterval:   v.Millis("broker.heartbeat.interval.ms"),
 		RegistrationTimeout: v.Millis("initial.broker.registration.timeout.ms"),
 		Controller:          n.controller(),
-		Logger:              n.Logger,
+		Logger:              n.logger(telemetry.LogUplink),
 	})
 	n.onClose("uplink", func() error { n.uplink.Close(); return nil })
 	n.placements = newPlacements(placementsConfig{
-		NodeID: n.id, Epoch: n.uplink.Epoch, Logger: n.Logger,
+		NodeID: n.id, Epoch: n.uplink.Epoch, Logger: n.logger(telemetry.LogUplink),
 		Where: func(tp record.TopicPartition) (record.UUID, bool) {
 			l, ok := n.store.Log(tp)
 			if !ok {
@@ -76,7 +77,7 @@ func (n *node) openRegistration() {
 		return
 	}
 	n.registration = uplink.RegisterController(uplink.RegistrationConfig{
-		NodeID: n.id, Endpoints: n.controllerEndpoints(), Controller: n.controller(), Logger: n.Logger,
+		NodeID: n.id, Endpoints: n.controllerEndpoints(), Controller: n.controller(), Logger: n.logger(telemetry.LogUplink),
 	})
 	n.onClose("registration", func() error { n.registration.Close(); return nil })
 }
@@ -119,7 +120,7 @@ func (n *node) openMetadataDir() error {
 	if slices.ContainsFunc(n.Values.LogDirs(), func(dir string) bool { return sameDir(dir, own) }) {
 		return nil
 	}
-	id, lock, err := storage.ClaimDir(n.FS, own, storage.Identity{ClusterID: n.clusterID, NodeID: n.id, DirID: n.dirToBe}, n.Logger)
+	id, lock, err := storage.ClaimDir(n.FS, own, storage.Identity{ClusterID: n.clusterID, NodeID: n.id, DirID: n.dirToBe}, n.logger(telemetry.LogStorage))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"leat/internal/security/acl"
 	"leat/internal/sharing"
 	"leat/internal/storage"
+	"leat/internal/telemetry"
 	"leat/internal/uplink"
 	"leat/internal/why/recent"
 )
@@ -30,6 +32,7 @@ import (
 // node is one running node. Rooms are opened in the order of its methods in start, and closed in the opposite one.
 type node struct {
 	Config
+	base      *slog.Logger // the one above Logger, which is named already
 	id        int32
 	clusterID string
 	listeners config.Listeners
@@ -158,7 +161,7 @@ func (n *node) openReplicas() {
 		MoveRate:  func() int64 { return n.settings.now().values.Int64("replica.alter.log.dirs.io.max.bytes.per.second") },
 		Moved:     func(tp record.TopicPartition) { n.placements.moved(tp) },
 		Cluster:   n.cluster(),
-		Logger:    n.Logger,
+		Logger:    n.logger(telemetry.LogReplication),
 	})
 	n.onClose("replicas", func() error { n.replicas.Close(); return nil })
 	n.openCoordinators()
@@ -171,7 +174,7 @@ func (n *node) topicLogConfig(_ string, overrides map[string]string) storage.Log
 
 // dirFailed takes the partitions of a failed directory out of service.
 func (n *node) dirFailed(dir string, err error) {
-	n.Logger.Error("log directory failed, its partitions are offline", "dir", dir, "err", err)
+	n.logger(telemetry.LogStorage).Error("log directory failed, its partitions are offline", "dir", dir, "err", err)
 	if replicas := n.failing.Load(); replicas != nil { // while the directories are opened there are no replicas yet
 		replicas.FailDir(dir, err)
 	}
@@ -188,7 +191,7 @@ func (n *node) openStore(ctx context.Context) error {
 		NewDirIDs: map[string]record.UUID{n.Values.MetadataLogDir(): n.dirToBe},
 		Settings:  func() storage.Settings { return n.settings.now().storage },
 		LogConfig: func(string) storage.LogConfig { return logConfig(n.settings.now().values.ForTopic(nil)) },
-		DirFailed: n.dirFailed, Opening: &n.ops.opening, Logger: n.Logger,
+		DirFailed: n.dirFailed, Opening: &n.ops.opening, Logger: n.logger(telemetry.LogStorage),
 	})
 	if err != nil {
 		return err

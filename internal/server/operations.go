@@ -73,7 +73,7 @@ func (n *node) openOperations() error {
 			Raft: n.raftStats, Events: n.controllerEvents(), Cluster: n.clusterView, Unsent: n.unsent, Certificates: n.certificates, EachPartition: n.eachPartition, Clients: &n.ops.clients,
 			APIName: apiName, ErrorName: errorName,
 		},
-		Balance: n.balanceStatus, Levels: telemetry.LevelsOf(n.Logger), Why: explainer{n}, Logger: n.Logger,
+		Balance: n.balanceStatus, Levels: telemetry.LevelsOf(n.Logger), Why: explainer{n}, Logger: n.logger(telemetry.LogTelemetry),
 	})
 	n.onClose("operations listener", s.Close)
 	return nil

@@ -11,6 +11,7 @@ import (
 	"leat/internal/controller"
 	"leat/internal/metadata"
 	"leat/internal/quorum"
+	"leat/internal/telemetry"
 )
 
 // openQuorum opens the metadata log in the directory that the configuration names, and takes part in the quorum.
@@ -32,7 +33,7 @@ func (n *node) openQuorum(ctx context.Context) error {
 		Lead:   n.leadController,
 		Meter:  &n.ops.raft,
 		Failed: n.fail,
-		Logger: n.Logger,
+		Logger: n.logger(telemetry.LogQuorum),
 	})
 	if err != nil {
 		return err

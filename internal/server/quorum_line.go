@@ -10,6 +10,7 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/quorum"
 	"leat/internal/record"
+	"leat/internal/telemetry"
 	"leat/internal/uplink"
 )
 
@@ -37,7 +38,7 @@ func (n *node) openVoice() {
 				q.Suspect(id)
 			}
 		},
-		Logger: n.Logger,
+		Logger: n.logger(telemetry.LogUplink),
 	})
 	n.onClose("connections to controllers", func() error { n.voice.frames.Close(); return nil })
 }
@@ -88,7 +89,7 @@ func (n *node) freshVoter(ctx context.Context, id, from int32) {
 		if last := n.resigned.Swap(time.Now().Unix()); time.Now().Unix()-last < int64(freshVoterPause/time.Second) {
 			return // it was told before, or somebody plays
 		}
-		n.Logger.Warn("a voter comes with an empty disk, so the controllers' leadership goes to another", "node", id)
+		n.logger(telemetry.LogQuorum).Warn("a voter comes with an empty disk, so the controllers' leadership goes to another", "node", id)
 		ctx, cancel := context.WithTimeout(ctx, formAsk/2)
 		n.quorum.Resign(ctx)
 		cancel()

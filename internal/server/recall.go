@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"leat/internal/quorum"
+	"leat/internal/telemetry"
 	"leat/internal/wire"
 )
 
@@ -29,7 +30,7 @@ func (n *node) recall(ctx context.Context) (forgot int32, err error) {
 		heard, why := f.ask(ctx)
 		forgot, clear := recalled(heard, voters)
 		if clear && forgot > 0 {
-			n.Logger.Warn("this voter has an empty disk and the others have not: it takes no part in decisions before they have done without it", "node", n.id, "leader_epoch", forgot)
+			n.logger(telemetry.LogQuorum).Warn("this voter has an empty disk and the others have not: it takes no part in decisions before they have done without it", "node", n.id, "leader_epoch", forgot)
 			f.forgot = forgot
 			f.ask(ctx) // the leader hands over; if it does not, it is not followed
 		}
@@ -38,7 +39,7 @@ func (n *node) recall(ctx context.Context) (forgot int32, err error) {
 		}
 		if time.Since(complained) > formComplain {
 			complained = time.Now()
-			n.Logger.Warn("controller with an empty disk waits until a majority of the voters has told whether it voted before", "node", n.id, "err", errors.Join(why...))
+			n.logger(telemetry.LogQuorum).Warn("controller with an empty disk waits until a majority of the voters has told whether it voted before", "node", n.id, "err", errors.Join(why...))
 		}
 		select {
 		case <-time.After(formPause):

@@ -16,6 +16,7 @@ import (
 	"leat/internal/peer"
 	"leat/internal/replication"
 	"leat/internal/security"
+	"leat/internal/telemetry"
 	"leat/internal/uplink"
 )
 
@@ -31,14 +32,14 @@ type remote struct {
 // findControllers reads where the controllers are. It asks nobody yet.
 func (n *node) findControllers() error {
 	if n.Values.HasRole("controller") {
-		n.voice = &voice{controllers: uplink.NewControllers(n.others(), n.controllerPeers(), n.Logger)}
+		n.voice = &voice{controllers: uplink.NewControllers(n.others(), n.controllerPeers(), n.logger(telemetry.LogUplink))}
 		return nil
 	}
 	addresses, err := controllerAddresses(n.Values)
 	if err != nil {
 		return err
 	}
-	c := uplink.NewControllers(addresses, n.controllerPeers(), n.Logger)
+	c := uplink.NewControllers(addresses, n.controllerPeers(), n.logger(telemetry.LogUplink))
 	n.remote = &remote{values: n.Values, controllers: c, line: uplink.NewLine(c)}
 	n.onClose("line to the controllers", func() error { n.remote.line.Close(); return nil })
 	return nil
@@ -109,10 +110,10 @@ func (n *node) openMetadata(ctx context.Context) error {
 	defer cancel()
 	f, err := uplink.Follow(ctx, uplink.FollowConfig{
 		NodeID: n.id, DirID: n.dirID(dir), ClusterID: n.clusterID, Controllers: n.remote.controllers,
-		Log:            metalog.Config{FS: n.FS, Dir: dir, Settings: metadataLogSettings(v), Logger: n.Logger},
+		Log:            metalog.Config{FS: n.FS, Dir: dir, Settings: metadataLogSettings(v), Logger: n.logger(telemetry.LogMetadata)},
 		RequestTimeout: max(v.Millis("controller.quorum.request.timeout.ms"), 100*time.Millisecond),
 		FetchBytes:     v.Int("controller.quorum.fetch.max.bytes"), SnapshotBytes: v.Int("controller.quorum.fetch.snapshot.max.bytes"),
-		Failed: n.fail, Logger: n.Logger,
+		Failed: n.fail, Logger: n.logger(telemetry.LogUplink),
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"leat/internal/config"
+	"leat/internal/telemetry"
 )
 
 // renewSecrets reads again what values refer to, and takes in what may change while the node runs. What cannot be read leaves what is in use in use.
@@ -17,18 +18,18 @@ func (n *node) renewSecrets() {
 	defer n.secretsMu.Unlock()
 	fresh, err := n.Reread()
 	if err != nil {
-		n.Logger.Error("values not read again, those in use stay", "err", err)
+		n.logger(telemetry.LogSecurity).Error("values not read again, those in use stay", "err", err)
 		return
 	}
 	changed, later := n.settings.renew(fresh)
 	if len(changed) > 0 {
-		n.Logger.Info("values that stand elsewhere have changed", "keys", strings.Join(changed, ","))
+		n.logger(telemetry.LogSecurity).Info("values that stand elsewhere have changed", "keys", strings.Join(changed, ","))
 		n.renewSecurity()
 	}
 	if text := strings.Join(later, ","); text != n.later {
 		n.later = text
 		if text != "" {
-			n.Logger.Warn("values that stand elsewhere have changed, and count when the node starts again", "keys", text)
+			n.logger(telemetry.LogSecurity).Warn("values that stand elsewhere have changed, and count when the node starts again", "keys", text)
 		}
 	}
 }
@@ -68,6 +69,6 @@ func (n *node) warnReadable() {
 	}
 	if len(open) > 0 {
 		slices.Sort(open)
-		n.Logger.Warn("files with secrets can be read by every user of this machine: take the right from others (chmod o-r)", "files", strings.Join(open, ","))
+		n.logger(telemetry.LogSecurity).Warn("files with secrets can be read by every user of this machine: take the right from others (chmod o-r)", "files", strings.Join(open, ","))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"leat/internal/security"
 	"leat/internal/security/sasl"
 	"leat/internal/security/tlsstore"
+	"leat/internal/telemetry"
 )
 
 // secured is what a listener with TLS or SASL needs, and connections of this node to the same listener of others.
@@ -100,7 +101,7 @@ func (n *node) secure(s *secured) error {
 
 func (n *node) warnStores(s *secured) {
 	for _, w := range s.stores.Store().Warnings {
-		n.Logger.Warn("not all of the TLS settings can be followed", "listener", s.name, "err", w)
+		n.logger(telemetry.LogSecurity).Warn("not all of the TLS settings can be followed", "listener", s.name, "err", w)
 	}
 }
 
@@ -146,7 +147,7 @@ func (n *node) renewSecurity() {
 	v := n.settings.now().values
 	for _, s := range n.secured {
 		if err := n.renewSASL(s, v); err != nil {
-			n.Logger.Error("SASL settings not read again, those in use stay", "listener", s.name, "err", err)
+			n.logger(telemetry.LogSecurity).Error("SASL settings not read again, those in use stay", "listener", s.name, "err", err)
 		}
 	}
 }
@@ -162,9 +163,9 @@ func (n *node) renewStores() {
 		renewed, err := s.stores.Renew(&settings)
 		switch {
 		case err != nil:
-			n.Logger.Error("key or trust store not read again, the one in use stays", "listener", s.name, "err", err)
+			n.logger(telemetry.LogSecurity).Error("key or trust store not read again, the one in use stays", "listener", s.name, "err", err)
 		case renewed:
-			n.Logger.Info("key and trust store read again", "listener", s.name)
+			n.logger(telemetry.LogSecurity).Info("key and trust store read again", "listener", s.name)
 			n.warnStores(s)
 		}
 	}

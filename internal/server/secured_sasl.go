@@ -12,6 +12,7 @@ import (
 	"leat/internal/listener"
 	"leat/internal/security/sasl"
 	"leat/internal/security/sasl/kerberos"
+	"leat/internal/telemetry"
 )
 
 // supportedMechanisms are those that this version has.
@@ -197,7 +198,7 @@ func (n *node) unsecuredVerifier(of listenerKeys, first bool) (sasl.Verify, erro
 		rules.Skew = millisOf(l.Options["unsecuredValidatorAllowableClockSkewMs"])
 	}
 	if first {
-		n.Logger.Warn("tokens without a signature are taken: anybody gets in under any name", "listener", of.name)
+		n.logger(telemetry.LogSecurity).Warn("tokens without a signature are taken: anybody gets in under any name", "listener", of.name)
 	}
 	return rules.Verify, nil
 }

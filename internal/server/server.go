@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 
 	"leat/internal/config"
 	"leat/internal/fs"
+	"leat/internal/telemetry"
 )
 
 // Config is what Run needs.
@@ -43,6 +45,11 @@ type Addresses struct {
 	ClusterID  string
 }
 
+// logger is the one of a room.
+func (n *node) logger(name string) *slog.Logger {
+	return telemetry.Named(cmp.Or(n.base, n.Logger), name)
+}
+
 // Run starts a node and serves until ctx ends; then it shuts down in order. An error means that the node could not start, or could not be
 // closed cleanly.
 func Run(ctx context.Context, cfg Config) error {
@@ -55,7 +62,8 @@ func Run(ctx context.Context, cfg Config) error {
 	if cfg.Dial == nil {
 		cfg.Dial = new(net.Dialer).DialContext
 	}
-	n := &node{Config: cfg, failed: make(chan error, 1)}
+	n := &node{Config: cfg, base: cfg.Logger, failed: make(chan error, 1)}
+	n.Logger = n.logger(telemetry.LogServer)
 	if err := n.start(ctx); err != nil {
 		return errors.Join(err, n.close())
 	}

@@ -48,7 +48,7 @@ func (n *node) openSharing(states sharing.States) {
 		},
 		Meter:       &n.ops.sharing,
 		MaxSessions: func() int { return n.settings.now().values.Int("group.share.max.share.sessions") },
-		Logger:      n.Logger,
+		Logger:      n.logger(telemetry.LogSharing),
 	})
 	n.onClose("share partitions", func() error { n.shares.Close(); return nil })
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"leat/internal/listener"
+	"leat/internal/telemetry"
 )
 
 // slowLog writes a line about requests that took long, few a second at most: when all are slow, some say enough.
@@ -42,7 +43,7 @@ func (n *node) logIfSlow(d *listener.Done) {
 	if !write {
 		return
 	}
-	n.Logger.Info("request was slow", "api", apiName(d.Key), "version", d.Version, "client_id", d.ClientID, "principal", d.Principal.String(), "listener", d.Conn.Listener,
+	n.logger(telemetry.LogRequests).Info("request was slow", "api", apiName(d.Key), "version", d.Version, "client_id", d.ClientID, "principal", d.Principal.String(), "listener", d.Conn.Listener,
 		"size", d.RequestBytes, "answer_size", d.ResponseLen, "duration", d.Sent, "queue", d.Begun, "local", handled-d.Begun, "remote", remote,
 		"turn", d.Turn-d.Answered, "send", d.Sent-d.Turn, "throttled", d.Throttled, "left_out", left)
 }

@@ -172,7 +172,7 @@ func (n *node) openHandlers() {
 		Replicas: n.replicas, Store: n.store, Controller: n.controller(), Groups: n.groups,
 		Await: n.images.await, ControllerEndpoints: n.controllerEndpoints,
 		Tenants: func() *tenant.Directory { return n.settings.now().tenants },
-		Metrics: n.ops.metrics, Logger: n.Logger, CheckSecurity: n.checkSecurity, LogLevels: telemetry.LevelsOf(n.Logger), ClientMetrics: &n.ops.clients,
+		Metrics: n.ops.metrics, Logger: n.logger(telemetry.LogBroker), CheckSecurity: n.checkSecurity, LogLevels: telemetry.LevelsOf(n.Logger), ClientMetrics: &n.ops.clients,
 	}
 	rooms.UnstableAPIs = n.Values.Bool("unstable.api.versions.enable")
 	rooms.Shares, rooms.Authorizer, rooms.Audit = n.shares, n.authorizer, n.audit
@@ -235,7 +235,7 @@ func (n *node) serve(who audience) {
 		}
 		cfg := listener.Config{
 			Name: b.Name, Control: b.Control, Protocol: protocolOf(b.Listener), Listener: b.net, Shared: n.shared,
-			Limits: func() listener.Limits { return n.settings.now().limits }, Rates: func() listener.ConnectionRates { return n.connectionRates(b.Name) }, Handler: func(rq *listener.Request) { (*n.handle.Load())(rq) }, Logger: n.Logger, Observe: n.remember(b.Name, n.observe(b.Name)),
+			Limits: func() listener.Limits { return n.settings.now().limits }, Rates: func() listener.ConnectionRates { return n.connectionRates(b.Name) }, Handler: n.receive, Logger: n.logger(telemetry.LogListener), Observe: n.remember(b.Name, n.observe(b.Name)),
 		}
 		n.secured[b.Name].fill(&cfg)
 		s := listener.Serve(cfg)

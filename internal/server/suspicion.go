@@ -16,6 +16,7 @@ import (
 	"leat/internal/controller"
 	"leat/internal/listener"
 	"leat/internal/metadata"
+	"leat/internal/telemetry"
 )
 
 // suspicion is how a controller finds out that a broker's process has ended, without waiting for the broker's session to end.
@@ -72,7 +73,7 @@ func newSuspicion(cfg suspicionConfig) *suspicion {
 func (n *node) openSuspicion() {
 	n.suspicion = newSuspicion(suspicionConfig{
 		nodeID: n.id, enabled: n.Values.Bool("leat.suspicion.enable"), timeout: n.Values.Millis("leat.suspicion.connect.timeout.ms"),
-		dial: n.Dial, image: n.images.image, logger: n.Logger,
+		dial: n.Dial, image: n.images.image, logger: n.logger(telemetry.LogController),
 	})
 	n.onClose("suspicion of brokers", func() error { n.suspicion.close(); return nil })
 }
@@ -312,6 +313,7 @@ func addressesOf(b *metadata.Broker) []string {
 // tell writes what the controller decided about a broker into the log.
 func (n *node) tell(notice controller.Notice) {
 	n.counts.count(notice)
+	log := n.logger(telemetry.LogController)
 	about := []any{"node", notice.BrokerID, "broker_epoch", notice.BrokerEpoch, "leading", notice.Led, "reason", notice.Why}
 	switch notice.What {
 	case controller.BrokerFenced:
@@ -319,20 +321,20 @@ func (n *node) tell(notice controller.Notice) {
 		if notice.InOrder {
 			level = slog.LevelInfo
 		}
-		n.Logger.Log(context.Background(), level, "broker fenced", about...)
+		log.Log(context.Background(), level, "broker fenced", about...)
 	case controller.BrokerUnfenced:
-		n.Logger.Info("broker unfenced", about...)
+		log.Info("broker unfenced", about...)
 	case controller.BrokerLeaving:
-		n.Logger.Info("broker leaves, its partitions get other leaders", about...)
+		log.Info("broker leaves, its partitions get other leaders", about...)
 	case controller.LeadersElected:
 		level := slog.LevelInfo
 		if notice.Unclean > 0 {
 			level = slog.LevelWarn // records may be lost
 		}
-		n.Logger.Log(context.Background(), level, "leaders elected that were not in sync", "unclean", notice.Unclean, "eligible", notice.Eligible)
+		log.Log(context.Background(), level, "leaders elected that were not in sync", "unclean", notice.Unclean, "eligible", notice.Eligible)
 	case controller.ControllerSlept:
-		n.Logger.Warn("controller stood still", "duration", notice.Lost, "reason", notice.Why)
+		log.Warn("controller stood still", "duration", notice.Lost, "reason", notice.Why)
 	default:
-		n.Logger.Warn("controller told something unknown", "err", fmt.Sprint(notice))
+		log.Warn("controller told something unknown", "err", fmt.Sprint(notice))
 	}
 }

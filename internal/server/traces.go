@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"leat/internal/listener"
+	"leat/internal/telemetry"
 	"leat/internal/telemetry/otlp"
 )
 
@@ -16,18 +17,34 @@ func (n *node) openExport() {
 	if endpoint == "" {
 		return
 	}
-	n.ops.export = otlp.NewExporter(endpoint, n.Logger, otlp.Attribute{Name: "service.name", Text: "leat"},
+	n.ops.export = otlp.NewExporter(endpoint, n.logger(telemetry.LogTelemetry), otlp.Attribute{Name: "service.name", Text: "leat"},
 		otlp.Attribute{Name: "service.instance.id", Text: strconv.Itoa(int(n.id))})
 	n.ops.clients.ExportTo(n.ops.export)
 	n.onClose("export of telemetry", n.ops.export.Close)
 }
 
+// sampled draws whether a request is to have a trace.
+func (n *node) sampled() bool {
+	if n.ops.export == nil || n.ops.state.Load() != stateRunning {
+		return false
+	}
+	ratio := n.settings.now().traced
+	return ratio >= 1 || ratio > 0 && rand.Float64() < ratio
+}
+
+// receive hands a request to its handler. Of one that writes records it is drawn here whether it has a trace, because the records say which one they belong to, and
+// they are gone when the request is answered.
+func (n *node) receive(rq *listener.Request) {
+	if rq.Header.Key == keyProduce && n.sampled() {
+		rq.Mark = tracesOf(rq)
+	}
+	(*n.handle.Load())(rq)
+}
+
 // trace sends spans of a request: one of all its time, and below it one for each part.
 func (n *node) trace(d *listener.Done) {
-	if n.ops.export == nil || n.ops.state.Load() != stateRunning {
-		return
-	}
-	if ratio := n.settings.now().traced; ratio <= 0 || ratio < 1 && rand.Float64() >= ratio {
+	from, marked := d.Mark.(recordTraces)
+	if d.Key == keyProduce && !marked || d.Key != keyProduce && !n.sampled() {
 		return
 	}
 	whole := otlp.Span{Name: apiName(d.Key), Begin: d.Received, End: d.Received.Add(d.Sent), OfARequest: true, ID: spanID(), Attributes: []otlp.Attribute{
@@ -38,6 +55,7 @@ func (n *node) trace(d *listener.Done) {
 	}}
 	binary.NativeEndian.PutUint64(whole.Trace[:8], rand.Uint64())
 	binary.NativeEndian.PutUint64(whole.Trace[8:], rand.Uint64()|1) // an id of zeros is none
+	from.place(&whole)
 	spans := []otlp.Span{whole}
 	handled := min(d.Handled, d.Answered)
 	for _, part := range []struct {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"leat/internal/telemetry"
 )
 
 // quorumQuiet is how long it may take to find a leader before somebody is told.
@@ -28,7 +30,7 @@ func (n *node) watchQuorum() {
 			}
 			problem := n.quorumProblem()
 			if problem != nil && leaderless { // an election takes a moment
-				n.Logger.Warn("no controller leads: nothing in the cluster can change until a majority of the voters reach each other", "node", n.id, "err", problem)
+				n.logger(telemetry.LogQuorum).Warn("no controller leads: nothing in the cluster can change until a majority of the voters reach each other", "node", n.id, "err", problem)
 			}
 			leaderless = problem != nil
 		}

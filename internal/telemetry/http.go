@@ -45,7 +45,7 @@ var Endpoints = []Endpoint{
 	{"/metrics", "Metrics in Prometheus' text format; with ?partitions=true a line for each partition instead of one for each topic (leat.metrics.partitions has it so always)."},
 	{"/balance", "On the node whose controller is active: which replicas are being moved between brokers, and why not more are (JSON)."},
 	{"/why", "What is wrong with the cluster, the root cause first, as far as its nodes know: ?about=group:NAME, topic:NAME, partition:TOPIC-N, client:ID or node:N narrows it; ?format=json; ?facts tells what this node knows itself."},
-	{"/log-level", "The least level that is logged; PUT /log-level?level=debug (or trace, info, warn, error, fatal) changes it until the node ends."},
+	{"/log-level", "The least level that is logged; PUT /log-level?level=debug (or trace, info, warn, error, fatal) changes it until the node ends. ?logger=leat.replication is about one logger and those below it, DELETE takes its own level away, ?all lists all."},
 	{"/debug/pprof/", "Profiles of the Go runtime: heap, goroutine, profile (processor time), trace and others; waiting (block, mutex) is recorded while it is asked for with ?seconds=N."},
 }
 
@@ -96,8 +96,10 @@ func Handler(cfg HTTPConfig) http.Handler {
 		mux.Handle("GET /why", cfg.Why)
 	}
 	if cfg.Levels != nil {
-		mux.HandleFunc("GET /log-level", func(w http.ResponseWriter, _ *http.Request) { tellLevel(w, cfg.Levels) })
-		mux.HandleFunc("PUT /log-level", changeLevel(cfg.Levels, cfg.Logger))
+		change := changeLevel(cfg.Levels, cfg.Logger)
+		mux.HandleFunc("GET /log-level", tellLevels(cfg.Levels))
+		mux.HandleFunc("PUT /log-level", change)
+		mux.HandleFunc("DELETE /log-level", change)
 	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -1,17 +1,13 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"strings"
 )
-
-// Levels is what is logged, changeable while the node runs. There is one logger, "root", as the parent of all is called in Kafka.
-type Levels struct{ root slog.LevelVar }
-
-// RootLogger is the name of the one logger.
-const RootLogger = "root"
 
 // levelNames are Kafka's log levels, the most talkative first. slog has no level for TRACE and FATAL; they are a step beyond.
 var levelNames = []struct {
@@ -34,29 +30,29 @@ func ParseLevel(name string) (slog.Level, error) {
 	return 0, fmt.Errorf("log level %q: not one of %s", name, strings.Join(names, ", "))
 }
 
-// Level is the name of what is logged now.
-func (l *Levels) Level() string {
+// levelName is the name of a level, or of the next one above it.
+func levelName(of slog.Level) string {
 	for _, known := range levelNames {
-		if l.root.Level() <= known.level {
+		if of <= known.level {
 			return known.name
 		}
 	}
 	return "FATAL"
 }
 
-// SetLevel changes what is logged.
-func (l *Levels) SetLevel(level slog.Level) { l.root.Set(level) }
-
-// NewLogger writes lines of text, or of JSON, to w: what is at or above the level that levels has at that moment.
+// NewLogger writes lines of text, or of JSON, to w: what is at or above the level that levels has at that moment. It is the logger above all; see Named.
 func NewLogger(w io.Writer, format string, levels *Levels) (*slog.Logger, error) {
-	options := &slog.HandlerOptions{Level: &levels.root, ReplaceAttr: renameLevel}
+	options := &slog.HandlerOptions{Level: slog.Level(math.MinInt), ReplaceAttr: renameLevel} // levels are looked at before
+	var h slog.Handler
 	switch format {
 	case "text":
-		return slog.New(leveled{slog.NewTextHandler(w, options), levels}), nil
+		h = slog.NewTextHandler(w, options)
 	case "json":
-		return slog.New(leveled{slog.NewJSONHandler(w, options), levels}), nil
+		h = slog.NewJSONHandler(w, options)
+	default:
+		return nil, fmt.Errorf("log format %q: neither text nor json", format)
 	}
-	return nil, fmt.Errorf("log format %q: neither text nor json", format)
+	return slog.New(leveled{h, h, levels.find(RootLogger), levels}), nil
 }
 
 // LevelsOf returns the levels that a logger of NewLogger obeys, nil for any other logger.
@@ -65,18 +61,23 @@ func LevelsOf(logger *slog.Logger) *Levels {
 	return l.levels
 }
 
-// leveled is a handler that knows its levels.
+// leveled is a handler with a level that changes.
 type leveled struct {
 	slog.Handler
-	levels *Levels
+	nameless slog.Handler // the same without the logger's name
+	level    *level
+	levels   *Levels
 }
+
+// Enabled is all that a line costs which is not logged.
+func (l leveled) Enabled(_ context.Context, of slog.Level) bool { return of >= l.level.Level() }
 
 // WithAttrs and WithGroup keep the levels.
 func (l leveled) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return leveled{l.Handler.WithAttrs(attrs), l.levels}
+	return leveled{l.Handler.WithAttrs(attrs), l.nameless.WithAttrs(attrs), l.level, l.levels}
 }
 func (l leveled) WithGroup(name string) slog.Handler {
-	return leveled{l.Handler.WithGroup(name), l.levels}
+	return leveled{l.Handler.WithGroup(name), l.nameless.WithGroup(name), l.level, l.levels}
 }
 
 // renameLevel writes TRACE and FATAL instead of slog's DEBUG-4 and ERROR+4.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -82,8 +83,11 @@ func alterConfigs(ctx context.Context, cl *cluster, e entity, changes []configCh
 	for _, change := range changes {
 		c := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 		c.Name, c.Value, c.Op = change.key, change.value, kmsg.IncrementalAlterConfigOpSet
-		if change.value == nil {
+		switch {
+		case change.value == nil:
 			c.Op = kmsg.IncrementalAlterConfigOpDelete
+		case e.kind == kmsg.ConfigResourceTypeBrokerLogger: // brokers take levels in capitals only
+			c.Value = kmsg.StringPtr(strings.ToUpper(*change.value))
 		}
 		r.Configs = append(r.Configs, c)
 	}

@@ -10,6 +10,13 @@ type Span struct {
 	Begin, End time.Time
 	Attributes []Attribute
 	OfARequest bool // from outside, and not a part of one
+	Links      []Context
+}
+
+// Context is a place in a trace.
+type Context struct {
+	Trace [16]byte
+	Span  [8]byte
 }
 
 // Spans forms an ExportTraceServiceRequest of spans of one resource.
@@ -40,6 +47,9 @@ func appendSpan(b []byte, s *Span) []byte {
 	b = appendFixed(appendFixed(b, 7, uint64(s.Begin.UnixNano())), 8, uint64(s.End.UnixNano()))
 	for _, a := range s.Attributes {
 		b = appendAttribute(b, 9, a)
+	}
+	for i := range s.Links {
+		b = appendBytes(b, 13, appendBytes(appendBytes(nil, 1, s.Links[i].Trace[:]), 2, s.Links[i].Span[:]))
 	}
 	return b
 }
