@@ -34,6 +34,7 @@ type operations struct {
 	role, starting string          // what this node is, and what it waits for at the start
 	address        string
 	balance        atomic.Pointer[run.Runner]
+	catchingUp     catchingUp
 }
 
 // States of a broker, as Kafka's metric BrokerState numbers them.
@@ -66,7 +67,7 @@ func (n *node) openOperations() error {
 	s := telemetry.Serve(l, telemetry.HTTPConfig{
 		Live:  []telemetry.Check{{Name: "process", Problem: n.ops.alive}},
 		Ready: []telemetry.Check{{Name: n.ops.role, Problem: n.ops.ready}, {Name: "log directories", Problem: n.directoriesProblem}},
-		Notes: []telemetry.Check{{Name: "other nodes", Problem: n.unreachedNodes}},
+		Notes: []telemetry.Check{{Name: "other nodes", Problem: n.unreachedNodes}}, InSync: []telemetry.Check{{Name: "replicas", Problem: n.notInSync}},
 		Metrics: &telemetry.Source{
 			Broker: n.ops.metrics, Node: n.stats, Partitions: n.partitionStats, Storage: n.storageStats, Recovering: n.ops.opening.Remaining,
 			Coordinators: n.coordinatorStats, Groups: n.groupStats, Sharing: n.sharingStats, Transactions: n.transactionStats, Audit: n.auditStats, Quotas: n.quotaStats,

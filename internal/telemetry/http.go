@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ type Check struct {
 type HTTPConfig struct {
 	Live, Ready []Check
 	Notes       []Check // told beside Ready, which they do not change
+	InSync      []Check // of Ready, too, for those who ask for ?in-sync
 	Metrics     *Source
 	Balance     func() any   // what is moved between brokers, and why nothing is
 	Why         http.Handler // what is wrong; nil: nobody can tell
@@ -41,7 +43,7 @@ type Endpoint struct{ Path, Doc string }
 // Endpoints lists what is served, for the reference page.
 var Endpoints = []Endpoint{
 	{"/livez", "200 while the process works, else 503; the text says of each check whether it is well and why not."},
-	{"/readyz", "200 while clients can be served, else 503; the text is like that of /livez, and names the nodes that this one cannot reach, with address and reason."},
+	{"/readyz", "200 while clients can be served, else 503; the text is like that of /livez, and names the nodes that this one cannot reach, with address and reason. With ?in-sync it is 503, too, until the node's replicas have been in sync once since it started: then the next one may be restarted."},
 	{"/metrics", "Metrics in Prometheus' text format; with ?partitions=true a line for each partition instead of one for each topic (leat.metrics.partitions has it so always)."},
 	{"/balance", "On the node whose controller is active: which replicas are being moved between brokers, and why not more are (JSON)."},
 	{"/why", "What is wrong with the cluster, the root cause first, as far as its nodes know: ?about=group:NAME, topic:NAME, partition:TOPIC-N, client:ID or node:N narrows it; ?format=json; ?facts tells what this node knows itself."},
@@ -87,7 +89,14 @@ func (s *Server) Close() error {
 func Handler(cfg HTTPConfig) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", health(cfg.Live, nil))
-	mux.HandleFunc("GET /readyz", health(cfg.Ready, cfg.Notes))
+	ready, inSync := health(cfg.Ready, cfg.Notes), health(slices.Concat(cfg.Ready, cfg.InSync), cfg.Notes)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("in-sync") {
+			inSync(w, r)
+			return
+		}
+		ready(w, r)
+	})
 	mux.Handle("GET /metrics", metrics(cfg.Metrics))
 	if cfg.Balance != nil {
 		mux.HandleFunc("GET /balance", asJSON(cfg.Balance))
@@ -102,7 +111,7 @@ func Handler(cfg HTTPConfig) http.Handler {
 		mux.HandleFunc("DELETE /log-level", change)
 	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/cmdline", program)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)

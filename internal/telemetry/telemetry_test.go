@@ -250,10 +250,11 @@ func get(t *testing.T, h http.Handler, path string) (int, string) {
 }
 
 func TestHealthSaysWhatIsWrong(t *testing.T) {
-	var problem error
+	var problem, behind error
 	h := Handler(HTTPConfig{
-		Live:  []Check{{"process", func() error { return nil }}},
-		Ready: []Check{{"directories", func() error { return nil }}, {"controller", func() error { return problem }}},
+		Live:   []Check{{"process", func() error { return nil }}},
+		Ready:  []Check{{"directories", func() error { return nil }}, {"controller", func() error { return problem }}},
+		InSync: []Check{{"replicas", func() error { return behind }}},
 	})
 	if code, text := get(t, h, "/livez"); code != 200 || text != "process: ok\nok\n" {
 		t.Errorf("/livez: %d %q", code, text)
@@ -262,9 +263,12 @@ func TestHealthSaysWhatIsWrong(t *testing.T) {
 	if code, text := get(t, h, "/readyz"); code != 503 || text != "directories: ok\ncontroller: no leader is known\n" {
 		t.Errorf("/readyz: %d %q", code, text)
 	}
-	problem = nil
+	problem, behind = nil, errors.New("orders-0 is behind")
 	if code, _ := get(t, h, "/readyz"); code != 200 {
 		t.Errorf("/readyz: %d", code)
+	}
+	if code, text := get(t, h, "/readyz?in-sync"); code != 503 || text != "directories: ok\ncontroller: ok\nreplicas: orders-0 is behind\n" {
+		t.Errorf("/readyz?in-sync: %d %q", code, text)
 	}
 	if code, _ := get(t, h, "/nothing"); code != 404 {
 		t.Errorf("/nothing: %d", code)

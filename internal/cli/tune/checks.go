@@ -43,13 +43,16 @@ func (m *machine) number(file string) (int, bool) {
 func (m *machine) swap() (Finding, bool) {
 	text, known := m.read("/proc/swaps")
 	lines := strings.Count(text, "\n")
+	if lines > 0 && m.neverSwaps {
+		return Finding{Check: "swap", Found: "none for this control group", Fine: true}, known
+	}
 	return Finding{Check: "swap", Found: fmt.Sprintf("%d areas", lines), Fine: lines == 0,
 		Why: "a node whose memory is on disk answers late, and others take it for dead", Change: "swapoff -a, and take it out of /etc/fstab"}, known
 }
 
 func (m *machine) swappiness() (Finding, bool) {
 	n, known := m.number("/proc/sys/vm/swappiness")
-	if text, _ := m.read("/proc/swaps"); strings.Count(text, "\n") == 0 {
+	if text, _ := m.read("/proc/swaps"); strings.Count(text, "\n") == 0 || m.neverSwaps {
 		return Finding{}, false // nothing to swap to
 	}
 	return Finding{Check: "swappiness", Found: strconv.Itoa(n), Fine: n <= 1,
@@ -108,14 +111,9 @@ func (m *machine) clock() (Finding, bool) {
 }
 
 func (m *machine) memory() (Finding, bool) {
-	text, known := m.read("/sys/fs/cgroup/memory.max")
-	limit, err := strconv.ParseInt(text, 10, 64)
-	if !known || err != nil { // "max"
-		return Finding{}, false
-	}
 	const least = 256 << 20
-	return Finding{Check: "memory limit", Found: bytesText(limit), Fine: limit >= least,
-		Why: "requests, caches and the page cache of what is read share it", Change: "give the control group 256 MiB or more; 1 GiB serves thousands of partitions"}, true
+	return Finding{Check: "memory limit", Found: bytesText(m.memoryLimit), Fine: m.memoryLimit >= least,
+		Why: "requests, caches and the page cache of what is read share it", Change: "give the control group 256 MiB or more; 1 GiB serves thousands of partitions"}, m.memoryLimit > 0
 }
 
 func (m *machine) ciphers() (Finding, bool) {

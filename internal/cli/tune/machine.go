@@ -8,12 +8,14 @@ import (
 
 // machine is what the checks know of one.
 type machine struct {
-	system    string
-	openFiles uint64 // of this process, soft
-	unsynced  bool   // the kernel says that its clock is not synchronised
-	knowsTime bool
-	read      func(file string) (string, bool)
-	disk      func(dir string) (disk, error)
+	system      string
+	openFiles   uint64 // of this process, soft
+	memoryLimit int64  // of its control group; 0: none
+	neverSwaps  bool   // its control group has no swap
+	unsynced    bool   // the kernel says that its clock is not synchronised
+	knowsTime   bool
+	read        func(file string) (string, bool)
+	disk        func(dir string) (disk, error)
 }
 
 // disk is the file system of a directory.

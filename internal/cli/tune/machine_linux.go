@@ -1,6 +1,7 @@
 package tune
 
 import (
+	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -10,7 +11,9 @@ import (
 const clockUnsynced = 0x40
 
 func thisMachine() *machine {
-	m := &machine{system: runtime.GOOS, read: readTrimmed, disk: diskOf}
+	root := os.DirFS("/")
+	m := &machine{system: runtime.GOOS, read: readTrimmed, disk: diskOf, neverSwaps: neverSwaps(root)}
+	m.memoryLimit, _ = GroupMemory(root) // what cannot be read bounds nothing that could be told
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil {
 		m.openFiles = limit.Cur

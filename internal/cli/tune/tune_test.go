@@ -49,8 +49,8 @@ func TestWhatStandsInTheWay(t *testing.T) {
 		"huge pages":     {files: map[string]string{"/sys/kernel/mm/transparent_hugepage/enabled": "[always] madvise never"}, want: []string{"transparent huge pages"}},
 		"slow processor": {files: map[string]string{"/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave"}, want: []string{"processor governor"}},
 		"no time":        {change: func(m *machine) { m.unsynced = true }, want: []string{"clock"}},
-		"little memory":  {files: map[string]string{"/sys/fs/cgroup/memory.max": "67108864"}, want: []string{"memory limit"}},
-		"memory unbound": {files: map[string]string{"/sys/fs/cgroup/memory.max": "max"}},
+		"little memory":  {change: func(m *machine) { m.memoryLimit = 64 << 20 }, want: []string{"memory limit"}},
+		"swap of others": {files: map[string]string{"/proc/swaps": "Filename\n/dev/x partition 1 0 -2", "/proc/sys/vm/swappiness": "60"}, change: func(m *machine) { m.neverSwaps = true }},
 		"network disk":   {change: func(m *machine) { m.disk = func(string) (disk, error) { return disk{kind: "nfs4"}, nil } }, want: []string{"file system of /d"}},
 		"access times": {change: func(m *machine) {
 			m.disk = func(string) (disk, error) { return disk{kind: "ext4", options: "rw"}, nil }
