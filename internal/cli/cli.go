@@ -54,6 +54,16 @@ func newProgram(s run.Streams) *program {
 }
 
 func (p *program) main(args []string) int {
+	if len(args) > 0 && args[0] == kafkaRunClass {
+		ours, status := runClass(args[1:], p.Streams)
+		if ours == nil {
+			return status
+		}
+		args = ours
+	}
+	if len(args) > 0 && args[0] == kafkaServerStop {
+		return serverStop(args[1:], p.Streams, thisMachine)
+	}
 	if len(args) > 0 && args[0] == kafkaServerStart {
 		ours, status := serverStart(args[1:], p.Streams)
 		if ours == nil {

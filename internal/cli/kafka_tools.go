@@ -15,7 +15,7 @@ import (
 )
 
 // kafkaTools are the names of Kafka's tools that the program is when it is called by one of them.
-var kafkaTools = []string{kafkaDumpLog, kafkaStorage, kafkaMetadataQuorum, kafkaCluster, kafkaServerStart}
+var kafkaTools = []string{kafkaDumpLog, kafkaStorage, kafkaMetadataQuorum, kafkaCluster, kafkaServerStart, kafkaServerStop, kafkaRunClass}
 
 // inKafkasWords tells whether a command, or the one above it, is a tool of Kafka's whose errors scripts may look for.
 func inKafkasWords(cmd *cobra.Command) bool {

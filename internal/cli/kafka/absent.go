@@ -15,9 +15,5 @@ func refuse(s run.Streams, name, instead string) int {
 const (
 	noWorkers = "leat has no workers for connectors yet: run Kafka's own Connect workers against this cluster"
 	noTrogdor = "leat brings no agents that make load and faults: load is made by kafka-producer-perf-test, kafka-consumer-perf-test and 'leat perf'"
-	noJava    = "leat runs no Java classes: Kafka's tools are commands of leat; 'leat install-tools DIR' makes links with their names"
-	noStop    = "send SIGTERM to the process of 'leat server', which then stops in order: 'systemctl stop leat', or kill with its process id"
-	useKafkas = "this tool is not built into leat yet: Kafka's own works with a cluster of leat"
-	useShell  = "leat shows the metadata of a directory with 'leat log dump' and 'kafka-dump-log --cluster-metadata-decoder'"
 	noJMX     = "leat has no JMX: its metrics are at /metrics of the operations listener, by the names that Kafka's exporters give them"
 )

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"leat/internal/cli/kafka/admin"
+	"leat/internal/cli/kafka/shell"
 	"leat/internal/cli/kafka/stream"
 )
 
@@ -12,7 +13,6 @@ var entries = [...]entry{
 	{name: "connect-plugin-path", instead: noWorkers},
 	{name: "connect-standalone", instead: noWorkers},
 	{name: "kafka-jmx", instead: noJMX},
-	{name: "kafka-run-class", instead: noJava},
 	{name: "kafka-acls", build: admin.Acls},
 	{name: "kafka-broker-api-versions", build: admin.APIVersions},
 	{name: "kafka-client-metrics", build: admin.ClientMetrics},
@@ -41,8 +41,7 @@ var entries = [...]entry{
 	{name: "kafka-verifiable-consumer", build: stream.VerifiableConsumer},
 	{name: "kafka-verifiable-producer", build: stream.VerifiableProducer},
 	{name: "kafka-verifiable-share-consumer", build: stream.VerifiableShareConsumer},
-	{name: "kafka-metadata-shell", instead: useShell},
-	{name: "kafka-server-stop", instead: noStop},
-	{name: "kafka-replica-verification", instead: useKafkas},
+	{name: "kafka-metadata-shell", build: shell.MetadataShell},
+	{name: "kafka-replica-verification", build: admin.ReplicaVerification},
 	{name: "trogdor", instead: noTrogdor},
 }

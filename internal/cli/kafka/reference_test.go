@@ -36,7 +36,7 @@ func facts(t *testing.T) map[string][]fact {
 }
 
 // elsewhere are tools that the program is without this package.
-var elsewhere = []string{"kafka-cluster", "kafka-dump-log", "kafka-metadata-quorum", "kafka-server-start", "kafka-storage"}
+var elsewhere = []string{"kafka-cluster", "kafka-dump-log", "kafka-metadata-quorum", "kafka-run-class", "kafka-server-start", "kafka-server-stop", "kafka-storage"}
 
 func TestEveryToolOfKafkaIsHereOrSaysWhyNot(t *testing.T) {
 	for name := range facts(t) {
@@ -90,7 +90,7 @@ func TestToolsHaveKafkasOptions(t *testing.T) {
 }
 
 func TestToolsThatAreNotThereSayWhatToDo(t *testing.T) {
-	for _, name := range []string{"kafka-run-class", "kafka-run-class.sh", "kafka-server-stop", "trogdor"} {
+	for _, name := range []string{"kafka-jmx", "kafka-jmx.sh", "connect-standalone", "trogdor"} {
 		var out, problems bytes.Buffer
 		status := Main(t.Context(), name, nil, run.Streams{Out: &out, Err: &problems})
 		if status != 1 || out.Len() > 0 || !strings.HasPrefix(problems.String(), strings.TrimSuffix(name, ".sh")+": ") {
@@ -115,6 +115,11 @@ var differences = []struct{ what, why string }{
 	{"what waits a minute for a topic that is not there says so at once (`kafka-delete-records`)", "nothing can come of waiting"},
 	{"`kafka-reassign-partitions --generate` gives the brokers in turn", "Kafka's tool draws them by lot"},
 	{"`kafka-consumer-groups --validate-regex` says in Go's words what is wrong with an expression", "the rules are those of RE2 on both sides"},
+	{"`kafka-metadata-shell` also takes a directory, of which it shows the newest checkpoint with the log behind it", "Kafka's takes a file, and waits for ever if it is a directory"},
+	{"`kafka-metadata-shell` names on the standard error what it could not take in, `man` and `help` have other words, and `/local/commitId` is `leat`", "the tree and its files are Kafka's"},
+	{"`kafka-server-stop` finds nodes of leat, of this user, on Linux; files are looked for where the node was started; it says so if none has the role or id", "Kafka's script looks where it is called itself, and is silent then"},
+	{"`kafka-run-class` knows the classes of Kafka's tools, in their packages of Kafka 3 and 4, and no others", "leat runs no Java"},
+	{"`kafka-replica-verification` says on the standard error that no topic matches", "Kafka's tool writes it to its log"},
 	{"regular expressions of topics are those of Go (RE2)", "what Java has beyond it (lookahead, back references) is refused"},
 }
 

@@ -3,7 +3,6 @@ package admin
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -192,32 +191,11 @@ func (c *configCall) describeQuotas(ctx context.Context) error {
 			values[v.Key] = v.Value
 		}
 		for _, key := range tool.SizedHashOrder(keys) {
-			what = append(what, key+"="+javaDouble(values[key]))
+			what = append(what, key+"="+tool.Double(values[key]))
 		}
 		c.Println("Quota configs for " + strings.Join(of, ", ") + " are " + strings.Join(what, ", "))
 	}
 	return nil
-}
-
-// javaDouble is a number as Java prints it.
-func javaDouble(v float64) string {
-	if a := math.Abs(v); a != 0 && (a < 1e-3 || a >= 1e7) {
-		text := strconv.FormatFloat(v, 'E', -1, 64)
-		mantissa, exponent, _ := strings.Cut(text, "E")
-		if !strings.Contains(mantissa, ".") {
-			mantissa += ".0"
-		}
-		sign := ""
-		if strings.HasPrefix(exponent, "-") {
-			sign = "-"
-		}
-		return mantissa + "E" + sign + strings.TrimLeft(exponent, "+-0")
-	}
-	text := strconv.FormatFloat(v, 'f', -1, 64)
-	if !strings.Contains(text, ".") {
-		text += ".0"
-	}
-	return text
 }
 
 func (c *configCall) describeCredentials(ctx context.Context) error {

@@ -74,7 +74,7 @@ readers         orders                     0          7
 
 func TestNumbersAndTimesAreThoseOfJava(t *testing.T) {
 	for v, want := range map[float64]string{1024: "1024.0", 12.5: "12.5", 2e7: "2.0E7", 12345678.5: "1.23456785E7", 0.0001: "1.0E-4", 0: "0.0"} {
-		if got := javaDouble(v); got != want {
+		if got := tool.Double(v); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
 		}
 	}

@@ -115,7 +115,7 @@ func measureLatency(ctx context.Context, c *tool.Call, set properties) error {
 			return err
 		}
 		if i%1000 == 0 {
-			c.Printf("%d\t%s\n", i, double(float64(elapsed.Nanoseconds())/1000/1000))
+			c.Printf("%d\t%s\n", i, tool.Double(float64(elapsed.Nanoseconds())/1000/1000))
 		}
 		total += elapsed
 		latencies[i] = elapsed.Milliseconds()

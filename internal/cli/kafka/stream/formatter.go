@@ -238,7 +238,7 @@ var deserializers = map[string]deserializer{
 	"IntegerDeserializer": sized("IntegerDeserializer", 4, func(b []byte) string { return strconv.Itoa(int(int32(binary.BigEndian.Uint32(b)))) }),
 	"LongDeserializer":    sized("LongDeserializer", 8, func(b []byte) string { return strconv.FormatInt(int64(binary.BigEndian.Uint64(b)), 10) }),
 	"FloatDeserializer":   sized("Deserializer", 4, func(b []byte) string { return float(math.Float32frombits(binary.BigEndian.Uint32(b))) }),
-	"DoubleDeserializer":  sized("DoubleDeserializer", 8, func(b []byte) string { return double(math.Float64frombits(binary.BigEndian.Uint64(b))) }),
+	"DoubleDeserializer":  sized("DoubleDeserializer", 8, func(b []byte) string { return tool.Double(math.Float64frombits(binary.BigEndian.Uint64(b))) }),
 	"BooleanDeserializer": boolean,
 	"UUIDDeserializer":    uuid,
 }
@@ -304,7 +304,7 @@ func printable(b []byte) string {
 func float(v float32) string {
 	switch size := math.Abs(float64(v)); {
 	case size == 0 || math.IsNaN(size) || math.IsInf(size, 0):
-		return double(float64(v))
+		return tool.Double(float64(v))
 	case size >= 1e-3 && size < 1e7:
 		text := strconv.FormatFloat(float64(v), 'f', -1, 32)
 		if !strings.Contains(text, ".") {

@@ -95,7 +95,7 @@ func TestFormattersOfInternalTopics(t *testing.T) {
 
 func TestNumbersAndTimesAreWrittenAsJavaWritesThem(t *testing.T) {
 	for v, want := range map[float64]string{0: "0.0", 1: "1.0", 0.001: "0.001", 0.0001: "1.0E-4", 12345678: "1.2345678E7", 1.4847809948032664: "1.4847809948032664"} {
-		if got := double(v); got != want {
+		if got := tool.Double(v); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
 		}
 	}
@@ -130,7 +130,7 @@ func TestEventsHaveTheFieldsInKafkasOrder(t *testing.T) {
 	p := printer{out: &out}
 	e := event{1, "producer_send_success"}
 	p.print(sent{e, nil, "7.<1>", 5, "t", 0})
-	p.print(toolData{event{1, "tool_data"}, 2, 1, -1, []byte(double(0.5))})
+	p.print(toolData{event{1, "tool_data"}, 2, 1, -1, []byte(tool.Double(0.5))})
 	p.print(partitionsEvent{event{1, "partitions_assigned"}, []topicPartition{}})
 	const want = `{"timestamp":1,"name":"producer_send_success","key":null,"value":"7.<1>","offset":5,"topic":"t","partition":0}
 {"timestamp":1,"name":"tool_data","sent":2,"acked":1,"target_throughput":-1,"avg_throughput":0.5}

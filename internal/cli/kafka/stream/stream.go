@@ -90,28 +90,6 @@ func decimal(v float64, places int) string {
 	return strconv.FormatFloat(v, 'f', places, 64)
 }
 
-// double writes a number as Java's Double.toString does.
-func double(v float64) string {
-	switch size := math.Abs(v); {
-	case v == 0 && !math.Signbit(v):
-		return "0.0"
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return decimal(v, 0)
-	case size >= 1e-3 && size < 1e7:
-		text := strconv.FormatFloat(v, 'f', -1, 64)
-		if !strings.Contains(text, ".") {
-			text += ".0"
-		}
-		return text
-	}
-	digits, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, 64), "e")
-	if !strings.Contains(digits, ".") {
-		digits += ".0"
-	}
-	n, _ := strconv.Atoi(exponent) // it is a number
-	return digits + "E" + strconv.Itoa(n)
-}
-
 // date writes a time by a pattern of Java's SimpleDateFormat.
 func date(pattern string, t time.Time) string {
 	var out strings.Builder

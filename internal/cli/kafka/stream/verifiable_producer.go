@@ -114,7 +114,7 @@ func verifiableProducer(ctx context.Context, c *tool.Call) error {
 	_ = cl.Flush(flushing) // what is left is told of one by one
 	v.print(named("shutdown_complete"))
 	mean := 1000 * float64(v.acked) / float64(max(time.Since(v.started).Milliseconds(), 1))
-	v.print(toolData{named("tool_data"), v.sent, v.acked, c.Int("throughput", 32), json.RawMessage(double(mean))})
+	v.print(toolData{named("tool_data"), v.sent, v.acked, c.Int("throughput", 32), json.RawMessage(tool.Double(mean))})
 	return nil
 }
 

@@ -204,8 +204,11 @@ func (p *Parser) help() string {
 	if among {
 		out += p.commandLines()
 	}
-	out += "\noptional arguments:\n"
-	for _, s := range p.optional() {
+	flags := p.optional()
+	if len(flags) > 0 {
+		out += "\noptional arguments:\n"
+	}
+	for _, s := range flags {
 		if s.Secret || s.group >= 0 && p.Groups[s.group].Title != "" {
 			continue
 		}
