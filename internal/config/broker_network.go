@@ -21,7 +21,7 @@ var brokerNetworkKeys = []Key{
 	{Name: "max.connection.creation.rate", Type: Int, Default: "2147483647", Valid: atLeast(0), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
 		Doc: "Connections that may be made per second, at the node or with listener.name.<listener>. in front at one listener; further ones wait to be accepted."},
 	{Name: "max.connections", Type: Int, Default: "2147483647", Valid: atLeast(0), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
-		Doc: "Connections that the node holds at once."},
+		Doc: "Connections that the node holds at once, of clients and of nodes apart; with listener.name.<listener>. in front those of one listener."},
 	{Name: "max.connections.per.ip", Type: Int, Default: "2147483647", Valid: atLeast(0), Mode: ClusterWide, Importance: "MEDIUM", Built: true,
 		Doc: "Connections that one address may hold at once."},
 	{Name: "max.connections.per.ip.overrides", Type: String, Valid: addressLimits, Mode: ClusterWide, Importance: "MEDIUM", Built: true,

@@ -15,6 +15,7 @@ type Limits struct {
 	MaxRequestBytes        int            // socket.request.max.bytes; <= 0: 100 MiB
 	QueuedMaxBytes         int64          // queued.max.request.bytes; <= 0: no bound
 	MaxConnections         int            // max.connections, of clients and of nodes apart; <= 0: no bound
+	MaxListener            int            // the same of this listener alone; <= 0: no bound
 	MaxConnectionsPerIP    int            // max.connections.per.ip; 0 without overrides, or < 0: no bound
 	PerIPOverrides         map[string]int // max.connections.per.ip.overrides, by address
 	MaxIdle                time.Duration  // connections.max.idle.ms; <= 0: no bound
@@ -44,6 +45,14 @@ func (l *Limits) maxInFlight() int {
 		return defaultMaxInFlight
 	}
 	return l.MaxInFlight
+}
+
+// connections is the lower of the bounds on connections.
+func (l *Limits) connections() int {
+	if l.MaxListener > 0 && (l.MaxConnections <= 0 || l.MaxListener < l.MaxConnections) {
+		return l.MaxListener
+	}
+	return l.MaxConnections
 }
 
 // perIP returns how many connections an address may have, and whether that is bounded at all.

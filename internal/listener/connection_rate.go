@@ -146,7 +146,7 @@ func (s *Server) turnedAway(nc net.Conn, addr netip.Addr) bool {
 	if d <= 0 {
 		return false
 	}
-	s.cfg.Shared.close(s.origin())
+	s.cfg.Shared.close(s.cfg.Name, s.origin())
 	if s.cfg.Observe.TurnedAway != nil {
 		s.cfg.Observe.TurnedAway(d)
 	}

@@ -104,6 +104,39 @@ func TestClientsDoNotKeepNodesFromEachOther(t *testing.T) {
 	})
 }
 
+// TestAListenerHasABoundOfItsOwn: others go on when it is reached.
+func TestAListenerHasABoundOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared, book := NewShared(), &logBook{closed: make(chan struct{}, 10)}
+		listen := func(name string, most int) *memListener {
+			ln := newMemListener()
+			s := Serve(Config{Name: name, Listener: ln, Limits: func() Limits { return Limits{MaxConnections: 3, MaxListener: most} }, Shared: shared, Handler: answerHeartbeat,
+				Logger: slog.New(slog.NewTextHandler(book, nil))})
+			t.Cleanup(s.Close)
+			return ln
+		}
+		served := func(c net.Conn) {
+			t.Helper()
+			c.Write(heartbeat(1))
+			readReply(t, c)
+		}
+		bounded, other := listen("BOUNDED", 1), listen("OTHER", 0)
+		first, waits := bounded.dial(), bounded.dial()
+		served(first)
+		for range 2 {
+			c := other.dial()
+			defer c.Close()
+			served(c)
+		}
+		if lines := book.all(); len(lines) != 1 || !strings.Contains(lines[0], "listener=BOUNDED max.connections=1") {
+			t.Errorf("log: %q", lines)
+		}
+		first.Close()
+		served(waits)
+		waits.Close()
+	})
+}
+
 func TestCloseEndsTheWaitForASlot(t *testing.T) {
 	inBubble(t, Limits{MaxConnections: 1}, answerHeartbeat, func(t *testing.T, s *Server, ln *memListener, book *logBook) {
 		a, b := ln.dial(), ln.dial()

@@ -106,16 +106,16 @@ func (s *Server) origin() origin {
 func (s *Server) awaitSlot() bool {
 	told := false
 	for s.ctx.Err() == nil {
-		limit := s.cfg.Limits().MaxConnections
-		freed, ok := s.cfg.Shared.open(s.origin(), limit)
+		limits := s.cfg.Limits()
+		freed, ok := s.cfg.Shared.open(s.cfg.Name, s.origin(), &limits)
 		if ok {
 			return true
 		}
 		if !told {
-			s.cfg.Logger.Warn("no more connections are accepted until one ends", "listener", s.cfg.Name, "max.connections", limit)
+			s.cfg.Logger.Warn("no more connections are accepted until one ends", "listener", s.cfg.Name, "max.connections", limits.connections())
 			told = true
 			if s.cfg.Observe.Waiting != nil {
-				s.cfg.Observe.Waiting(limit)
+				s.cfg.Observe.Waiting(limits.connections())
 			}
 		}
 		t := time.NewTimer(time.Second) // the limit may have changed
@@ -149,7 +149,7 @@ func (s *Server) admit(nc net.Conn) {
 	limit, bounded := limits.perIP(ip)
 	if !s.cfg.Shared.openFrom(ip, limit, bounded) {
 		nc.Close()
-		s.cfg.Shared.close(s.origin())
+		s.cfg.Shared.close(s.cfg.Name, s.origin())
 		s.tell(s.cfg.Logger.Info, "connection refused", "listener", s.cfg.Name, "client", remote.String(),
 			"err", fmt.Sprintf("%d connections from this address are open (max.connections.per.ip)", limit))
 		if s.cfg.Observe.Refused != nil {
@@ -220,7 +220,7 @@ func (s *Server) run(c *conn) {
 	delete(s.conns, c)
 	s.mu.Unlock()
 	s.cfg.Shared.closeFrom(c.info.Remote.Addr())
-	s.cfg.Shared.close(s.origin())
+	s.cfg.Shared.close(s.cfg.Name, s.origin())
 	if c.reason != "" {
 		s.tell(s.cfg.Logger.Warn, "connection closed", "listener", s.cfg.Name, "client", c.info.Remote.String(), "connection", c.info.ID, "err", c.reason)
 	}

@@ -10,6 +10,7 @@ import (
 type Shared struct {
 	mu          sync.Mutex
 	connections [2]int // of clients, and of nodes
+	listeners   map[string]int
 	perIP       map[netip.Addr]int
 	slot        chan struct{} // closed and renewed when a connection ends; nil: nobody waits
 	budget      budget
@@ -22,7 +23,7 @@ type Shared struct {
 
 // NewShared returns empty counts.
 func NewShared() *Shared {
-	s := &Shared{perIP: map[netip.Addr]int{}}
+	s := &Shared{perIP: map[netip.Addr]int{}, listeners: map[string]int{}}
 	s.arrivals.shared = s
 	return s
 }
@@ -53,25 +54,27 @@ const (
 	ofNodes   origin = 1
 )
 
-// open counts a connection in if there is room, or returns a channel that is closed when one ends.
-func (s *Shared) open(of origin, limit int) (freed <-chan struct{}, ok bool) {
+// open counts a connection of a listener in if there is room, or returns a channel that is closed when one ends.
+func (s *Shared) open(listener string, of origin, limits *Limits) (freed <-chan struct{}, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if limit > 0 && s.connections[of] >= limit {
+	if limit, own := limits.MaxConnections, limits.MaxListener; limit > 0 && s.connections[of] >= limit || own > 0 && s.listeners[listener] >= own {
 		if s.slot == nil {
 			s.slot = make(chan struct{})
 		}
 		return s.slot, false
 	}
 	s.connections[of]++
+	s.listeners[listener]++
 	return nil, true
 }
 
 // close counts a connection out.
-func (s *Shared) close(of origin) {
+func (s *Shared) close(listener string, of origin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.connections[of]--
+	s.listeners[listener]--
 	if s.slot != nil {
 		close(s.slot)
 		s.slot = nil

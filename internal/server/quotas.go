@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"leat/internal/broker"
@@ -30,6 +31,28 @@ func (n *node) connectionRates(name string) listener.ConnectionRates {
 		r.Node = 0
 	}
 	return r
+}
+
+// limitsOf are those of a listener, which may have a bound of its own on connections. They are asked for with every request, and so are read once from settings.
+func (n *node) limitsOf(name string) func() listener.Limits {
+	type read struct {
+		from   *settings
+		limits listener.Limits
+	}
+	key := "listener.name." + strings.ToLower(name) + ".max.connections"
+	var last atomic.Pointer[read]
+	return func() listener.Limits {
+		current := n.settings.now()
+		if known := last.Load(); known != nil && known.from == current {
+			return known.limits
+		}
+		r := &read{from: current, limits: current.limits}
+		if text, _, ok := current.values.Lookup(key); ok {
+			r.limits.MaxListener, _ = strconv.Atoi(strings.TrimSpace(text)) // 0, which is no bound, for what is no number
+		}
+		last.Store(r)
+		return r.limits
+	}
 }
 
 // isOfNodes reports whether nodes use a listener among themselves, and clients have another one.

@@ -234,8 +234,8 @@ func (n *node) serve(who audience) {
 			continue
 		}
 		cfg := listener.Config{
-			Name: b.Name, Control: b.Control, Protocol: protocolOf(b.Listener), Listener: b.net, Shared: n.shared,
-			Limits: func() listener.Limits { return n.settings.now().limits }, Rates: func() listener.ConnectionRates { return n.connectionRates(b.Name) }, Handler: n.receive, Logger: n.logger(telemetry.LogListener), Observe: n.remember(b.Name, n.observe(b.Name)),
+			Name: b.Name, Control: b.Control, OfNodes: n.isOfNodes(b.Name), Protocol: protocolOf(b.Listener), Listener: b.net, Shared: n.shared,
+			Limits: n.limitsOf(b.Name), Rates: func() listener.ConnectionRates { return n.connectionRates(b.Name) }, Handler: n.receive, Logger: n.logger(telemetry.LogListener), Observe: n.remember(b.Name, n.observe(b.Name)),
 		}
 		n.secured[b.Name].fill(&cfg)
 		s := listener.Serve(cfg)
