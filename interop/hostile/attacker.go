@@ -146,23 +146,36 @@ func (c *camp) drop(nc net.Conn) {
 	c.mu.Unlock()
 }
 
-// steadily does something so many times a second, in as many goroutines as it takes, up to a bound.
-func steadily(ctx context.Context, perSecond int, f func(context.Context, int)) {
+// The words by which attackers say how much of what they offer they came to.
+const (
+	offeredTurns = "turns offered"
+	madeTurns    = "made"
+)
+
+// steadily does something so many times a second, in as many goroutines as it takes, up to a bound. Who had no processor for a while makes up for it: an attack must
+// not become weaker by what it does to this machine. What the bound keeps from being made is told.
+func (c *camp) steadily(ctx context.Context, perSecond int, f func(context.Context, int)) {
 	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer tick.Stop()
 	slots := make(chan struct{}, 200)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for i := 0; ; i++ {
+	began, i, made := time.Now(), 0, 0
+	for {
 		select {
 		case <-ctx.Done():
+			c.noteN(offeredTurns, i)
+			c.noteN(madeTurns, made)
 			return
 		case <-tick.C:
 		}
-		select {
-		case slots <- struct{}{}:
-			wg.Go(func() { f(ctx, i); <-slots })
-		default: // the broker takes its time
+		for due := int(time.Since(began).Seconds() * float64(perSecond)); i < due; i++ {
+			select {
+			case slots <- struct{}{}:
+				made++
+				wg.Go(func() { f(ctx, i); <-slots })
+			default: // the broker takes its time
+			}
 		}
 	}
 }

@@ -56,7 +56,7 @@ func hellos(ctx context.Context, c *camp) (func(context.Context), error) {
 	far.Close()
 	hello := head[:n]
 	return func(ctx context.Context) {
-		steadily(ctx, 100, func(ctx context.Context, i int) {
+		c.steadily(ctx, 100, func(ctx context.Context, i int) {
 			nc, err := c.connect(ctx, [...]string{"SSL", "SASLSSL"}[i%2], "")
 			if err != nil {
 				return
@@ -75,7 +75,7 @@ func saslFrames(ctx context.Context, c *camp) (func(context.Context), error) {
 	versions.ClientSoftwareName, versions.ClientSoftwareVersion = "mallory", "1"
 	mechanisms := map[string]string{"PLAIN": "\x00alice\x00guess", "SCRAM-SHA-256": "n,,n=alice,r=fyko+d2lbbFgONRv9qkxdawL", "SCRAM-SHA-512": "n,,n=bob,r=rOprNGfwEbeRWgbNEkqO"}
 	return func(ctx context.Context) {
-		steadily(ctx, 100, func(ctx context.Context, i int) {
+		c.steadily(ctx, 100, func(ctx context.Context, i int) {
 			nc, err := c.connect(ctx, "SASLCLEAR", "")
 			if err != nil {
 				return
@@ -101,7 +101,7 @@ func saslFrames(ctx context.Context, c *camp) (func(context.Context), error) {
 func lengths(ctx context.Context, c *camp) (func(context.Context), error) {
 	claims := []int32{-1, -1 << 31, 1<<31 - 1, 100 << 20, 30 << 20, requestMax, requestMax + 1, 512 << 10, 524289, 1, 0, 9}
 	return func(ctx context.Context) {
-		steadily(ctx, 100, func(ctx context.Context, i int) {
+		c.steadily(ctx, 100, func(ctx context.Context, i int) {
 			nc, err := c.connect(ctx, [...]string{"PLAINTEXT", "SASLCLEAR"}[i%2], "")
 			if err != nil {
 				return
@@ -150,7 +150,7 @@ func oneAddress(ctx context.Context, c *camp) (func(context.Context), error) {
 		}
 		c.drop(nc)
 	}
-	return func(ctx context.Context) { steadily(ctx, 400, func(ctx context.Context, _ int) { open(ctx) }) }, nil
+	return func(ctx context.Context) { c.steadily(ctx, 400, func(ctx context.Context, _ int) { open(ctx) }) }, nil
 }
 
 // request is some request that a broker understands.
@@ -208,7 +208,7 @@ func filled(rng *rand.Rand, i int) kmsg.Request {
 // lies are requests whose counts and lengths are not what is there.
 func lies(ctx context.Context, c *camp) (func(context.Context), error) {
 	return func(ctx context.Context) {
-		steadily(ctx, 200, func(ctx context.Context, i int) {
+		c.steadily(ctx, 200, func(ctx context.Context, i int) {
 			nc, err := c.connect(ctx, "PLAINTEXT", "")
 			if err != nil {
 				return

@@ -75,14 +75,15 @@ func expanders(ctx context.Context, c *camp) (func(context.Context), error) {
 		for i := range shape.count {
 			records = appendSound(records, i, shape.size)
 		}
-		for codec := int16(1); codec <= 4; codec++ {
+		for codec := int16(1); codec <= wide; codec++ {
 			payload, err := squeeze(codec, records)
 			if err != nil {
 				return nil, err
 			}
+			of := min(codec, 4)
 			for _, topic := range []string{guarded, recoded, compacted, readable, delayed} {
 				if len(payload) < 1<<20 { // or it is not looked at
-					all = append(all, produce(topic, sealed(codec, payload, int32(shape.count))))
+					all = append(all, produce(topic, sealed(of, payload, int32(shape.count))))
 				}
 			}
 		}
@@ -95,7 +96,7 @@ func expanders(ctx context.Context, c *camp) (func(context.Context), error) {
 	ask.Topics = append(ask.Topics, t)
 	offsets := frame(ask)
 	return func(ctx context.Context) {
-		steadily(ctx, 20, func(ctx context.Context, i int) {
+		c.steadily(ctx, 20, func(ctx context.Context, i int) {
 			if i%10 == 0 {
 				if nc, err := c.connect(ctx, "PLAINTEXT", ""); err == nil {
 					_, _ = nc.Write(offsets)
@@ -109,6 +110,9 @@ func expanders(ctx context.Context, c *camp) (func(context.Context), error) {
 	}, nil
 }
 
+// wide stands for zstd with a window of 64 MB: whoever reads it must have as much at hand.
+const wide = 5
+
 // squeeze compresses by the codec of that number.
 func squeeze(codec int16, b []byte) ([]byte, error) {
 	var out bytes.Buffer
@@ -121,7 +125,11 @@ func squeeze(codec int16, b []byte) ([]byte, error) {
 	case 3:
 		w = lz4.NewWriter(&out)
 	default:
-		zs, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
+		window := zstd.WithWindowSize(8 << 20)
+		if codec == wide {
+			window = zstd.WithWindowSize(64 << 20)
+		}
+		zs, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), window)
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +194,7 @@ func bombs(ctx context.Context, c *camp) (func(context.Context), error) {
 		all = append(all, produce(topic, sealed(4, claimed(), 1)), produce(topic, sealed(1, nested(payloads[1]), 1)))
 	}
 	return func(ctx context.Context) {
-		steadily(ctx, 8, func(ctx context.Context, i int) { c.send(ctx, all[i%len(all)]) })
+		c.steadily(ctx, 8, func(ctx context.Context, i int) { c.send(ctx, all[i%len(all)]) })
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -36,7 +37,7 @@ func (b *broker) call(ctx context.Context, a attack) (*gang, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gang{cmd: exec.CommandContext(ctx, "nice", "-n", "19", own, "-attack", string(text)), began: time.Now()}
+	g := &gang{cmd: exec.CommandContext(ctx, "nice", "-n", strconv.Itoa(b.options.nice), own, "-attack", string(text)), began: time.Now()}
 	g.cmd.Stderr = os.Stderr
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err1 := g.cmd.StdinPipe()
