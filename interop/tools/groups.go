@@ -47,6 +47,7 @@ func (w *world) doGroup(ctx context.Context, words []string) error {
 	return errors.New("nobody knows how")
 }
 
+// groupConfig sets a config of a group and waits until every node knows it: the leader of a partition decides by it where a share group begins.
 func (w *world) groupConfig(ctx context.Context, group, key, value string) error {
 	rq := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	of, set := kmsg.NewIncrementalAlterConfigsRequestResource(), kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
@@ -54,10 +55,44 @@ func (w *world) groupConfig(ctx context.Context, group, key, value string) error
 	of.ResourceType, of.ResourceName, of.Configs = kmsg.ConfigResourceTypeGroupConfig, group, append(of.Configs, set)
 	rq.Resources = append(rq.Resources, of)
 	answer, err := rq.RequestWith(ctx, w.cl)
-	if err != nil {
-		return err
+	if err == nil {
+		err = kerr.ErrorForCode(answer.Resources[0].ErrorCode)
 	}
-	return kerr.ErrorForCode(answer.Resources[0].ErrorCode)
+	for id := 1; id <= nodes && err == nil; id++ {
+		err = w.awaitGroupConfig(ctx, id, group, key, value)
+	}
+	return err
+}
+
+func (w *world) awaitGroupConfig(ctx context.Context, node int, group, key, value string) error {
+	of := kmsg.NewDescribeConfigsRequestResource()
+	of.ResourceType, of.ResourceName, of.ConfigNames = kmsg.ConfigResourceTypeGroupConfig, group, []string{key}
+	rq := kmsg.NewPtrDescribeConfigsRequest()
+	rq.Resources = append(rq.Resources, of)
+	for {
+		answer, err := w.cl.Broker(node).Request(ctx, rq)
+		if err != nil {
+			return err
+		}
+		for _, r := range answer.(*kmsg.DescribeConfigsResponse).Resources {
+			if len(r.Configs) == 1 && r.Configs[0].Value != nil && *r.Configs[0].Value == value {
+				return nil
+			}
+		}
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("node %d: %s of group %s is not %s", node, key, group, value)
+		}
+	}
+}
+
+// pause waits a moment between two looks.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(20 * time.Millisecond):
+		return nil
+	}
 }
 
 // share makes a member of a share group and waits until it has taken so many records.
@@ -124,10 +159,8 @@ func (w *world) await(ctx context.Context, group, state string) error {
 		if now == state {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
+		if pause(ctx) != nil {
 			return fmt.Errorf("group %s is %s, not %s", group, now, state)
-		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

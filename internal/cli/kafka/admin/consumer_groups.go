@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"time"
 
 	"leat/internal/cli/kafka/tool"
 	"leat/internal/cli/run"
@@ -32,13 +33,15 @@ func consumerGroups(ctx context.Context, c *tool.Call) error {
 	if c.Has("validate-regex") {
 		return validateRegex(c)
 	}
-	cluster, err := c.Connect()
+	cluster, err := connect(c)
 	if err != nil {
 		return wrongGroups(c, "consumer", err)
 	}
 	defer cluster.Close()
 	g := newGroupCall(c, cluster)
 	switch {
+	case c.Wrong() != nil:
+		err = c.Wrong()
 	case c.Has("list"):
 		err = g.list(ctx)
 	case c.Has("describe"):
@@ -62,6 +65,9 @@ type groupCall struct {
 }
 
 func newGroupCall(c *tool.Call, cluster *tool.Cluster) *groupCall {
+	if cluster != nil {
+		cluster.Wait(time.Duration(c.Int("timeout", 64)) * time.Millisecond)
+	}
 	return &groupCall{Call: c, cluster: cluster, committed: func(ctx context.Context, group string) (map[partition]committedOffset, error) {
 		offsets, err := committed(ctx, cluster, group)
 		return offsets, tool.Executed(err)

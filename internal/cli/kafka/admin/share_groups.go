@@ -24,7 +24,6 @@ func shareGroups(ctx context.Context, c *tool.Call) error {
 	}
 	defer cluster.Close()
 	g := &shareCall{newGroupCall(c, cluster)}
-	c.Int("timeout", 64)
 	switch {
 	case c.Wrong() != nil:
 		err = c.Wrong()

@@ -54,15 +54,14 @@ func runStreamsGroups(ctx context.Context, c *tool.Call) error {
 		return err
 	}
 	defer cluster.Close()
-	for _, option := range []string{"to-offset", "shift-by", "timeout"} {
-		c.Int(option, 64)
-	}
-	if c.Value("by-duration"); c.Wrong() != nil {
-		return c.Wrong()
-	}
 	g := &streamsCall{newGroupCall(c, cluster)}
 	g.committed = g.committedSources
+	c.Int("to-offset", 64)
+	c.Int("shift-by", 64)
+	c.Value("by-duration")
 	switch {
+	case c.Wrong() != nil:
+		return c.Wrong()
 	case c.Has("list"):
 		return streamsKind.list(ctx, g.groupCall)
 	case c.Has("describe"):

@@ -117,6 +117,9 @@ func addresses(servers string) ([]string, error) {
 	return all, nil
 }
 
+// Wait sets how long each request may take.
+func (c *Cluster) Wait(d time.Duration) { c.patience = d }
+
 // Ask sends a request where it belongs and returns its answer.
 func Ask[A kmsg.Response](ctx context.Context, c *Cluster, request kmsg.Request) (A, error) {
 	var none A
