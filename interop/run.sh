@@ -24,12 +24,12 @@
 #   interop/run.sh security [-short]      seven clients, curl, openssl and Kafka's tools at listeners with TLS and SASL; -target kafka too
 #   interop/run.sh quotas                clients at their quotas: rates, kafka-configs, connections; others beside them
 #   interop/run.sh hostile [-short]      attackers of all kinds, and what a well-behaved client notices of them
-#   interop/run.sh why [-short]           36 faults in a cluster of three: leat why names the cause of each first, within a second, and is silent otherwise
+#   interop/run.sh why [-short | -part 1/2]  50 faults in a cluster of three: leat why names the cause of each first, within a second, and is silent otherwise
 #   interop/run.sh tenants [-short]      two tenants with equal names: what clients and tools of each see, and a quiet one beside a noisy one at its limits
 #   interop/run.sh monitoring [-short]   a real Prometheus: the queries of Strimzi's dashboards and of leat's have data, every alert fires on its fault and only then
 #   interop/run.sh stream-tools [-short]  Kafka's tools that move records and leat's of the same names: output, status, and what they wrote
 #   interop/run.sh pages [-all] [PAGE...]  the commands of documentation, with what they show as output; -all: also those that take minutes
-#   interop/run.sh packages [-short]     the container image, the service, packages and the Helm chart, tried as those do who get them
+#   interop/run.sh packages [-short] [PART...]  the container image (also with Docker, Compose and Podman), packages, the service under systemd, the Helm chart and its rollout
 #   interop/run.sh differential          the same requests to leat and to Kafka, every answer compared
 #
 # What follows goes to the program. LEAT_BINARY names a leat that is built already.
@@ -181,6 +181,7 @@ quotas)
 	;;
 monitoring)
 	interop/setup.sh prometheus kafka python
+	deploy/grafana/check/run.sh
 	go build -o "$bin/monitoring" ./interop/monitoring
 	# The same program, but that its handler fails on requests of one client.
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X leat/internal/listener.brokenFor=broken' -o "$bin/leat-broken" ./cmd/leat

@@ -1,6 +1,7 @@
 package why
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -83,8 +84,12 @@ func findOffline(v *view, at func() *Finding) {
 		}
 		f.touchInternal(p.Topic)
 		f.Chain = []string{fmt.Sprintf("partition %s has no leader", p.name())}
-		f.Evidence = []string{fmt.Sprintf("%s: replicas %s, in sync last %s", p.name(), nodeList(p.Replicas), nodeList(p.InSync))}
-		f.next("{nodes}", nodeList(p.InSync), "{topic}", p.Topic, "{partition}", fmt.Sprint(p.Partition))
+		f.Evidence = []string{fmt.Sprintf("%s: replicas %s, in sync last: %s", p.name(), nodeList(p.Replicas), cmp.Or(nodeList(p.InSync), "none"))}
+		last := p.InSync
+		if len(last) == 0 { // whoever was, counts as eligible or not at all
+			last = p.Replicas
+		}
+		f.next("{nodes}", nodeList(last), "{topic}", p.Topic, "{partition}", fmt.Sprint(p.Partition))
 	}
 }
 

@@ -32,6 +32,8 @@ type Node struct {
 	Settings map[string]string
 	Binary   string // another build of leat than the fleet's; empty: that one
 
+	Operations string // address of leat's operations listener; empty: it has none
+
 	fleet  *Fleet
 	port   string // of clients and brokers
 	voter  string // of the controller listener
@@ -172,7 +174,7 @@ func (n *Node) Launch() (int64, error) {
 func (n *Node) argv() ([]string, error) {
 	if n.Kind == target.Leat {
 		binary, err := filepath.Abs(n.binary())
-		return []string{binary, "server", "--config", n.Properties(), "--set", "leat.http.listener="}, err
+		return []string{binary, "server", "--config", n.Properties(), "--set", "leat.http.listener=" + n.Operations}, err
 	}
 	return target.KafkaServer(n.Properties(), "-Xms256m", "-Xmx"+n.fleet.Heap,
 		"-Dlog4j2.configurationFile="+filepath.Join(n.fleet.Dir, "log4j2.properties"))

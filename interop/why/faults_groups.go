@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -20,6 +22,7 @@ func init() {
 		fault{"no-members", "group absent", "group-empty", false, empty},
 		fault{"member-killed", "group mourning", "member-dead", false, dead},
 		fault{"poll-too-slow", "group dreamers", "poll-too-slow", false, dreamer},
+		fault{"poll-too-slow-newer-protocol", "group sleepers", "poll-too-slow", false, sleeper},
 		fault{"members-come-and-go", "group restless", "rebalance-loop", false, restless},
 	)
 }
@@ -206,6 +209,68 @@ func dreamer(ctx context.Context, s *suite) (func(context.Context) error, error)
 		leave.Members = append(leave.Members, m)
 		_, _ = leave.RequestWith(ctx, cl)
 	})(ctx, s)
+}
+
+// sleeper is a member by the newer protocol whose application does not poll: it heartbeats as long as it may take between two polls, and then leaves
+// without a word, as Java's consumer does.
+func sleeper(ctx context.Context, s *suite) (func(context.Context) error, error) {
+	if err := s.topic(ctx, "sleep", 1, 3); err != nil {
+		return nil, err
+	}
+	stopWriting, err := s.writing("sleep-writer", "sleep", 50*time.Millisecond, 0)
+	if err != nil {
+		return nil, err
+	}
+	stop, err := again(func(ctx context.Context, s *suite) {
+		cl, err := s.client("sleeper")
+		if err != nil {
+			return
+		}
+		defer cl.Close()
+		rq := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		rq.Group, rq.MemberID = "sleepers", "c2xlZXBlcjEyMzQ1Njc4OQ"
+		rq.RebalanceTimeoutMillis, rq.SubscribedTopicNames, rq.Topics = 1000, []string{"sleep"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		joined, err := rq.RequestWith(ctx, cl)
+		if err != nil || joined.ErrorCode != 0 {
+			return
+		}
+		if err := commitAs(ctx, cl, rq.Group, rq.MemberID, joined.MemberEpoch, "sleep", 1); err != nil {
+			return
+		}
+		rq.MemberEpoch, rq.RebalanceTimeoutMillis, rq.SubscribedTopicNames, rq.Topics = joined.MemberEpoch, -1, nil, nil
+		for range 4 {
+			if err := pause(ctx, 300*time.Millisecond); err != nil {
+				return
+			}
+			_, _ = rq.RequestWith(ctx, cl)
+		}
+		rq.MemberEpoch = -1
+		_, _ = rq.RequestWith(ctx, cl)
+	})(ctx, s)
+	return func(ctx context.Context) error {
+		err := stop(ctx)
+		stopWriting()
+		return errors.Join(err, s.forget(ctx, "sleepers"))
+	}, err
+}
+
+// commitAs commits an offset of partition 0 as a member of a group.
+func commitAs(ctx context.Context, cl *kgo.Client, group, member string, epoch int32, topic string, offset int64) error {
+	found, err := kadm.NewClient(cl).ListTopics(ctx, topic)
+	if err != nil {
+		return err
+	}
+	rq := kmsg.NewPtrOffsetCommitRequest()
+	rq.Group, rq.MemberID, rq.Generation = group, member, epoch
+	t, p := kmsg.NewOffsetCommitRequestTopic(), kmsg.NewOffsetCommitRequestTopicPartition()
+	t.Topic, t.TopicID, p.Offset = topic, found[topic].ID, offset
+	t.Partitions = append(t.Partitions, p)
+	rq.Topics = append(rq.Topics, t)
+	resp, err := rq.RequestWith(ctx, cl)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
 }
 
 // restless has members come and go faster than the group can settle.

@@ -19,6 +19,7 @@ type options struct {
 	dir    string
 	only   string
 	short  bool
+	part   string
 	window time.Duration
 }
 
@@ -28,6 +29,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "directory of the nodes; else a new one, removed at the end")
 	flag.StringVar(&o.only, "only", "", "faults to inject, by name, separated by commas")
 	flag.BoolVar(&o.short, "short", false, "the faults that show soon only: for the gate")
+	flag.StringVar(&o.part, "part", "1/1", "which part of the faults to inject: 1/2 and 2/2 together are all")
 	flag.DurationVar(&o.window, "window", 3*time.Second, "leat.why.window.ms of the nodes; 1m is the default of leat, and makes faults of groups and the silence after each slow")
 	flag.Parse()
 	patience += 3 * o.window
@@ -64,10 +66,11 @@ func run(ctx context.Context, o options) error {
 	var failed []string
 	tried := 0
 	began := time.Now()
-	for _, f := range faults {
-		if o.only != "" && !strings.Contains(","+o.only+",", ","+f.name+",") || o.only == "" && o.short && !f.short {
-			continue
-		}
+	chosen, err := o.chosen()
+	if err != nil {
+		return err
+	}
+	for _, f := range chosen {
 		tried++
 		if err := s.one(ctx, f); err != nil {
 			fmt.Printf("  FAILED: %v\n", err)
@@ -86,6 +89,24 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
 	}
 	return nil
+}
+
+// chosen are the faults to inject.
+func (o *options) chosen() ([]fault, error) {
+	var part, of int
+	if _, err := fmt.Sscanf(o.part, "%d/%d", &part, &of); err != nil || part < 1 || part > of {
+		return nil, fmt.Errorf("-part %s: not like 1/2", o.part)
+	}
+	var list []fault
+	for i, f := range faults {
+		switch {
+		case o.only != "" && !strings.Contains(","+o.only+",", ","+f.name+","):
+		case o.only == "" && o.short && !f.short:
+		case i%of == part-1:
+			list = append(list, f)
+		}
+	}
+	return list, nil
 }
 
 // fault is one way to hurt the cluster.

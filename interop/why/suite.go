@@ -42,11 +42,19 @@ func newSuite(ctx context.Context, o options) (*suite, error) {
 		"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS", "allow.everyone.if.no.acl.found": "true",
 		"max.connections.per.ip.overrides": "127.0.0.9:1", "inter.broker.listener.name": "PLAINTEXT", "offsets.topic.replication.factor": "3",
 		"transaction.state.log.replication.factor": "3", "transaction.state.log.min.isr": "2", "transaction.state.log.num.partitions": "4", "default.replication.factor": "3",
-		"group.min.session.timeout.ms": "1000", "leat.leader.return.ms": "500",
+		"group.min.session.timeout.ms": "1000", "leat.leader.return.ms": "500", "group.consumer.min.session.timeout.ms": "1000",
+		"delegation.token.secret.key": "a secret of the suite", "delegation.token.expiry.check.interval.ms": "1000",
+		"connections.max.reauth.ms": strconv.FormatInt(reauthenticate.Milliseconds(), 10), "log.cleaner.backoff.ms": "500",
 	}}}
 	for id := range int32(3) {
 		s.fleet.Nodes = append(s.fleet.Nodes, &fleet.Node{ID: id + 1, Kind: target.Leat, Roles: "broker,controller"})
 	}
+	s.fleet.Node(3).Dirs = 2
+	operations, err := freePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	s.fleet.Node(3).Operations = operations[0]
 	if err := fleet.New(s.fleet); err != nil {
 		return nil, err
 	}
@@ -151,9 +159,15 @@ func (r *report) causes() string {
 	return strings.Join(all, "; ")
 }
 
+// itself asks node 3 what is wrong, by its operations listener.
+const itself = "@3"
+
 // ask runs `leat why`, as a person would, and takes the time.
 func (s *suite) ask(ctx context.Context, about string) (*report, error) {
 	args := append([]string{"why", "-b", s.fleet.Node(1).Address(), "-o", "json"}, strings.Fields(about)...)
+	if about == itself {
+		args = []string{"why", "--operations", s.fleet.Node(3).Operations, "-o", "json"}
+	}
 	began := time.Now()
 	out, err := exec.CommandContext(ctx, s.binary, args...).Output()
 	took := time.Since(began)
