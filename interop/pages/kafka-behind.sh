@@ -2,7 +2,8 @@
 positions=$(cat "$PAGES_LOGS"/position.*)
 # shellcheck disable=SC2086
 said=$(leat quorum takeover --config /etc/kafka/controller.properties $positions 2>&1) || {
-	from=$(echo "$said" | sed -n "s/.*copy of node \([0-9]*\)'s.*/\1/p")
+	echo "$said"
+	from=$(echo "$positions" | sort -t: -k2,2n -k3,3n | tail -1 | cut -d: -f1)
 	log=__cluster_metadata-0
 	rm -r "$PAGES_LOGS/data-$(hostname)/$log"
 	cp -r "$PAGES_LOGS/data-controller$from/$log" "$PAGES_LOGS/data-$(hostname)/"

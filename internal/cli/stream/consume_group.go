@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // leaving is how long a member may take to say its last words.
@@ -48,11 +49,13 @@ func (c *consumer) join(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, erro
 
 // readAsMember reads what the group gives this member. What was printed is committed after it has left this process.
 func (c *consumer) readAsMember(ctx context.Context) error {
-	cl, err := c.join(ctx, kgo.ConsumerGroup(c.group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(c.from.offset()))
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	cl, err := c.join(ctx, kgo.WithContext(life), kgo.ConsumerGroup(c.group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(c.from.offset()))
 	if err != nil {
 		return err
 	}
-	defer c.leave(ctx, cl)
+	defer c.leave(ctx, cl, end)
 	return c.eachPoll(ctx, cl, func(records []*kgo.Record) error {
 		defer cl.AllowRebalance()
 		if c.noCommit || len(records) == 0 {
@@ -77,7 +80,7 @@ func (c *consumer) readShared(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer c.leave(ctx, cl)
+	defer cl.Close()
 	return c.eachPoll(ctx, cl, func(records []*kgo.Record) error {
 		if len(records) == 0 {
 			return nil
@@ -134,13 +137,35 @@ func (c *consumer) printAll(records []*kgo.Record) (seen []*kgo.Record, enough b
 	return records, false, nil
 }
 
-// leave tells the group that this member goes, so that its partitions or records go to others at once.
-func (c *consumer) leave(ctx context.Context, cl *kgo.Client) {
+// leave tells the group that this member goes, so that its partitions go to others at once. A client that waits for the others of its group to join says so only when
+// they have, which takes up to a minute, so that it is ended in the midst of that and another one says it. What cannot be said ends with the session.
+func (c *consumer) leave(ctx context.Context, cl *kgo.Client, end func()) {
 	timed, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaving)
 	defer cancel()
-	if !c.share {
-		cl.AllowRebalance()
-		_ = cl.LeaveGroupContext(timed) // without it the session runs out
+	soon, cancelSoon := context.WithTimeout(timed, leaving/10)
+	defer cancelSoon()
+	cl.AllowRebalance()
+	err := cl.LeaveGroupContext(soon)
+	member, _ := cl.GroupMetadata()
+	if err != nil {
+		end()
 	}
 	cl.Close()
+	if err != nil && member != "" {
+		c.takeOut(timed, member)
+	}
+}
+
+// takeOut says for a member that it goes.
+func (c *consumer) takeOut(ctx context.Context, member string) {
+	cl, err := c.Connect(ctx)
+	if err != nil {
+		return
+	}
+	defer cl.Close()
+	rq := kmsg.NewPtrLeaveGroupRequest()
+	leaves := kmsg.NewLeaveGroupRequestMember()
+	leaves.MemberID, leaves.Reason = member, kmsg.StringPtr("interrupted while it joined")
+	rq.Group, rq.MemberID, rq.Members = c.group, member, []kmsg.LeaveGroupRequestMember{leaves}
+	_, _ = rq.RequestWith(ctx, cl)
 }

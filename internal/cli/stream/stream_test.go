@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"leat/internal/cli/reach"
 	"leat/internal/cli/run"
@@ -135,6 +137,38 @@ func TestGroupsGoOnWhereTheyWere(t *testing.T) {
 	want(t, c, "1\n2\n", "", "consume", "orders", "--group", "g", "--num", "2")
 	want(t, c, "3\n", "", "consume", "orders", "--group", "g", "--num", "1", "--no-commit")
 	want(t, c, "3\n4\n5\n", "", "consume", "orders", "--group", "g", "--num", "3")
+}
+
+// TestMembersThatAreInterruptedWhileTheyJoinLeave: the group waits for others, and the member does not wait with it, nor stay until its session ends.
+func TestMembersThatAreInterruptedWhileTheyJoinLeave(t *testing.T) {
+	c := leatest.Start(t, leatest.Topic("orders", 1), leatest.Config("group.initial.rebalance.delay.ms", "300000"))
+	admin := kadm.NewClient(c.Client())
+	members := func() int {
+		groups, err := admin.DescribeGroups(t.Context(), "g")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(groups["g"].Members)
+	}
+	root := &cobra.Command{Use: "leat", SilenceErrors: true, SilenceUsage: true}
+	root.AddCommand(Commands(run.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard})...)
+	t.Setenv(reach.EnvServers, c.BootstrapServers())
+	root.SetArgs([]string{"consume", "orders", "--group", "g"})
+	ctx, interrupt := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- root.ExecuteContext(ctx) }()
+	for members() == 0 {
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended before it was interrupted: %v", err)
+		default:
+		}
+	}
+	interrupt()
+	<-ended
+	if n := members(); n != 0 {
+		t.Errorf("the group has %d members after its only one was interrupted", n)
+	}
 }
 
 // closedPipe is a reader of the output that has gone.

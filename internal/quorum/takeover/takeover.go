@@ -145,16 +145,19 @@ func Prepare(fsys fs.FS, logDir string, nodeID int32, voters []int32, all []Posi
 		if err := complete(append(slices.Clone(voters), nodeID), all); err != nil {
 			return err
 		}
-		seen := at.Seen
+		seen, farthest := at.Seen, at
 		for _, other := range all {
 			seen = max(seen, other.Seen)
 			if other.NodeID == nodeID && (other.LogEpoch != at.LogEpoch || other.LogEnd != at.LogEnd) {
 				return fmt.Errorf("position of node %d is %s, not %s: something ran on %s meanwhile; ask all controllers for their positions again", nodeID, at, other, logDir)
 			}
-			if at.behind(other) {
-				return fmt.Errorf("%s ends at offset %d of epoch %d, and that of node %d at offset %d of epoch %d: replace the directory %s by a copy of node %d's, and ask for the positions again",
-					logDir, at.LogEnd, at.LogEpoch, other.NodeID, other.LogEnd, other.LogEpoch, metalog.Partition, other.NodeID)
+			if farthest.behind(other) {
+				farthest = other
 			}
+		}
+		if at.behind(farthest) {
+			return fmt.Errorf("%s ends at offset %d of epoch %d, and that of node %d at offset %d of epoch %d: replace the directory %s by a copy of node %d's, and ask for the positions again",
+				logDir, at.LogEnd, at.LogEpoch, farthest.NodeID, farthest.LogEnd, farthest.LogEpoch, metalog.Partition, farthest.NodeID)
 		}
 		return prepare(fsys, logDir, at, seen, unwritten)
 	})

@@ -2,6 +2,7 @@ package takeover
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,10 @@ func TestOnlyTheControllerThatHasEverythingGoesOn(t *testing.T) {
 	voters := []int32{1, 2}
 	if err := Prepare(first, "/data", 1, voters, all[:1]); err == nil || !strings.Contains(err.Error(), "position of node 2 is missing") {
 		t.Errorf("without the second: %v", err)
+	}
+	farther := append(slices.Clone(all), Position{3, 4, 6, 4})
+	if err := Prepare(second, "/data", 2, []int32{1, 2, 3}, farther); err == nil || !strings.Contains(err.Error(), "copy of node 3's") {
+		t.Errorf("behind two, of which 3 has the most: %v", err)
 	}
 	if err := Prepare(second, "/data", 2, voters, all); err == nil || !strings.Contains(err.Error(), "copy of node 1's") {
 		t.Errorf("the second, which is behind: %v", err)
