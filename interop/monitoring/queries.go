@@ -66,7 +66,23 @@ func (r *run) ask(queries []string, of string) error {
 	return err
 }
 
-var variable = regexp.MustCompile(`\$[a-z_]+`)
+var variable = regexp.MustCompile(`\$\{?([a-z_]+)\}?`)
+
+// board is what is looked at of a dashboard. What else stands in it deploy/grafana/check holds against Grafana's types.
+type board struct {
+	UID, Title string
+	Templating struct {
+		List []struct{ Name, Query string }
+	}
+	Panels []panel
+}
+
+type panel struct {
+	ID                 int
+	Title, Description string
+	FieldConfig        struct{ Defaults struct{ Unit string } }
+	Targets            []struct{ Expr, LegendFormat, RefID string }
+}
 
 // dashboards has leat's own queries answered.
 func (r *run) dashboards() error {
@@ -75,24 +91,63 @@ func (r *run) dashboards() error {
 		return errors.Join(err, errors.New("there are no dashboards"))
 	}
 	var queries []string
+	uids := map[string]bool{}
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err != nil {
 			return err
 		}
-		var board struct {
-			Panels []struct{ Targets []struct{ Expr string } }
-		}
-		if err := json.Unmarshal(text, &board); err != nil {
+		var b board
+		if err := json.Unmarshal(text, &b); err != nil {
 			return fmt.Errorf("%s: %w", f, err)
 		}
-		for _, p := range board.Panels {
+		if uids[b.UID] || b.UID == "" {
+			return fmt.Errorf("%s: uid %q is taken, or none", f, b.UID)
+		}
+		uids[b.UID] = true
+		if err := b.check(); err != nil {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+		for _, p := range b.Panels {
 			for _, t := range p.Targets {
 				queries = append(queries, variable.ReplaceAllString(t.Expr, ".*"))
 			}
 		}
 	}
 	return r.ask(queries, "leat's dashboards")
+}
+
+// check wants everything of a dashboard that people read, and variables that are defined before they are used.
+func (b *board) check() error {
+	known := map[string]bool{}
+	for _, v := range b.Templating.List {
+		for _, used := range variable.FindAllStringSubmatch(v.Query, -1) {
+			if !known[used[1]] {
+				return fmt.Errorf("variable %s: its query uses %s, which is not defined before", v.Name, used[0])
+			}
+		}
+		known[v.Name] = true
+	}
+	ids := map[int]bool{}
+	for _, p := range b.Panels {
+		if p.Title == "" || p.Description == "" || p.FieldConfig.Defaults.Unit == "" || len(p.Targets) == 0 || ids[p.ID] {
+			return fmt.Errorf("panel %d %q: it lacks title, description, unit or queries, or its id is taken", p.ID, p.Title)
+		}
+		ids[p.ID] = true
+		refs := map[string]bool{}
+		for _, t := range p.Targets {
+			if t.LegendFormat == "" || refs[t.RefID] {
+				return fmt.Errorf("panel %q: query %s lacks a legend, or its name is taken", p.Title, t.RefID)
+			}
+			refs[t.RefID] = true
+			for _, used := range variable.FindAllStringSubmatch(t.Expr, -1) {
+				if !known[used[1]] {
+					return fmt.Errorf("panel %q: %s is not defined", p.Title, used[0])
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // check has promtool look at the rules and at a scrape.
