@@ -170,7 +170,6 @@ func (a *archive) add(architecture string, entries []entry) error {
 	}
 	d := a.blob("application/vnd.oci.image.manifest.v1+json", text)
 	d.Platform = map[string]string{"os": "linux", "architecture": architecture}
-	d.Annotations = map[string]string{"org.opencontainers.image.ref.name": a.tag}
 	a.manifests = append(a.manifests, d)
 	a.docker = append(a.docker, map[string]any{"Config": path(config), "RepoTags": []string{a.tag}, "Layers": []string{path(content)}})
 	fmt.Printf("%s: layer of %.1f MB, %.1f MB unpacked\n", architecture, float64(len(packed))/1e6, float64(size(entries))/1e6)
@@ -207,7 +206,31 @@ func (a *archive) config(architecture, unpacked string) map[string]any {
 // path is where a blob lies in the archive.
 func path(d descriptor) string { return "blobs/" + strings.Replace(d.Digest, ":", "/", 1) }
 
+// named is what the tag leads to: the image, or an index of those of all architectures, from which each reader takes its own. There are two ways to say the name:
+// that of the layout, and that of containerd, which Docker goes by where it keeps its images there.
+func (a *archive) named() (descriptor, error) {
+	d := a.manifests[0]
+	if len(a.manifests) > 1 {
+		const index = "application/vnd.oci.image.index.v1+json"
+		text, err := json.Marshal(map[string]any{"schemaVersion": 2, "mediaType": index, "manifests": a.manifests})
+		if err != nil {
+			return descriptor{}, err
+		}
+		d = a.blob(index, text)
+	}
+	full := a.tag
+	if !strings.Contains(full, "/") {
+		full = "docker.io/library/" + full
+	}
+	d.Annotations = map[string]string{"org.opencontainers.image.ref.name": a.tag, "io.containerd.image.name": full}
+	return d, nil
+}
+
 func (a *archive) write(file string) error {
+	image, err := a.named()
+	if err != nil {
+		return err
+	}
 	out, err := os.Create(file)
 	if err != nil {
 		return err
@@ -232,7 +255,7 @@ func (a *archive) write(file string) error {
 		v    any
 	}{
 		{"oci-layout", map[string]string{"imageLayoutVersion": "1.0.0"}},
-		{"index.json", map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": a.manifests}},
+		{"index.json", map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []descriptor{image}}},
 		{"manifest.json", a.docker[:1]}, // docker load takes one architecture: the first
 	} {
 		text, err := json.Marshal(f.v)

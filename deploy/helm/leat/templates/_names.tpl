@@ -11,7 +11,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ include "leat.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{- define "leat.account" -}}
@@ -23,11 +23,32 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ include "leat.name" . }}-nodes.{{ .Release.Namespace }}.svc
 {{- end }}
 
-{{/* every node votes */}}
-{{- define "leat.voters" -}}
-{{- $voters := list -}}
-{{- range $i := until (int .Values.replicas) -}}
-{{- $voters = append $voters (printf "%d@%s-%d.%s:9093" $i (include "leat.name" $) $i (include "leat.domain" $)) -}}
+{{/* listeners beside CLIENTS and CONTROLLER, as a list in JSON: name, port, protocol */}}
+{{- define "leat.listeners" -}}
+{{- $all := .Values.listeners -}}
+{{- with .Values.external -}}
+{{- if .enabled }}{{ $all = append $all (dict "name" .name "port" .port "protocol" .protocol) }}{{ end -}}
 {{- end -}}
-{{- join "," $voters -}}
+{{- toJson $all -}}
+{{- end }}
+
+{{/* what a client outside is told of a node: host and port */}}
+{{- define "leat.external" -}}
+{{- $x := .root.Values.external -}}
+{{- $id := int .id -}}
+{{- $host := "" -}}
+{{- if eq (len $x.hosts) 1 -}}
+{{- $host = index $x.hosts 0 -}}
+{{- else if lt $id (len $x.hosts) -}}
+{{- $host = index $x.hosts $id -}}
+{{- end -}}
+{{- if not $host }}{{ fail (printf "external.hosts: node %d has none: give one for each of the %d nodes, or one text with {id} in it" $id (int .root.Values.replicas)) }}{{ end -}}
+{{- $port := int $x.port -}}
+{{- if eq $x.type "NodePort" -}}
+{{- if ge $id (len $x.nodePorts) }}{{ fail (printf "external.nodePorts: node %d has none: with NodePort give one for each of the %d nodes" $id (int .root.Values.replicas)) }}{{ end -}}
+{{- $port = int (index $x.nodePorts $id) -}}
+{{- else if and (eq (len $x.hosts) 1) (gt (int .root.Values.replicas) 1) (not (contains "{id}" $host)) -}}
+{{- fail (printf "external.hosts: %s is the address of all nodes: clients have to reach each of them, so write {id} where its number belongs" $host) -}}
+{{- end -}}
+{{- printf "%s:%d" (replace "{id}" (toString $id) $host) $port -}}
 {{- end }}
