@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"text/tabwriter"
-
-	"leat/internal/cli/manage"
-	"leat/internal/cli/run"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/internal/cli/manage"
+	"leat/internal/cli/present"
+	"leat/internal/cli/run"
 )
 
 func (p *program) clusterCommand() *cobra.Command {
@@ -108,32 +108,25 @@ func (p *program) clusterNodesCommand() *cobra.Command {
 			nodes = append(nodes, clusterNode{b.NodeID, b.Host, b.Port, b.Rack, kind, b.IsFenced, kind == "controller" && b.NodeID == resp.ControllerID})
 		}
 		slices.SortFunc(nodes, func(a, b clusterNode) int { return int(a.ID) - int(b.ID) })
-		if flags.output == "json" {
-			return p.printJSON(nodes)
-		}
-		return p.printNodes(nodes)
+		return flags.out.Show(nodes, nodesTable(nodes))
 	})
 }
 
-func (p *program) printNodes(nodes []clusterNode) error {
-	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tHOST\tPORT\tRACK\tKIND\tSTATE")
+func nodesTable(nodes []clusterNode) *present.Table {
+	t := present.NewTable("ID", "HOST", "PORT", "RACK", "KIND", "STATE")
 	for _, n := range nodes {
-		rack, state := "-", "up"
+		var rack, state any = "", present.Good("up")
 		if n.Rack != nil {
 			rack = *n.Rack
 		}
 		if n.Fenced {
-			state = "fenced"
+			state = present.Bad("fenced")
 		} else if n.Active {
-			state = "active"
+			state = present.Good("active")
 		}
-		fmt.Fprintf(w, "%d\t%s\t%d\t%s\t%s\t%s\n", n.ID, n.Host, n.Port, rack, n.Kind, state)
+		t.Add(n.ID, n.Host, n.Port, rack, n.Kind, state)
 	}
-	if err := w.Flush(); err != nil {
-		return run.Failed(err)
-	}
-	return nil
+	return t
 }
 
 func (p *program) clusterUnregisterCommand() *cobra.Command {
@@ -143,11 +136,15 @@ func (p *program) clusterUnregisterCommand() *cobra.Command {
 		Short: "Forget a broker that is gone for good",
 		Long: `Forget a broker that is gone for good. A broker that runs registers again at once: stop it first. Partitions with replicas on it keep them in their
 list until they are reassigned.`,
-		Args: cobra.ExactArgs(1),
+		Example: "  leat cluster unregister 3\n  leat cluster unregister 3 --yes",
+		Args:    cobra.ExactArgs(1),
 	}
-	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, args []string) error {
+	p.clusterCommandOf(cmd, &flags, func(ctx context.Context, args []string) error {
 		id, err := nodeID(args[0])
 		if err != nil {
+			return err
+		}
+		if err := flags.out.Confirm(fmt.Sprintf("forget broker %d", id)); err != nil {
 			return err
 		}
 		rq := kmsg.NewPtrUnregisterBrokerRequest()
@@ -168,6 +165,8 @@ list until they are reassigned.`,
 		}
 		return p.print([]string{fmt.Sprintf("broker %d is no longer registered", id)})
 	})
+	flags.out.AddYes(cmd)
+	return cmd
 }
 
 // nodeID reads the id of a node.

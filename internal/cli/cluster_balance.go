@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/balance"
+	"leat/internal/cli/present"
 	"leat/internal/cli/run"
 )
 
@@ -111,27 +111,17 @@ type moveShown struct {
 const movesPrinted = 50 // as text; JSON has all
 
 func (p *program) printPlan(flags *clusterFlags, s *clusterState, plan balance.Plan) error {
-	if flags.output == "json" {
-		out := planShown{Moves: []moveShown{}, Bytes: plan.Bytes, Seconds: int64(plan.Duration / time.Second), Leaders: plan.Leaders, Notes: plan.Notes}
-		for _, m := range plan.Moves {
-			out.Moves = append(out.Moves, moveShown{m.Topic, m.Partition, m.Before, m.After, m.Bytes, m.TouchesLeader, string(m.Why)})
-		}
-		return p.printJSON(out)
+	out := planShown{Moves: []moveShown{}, Bytes: plan.Bytes, Seconds: int64(plan.Duration / time.Second), Leaders: plan.Leaders, Notes: plan.Notes}
+	t := present.NewTable("TOPIC", "PARTITION", "FROM", "TO", "BYTES", "WHY").Limit(movesPrinted)
+	for _, m := range plan.Moves {
+		out.Moves = append(out.Moves, moveShown{m.Topic, m.Partition, m.Before, m.After, m.Bytes, m.TouchesLeader, string(m.Why)})
+		t.Add(m.Topic, m.Partition, m.Before, m.After, m.Bytes, m.Why)
 	}
-	if len(plan.Moves) > 0 {
-		w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "TOPIC\tPARTITION\tFROM\tTO\tBYTES\tWHY")
-		for _, m := range plan.Moves[:min(movesPrinted, len(plan.Moves))] {
-			fmt.Fprintf(w, "%s\t%d\t%v\t%v\t%d\t%s\n", m.Topic, m.Partition, m.Before, m.After, m.Bytes, m.Why)
-		}
-		if err := w.Flush(); err != nil {
-			return run.Failed(err)
-		}
-		if more := len(plan.Moves) - movesPrinted; more > 0 {
-			fmt.Fprintf(p.Out, "... and %d more (-o json prints all)\n", more)
-		}
+	if t.Len() == 0 {
+		t.Head = nil
 	}
-	return p.print(append([]string{summary(s, plan)}, plan.Notes...))
+	t.Notes = append([]string{summary(s, plan)}, plan.Notes...)
+	return flags.out.Show(out, t)
 }
 
 func summary(s *clusterState, plan balance.Plan) string {
@@ -167,19 +157,12 @@ func (p *program) printBalance(flags *clusterFlags, s *clusterState) error {
 		}
 		out.Brokers = append(out.Brokers, shown)
 	}
-	if flags.output == "json" {
-		return p.printJSON(out)
-	}
-	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "BROKER\tRACK\tREPLICAS\tLEADERS\tBYTES\tDISK\tSTATE")
+	t := present.NewTable("BROKER", "RACK", "REPLICAS", "LEADERS", "BYTES", "DISK", "STATE")
 	for _, b := range out.Brokers {
-		fmt.Fprintf(w, "%d\t%s\t%d\t%d\t%d\t%d%%\t%s\n", b.ID, b.rack(), b.Replicas, b.Leaders, b.Bytes, b.Used, b.state())
+		t.Add(b.ID, b.Rack, b.Replicas, b.Leaders, b.Bytes, fmt.Sprintf("%d%%", b.Used), b.state())
 	}
-	if err := w.Flush(); err != nil {
-		return run.Failed(err)
-	}
-	lines := []string{fmt.Sprintf("leat.balance.mode=%s, %d partitions on their way, %d more would be moved", out.Mode, out.Moving, out.Planned)}
-	return p.print(append(lines, out.Notes...))
+	t.Notes = append([]string{fmt.Sprintf("leat.balance.mode=%s, %d partitions on their way, %d more would be moved", out.Mode, out.Moving, out.Planned)}, out.Notes...)
+	return flags.out.Show(out, t)
 }
 
 // balanceShown is what --status -o json prints.
@@ -203,23 +186,16 @@ type brokerShown struct {
 	Draining bool   `json:"draining"`
 }
 
-func (b *brokerShown) rack() string {
-	if b.Rack == "" {
-		return "-"
-	}
-	return b.Rack
-}
-
-func (b *brokerShown) state() string {
+func (b *brokerShown) state() any {
 	switch {
 	case b.Draining && b.Fenced:
-		return "draining, fenced"
+		return present.Bad("draining, fenced")
 	case b.Draining:
-		return "draining"
+		return present.Warn("draining")
 	case b.Fenced:
-		return "fenced"
+		return present.Bad("fenced")
 	}
-	return "up"
+	return present.Good("up")
 }
 
 var errRefused = errors.New("the controller refused moves")

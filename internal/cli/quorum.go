@@ -6,12 +6,12 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/cli/present"
 	"leat/internal/cli/run"
 	"leat/internal/record"
 )
@@ -118,38 +118,31 @@ func (p *program) quorumDescribeCommand() *cobra.Command {
 		if err != nil {
 			return run.Failed(err)
 		}
-		if flags.output == "json" {
-			return p.printJSON(state)
-		}
-		return p.printQuorum(state, time.Now())
+		return flags.out.Show(state, state.table(time.Now()))
 	})
 }
 
-func (p *program) printQuorum(s *quorumState, now time.Time) error {
-	fmt.Fprintf(p.Out, "leader %d, epoch %d, high watermark %d\n\n", s.LeaderID, s.LeaderEpoch, s.HighWatermark)
-	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tDIRECTORY\tROLE\tLOG END\tLAG\tLAST FETCH\tCAUGHT UP\tENDPOINTS")
+// table is what people see.
+func (s *quorumState) table(now time.Time) *present.Table {
+	t := present.NewTable("ID", "DIRECTORY", "ROLE", "LOG END", "LAG", "LAST FETCH", "CAUGHT UP", "ENDPOINTS")
+	t.Title = fmt.Sprintf("leader %d, epoch %d, high watermark %d", s.LeaderID, s.LeaderEpoch, s.HighWatermark)
 	for _, part := range []struct {
 		role string
 		list []quorumReplica
 	}{{"voter", s.Voters}, {"observer", s.Observers}} {
 		for _, r := range part.list {
-			role := part.role
-			if r.ID == s.LeaderID && role == "voter" {
-				role = "leader"
+			role := any(part.role)
+			if r.ID == s.LeaderID && part.role == "voter" {
+				role = present.Good("leader")
 			}
 			var at []string
 			for _, e := range r.Endpoints {
 				at = append(at, e.String())
 			}
-			fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%s\t%s\t%s\n", r.ID, r.Directory, role, r.LogEndOffset, r.Lag,
-				ago(now, r.LastFetch), ago(now, r.LastCaughtUp), strings.Join(at, ","))
+			t.Add(r.ID, r.Directory, role, r.LogEndOffset, r.Lag, ago(now, r.LastFetch), ago(now, r.LastCaughtUp), strings.Join(at, ","))
 		}
 	}
-	if err := w.Flush(); err != nil {
-		return run.Failed(err)
-	}
-	return nil
+	return t
 }
 
 // ago tells a time in the protocol's milliseconds, which is -1 for never.

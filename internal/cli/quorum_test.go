@@ -200,7 +200,10 @@ func TestQuorumIsDescribed(t *testing.T) {
 	if status, _, errs := f.leat(t, "quorum", "describe", "-o", "xml"); status != 2 || !strings.Contains(errs, "neither table, json, yaml") {
 		t.Errorf("%d: %s", status, errs)
 	}
-	if status, _, errs := f.leat(t, "cluster", "unregister", "x"); status != 2 || !strings.Contains(errs, "not a number") {
+	if status, _, errs := f.leat(t, "cluster", "unregister", "3"); status != 2 || !strings.Contains(errs, "forget broker 3: nobody is there to ask: --yes does it") {
+		t.Errorf("%d: %s", status, errs)
+	}
+	if status, _, errs := f.leat(t, "cluster", "unregister", "x", "--yes"); status != 2 || !strings.Contains(errs, "not a number") {
 		t.Errorf("%d: %s", status, errs)
 	}
 }
