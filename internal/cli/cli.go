@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,8 +96,27 @@ func (p *program) main(args []string) int {
 	if run.IsFailed(err) {
 		return failed
 	}
+	if near := nearest(cmd, err); len(near) > 0 {
+		fmt.Fprintf(p.Err, "did you mean %s?\n", strings.Join(near, " or "))
+	}
 	fmt.Fprintf(p.Err, "see '%s --help'\n", name)
 	return misuse
+}
+
+// nearest are the commands that somebody may have meant who named one that there is not.
+func nearest(cmd *cobra.Command, err error) []string {
+	if cmd == nil || !strings.HasPrefix(err.Error(), "unknown command ") {
+		return nil
+	}
+	_, typed, _ := strings.Cut(err.Error(), `"`)
+	typed, _, _ = strings.Cut(typed, `"`)
+	const letters = 2 // that may be wrong
+	cmd.SuggestionsMinimumDistance = letters
+	var near []string
+	for _, name := range cmd.SuggestionsFor(typed) {
+		near = append(near, cmd.CommandPath()+" "+name)
+	}
+	return near
 }
 
 // root is the command line as a tree of commands.

@@ -144,6 +144,9 @@ list until they are reassigned.`,
 		if err != nil {
 			return err
 		}
+		if flags.out.Planning() {
+			return flags.out.Carry(ctx, present.Steps{{Object: fmt.Sprintf("broker %d", id), Action: "forget"}}, "")
+		}
 		if err := flags.out.Confirm(fmt.Sprintf("forget broker %d", id)); err != nil {
 			return err
 		}
@@ -165,6 +168,7 @@ list until they are reassigned.`,
 		}
 		return p.print([]string{fmt.Sprintf("broker %d is no longer registered", id)})
 	})
+	flags.out.AddPlan(cmd)
 	flags.out.AddYes(cmd)
 	return cmd
 }

@@ -203,6 +203,9 @@ func TestQuorumIsDescribed(t *testing.T) {
 	if status, _, errs := f.leat(t, "cluster", "unregister", "3"); status != 2 || !strings.Contains(errs, "forget broker 3: nobody is there to ask: --yes does it") {
 		t.Errorf("%d: %s", status, errs)
 	}
+	if status, out, errs := f.leat(t, "cluster", "unregister", "3", "--plan", "-o", "template={{.object}} {{.action}} {{.done}}"); status != 0 || out != "broker 3 forget false\n" {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
 	if status, _, errs := f.leat(t, "cluster", "unregister", "x", "--yes"); status != 2 || !strings.Contains(errs, "not a number") {
 		t.Errorf("%d: %s", status, errs)
 	}

@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -64,8 +65,13 @@ func aboutArgs(_ *cobra.Command, args []string) error {
 
 // aboutOf reads "group shop" or "group:shop".
 func aboutOf(args []string) (why.About, error) {
-	if len(args) > 2 {
+	switch {
+	case len(args) > 2:
 		return why.About{}, fmt.Errorf("%s: say one thing, as in: group shop", strings.Join(args, " "))
+	case len(args) == 1 && slices.Contains(why.AboutKinds, args[0]):
+		return why.About{}, fmt.Errorf("%s: say which one, as in: leat why group shop", args[0])
+	case len(args) == 1 && !strings.Contains(args[0], ":"):
+		return why.About{}, fmt.Errorf("%s: say what it is (%s), as in: leat why group %s", args[0], strings.Join(why.AboutKinds, ", "), args[0])
 	}
 	return why.ParseAbout(strings.Join(args, ":"))
 }
