@@ -48,8 +48,9 @@ type Toolbox struct {
 	out *bufio.Reader
 }
 
-// New starts a toolbox that works in a directory, where it also keeps what it was built to and what went wrong in it.
-func New(ctx context.Context, dir string) (*Toolbox, error) {
+// New starts a toolbox that works in a directory, where it also keeps what it was built to and what went wrong in it. The folders of the cache with the jars
+// that it takes classes from are those of the tools, unless others are named, earlier ones first.
+func New(ctx context.Context, dir string, folders ...string) (*Toolbox, error) {
 	root, err := target.Root()
 	if err != nil {
 		return nil, err
@@ -59,7 +60,13 @@ func New(ctx context.Context, dir string) (*Toolbox, error) {
 		return nil, err
 	}
 	classes := filepath.Join(dir, "classes")
-	path := classes + string(os.PathListSeparator) + filepath.Join(cache, "kafka-tools", "*")
+	if len(folders) == 0 {
+		folders = []string{"kafka-tools"}
+	}
+	path := classes
+	for _, folder := range folders {
+		path += string(os.PathListSeparator) + filepath.Join(cache, folder, "*")
+	}
 	built, err := exec.CommandContext(ctx, "javac", "-cp", path, "-d", classes, filepath.Join(root, "interop", "kafkatools", "Toolbox.java")).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("javac (interop/setup.sh kafka first): %w: %s", err, built)
@@ -86,15 +93,25 @@ func New(ctx context.Context, dir string) (*Toolbox, error) {
 	return box, cmd.Start()
 }
 
+// runClass is the script that runs a class: its first argument.
+const runClass = "kafka-run-class"
+
 // Run runs a tool by the name that its users know.
 func (b *Toolbox) Run(name string, args ...string) (Said, error) {
+	if name == runClass && len(args) > 0 {
+		return b.class(args[0], args[1:])
+	}
 	class, err := target.ToolClass(name)
 	if err != nil {
 		return Said{}, err
 	}
+	return b.class(class, args)
+}
+
+func (b *Toolbox) class(name string, args []string) (Said, error) {
 	timer := time.AfterFunc(Patience, func() { _ = b.cmd.Process.Kill() })
 	defer timer.Stop()
-	words := []string{class}
+	words := []string{name}
 	for _, arg := range args {
 		words = append(words, base64.StdEncoding.EncodeToString([]byte(arg)))
 	}

@@ -104,6 +104,9 @@ func measuring(payloads string) []comparison {
 		{name: "how many to read", long: true, tool: consumer, args: []string{"--bootstrap-server", "AT", "--topic", "speed"}, usage: true},
 		{name: "there and back", tool: "kafka-e2e-latency", args: []string{"--bootstrap-server", "AT", "--topic", "SIDE-e2e", "--num-records", "20", "--producer-acks", "all", "--record-size", "10",
 			"--record-key-size", "3", "--num-headers", "1", "--record-header-key-size", "2", "--record-header-size", "2"}, speeds: true},
+		{name: "there and back, by places", tool: "kafka-e2e-latency", args: []string{"AT", "SIDE-places", "5", "all", "10"}, speeds: true},
+		{name: "too few places", long: true, tool: "kafka-e2e-latency", args: []string{"AT", "SIDE-places", "5"}},
+		{name: "acks of nobody, by places", long: true, tool: "kafka-e2e-latency", args: []string{"AT", "x", "2", "0", "1"}, usage: true},
 		{name: "acks of nobody", long: true, tool: "kafka-e2e-latency", args: []string{"--bootstrap-server", "AT", "--topic", "x", "--num-records", "2", "--producer-acks", "0", "--record-size", "1"}, usage: true},
 	}
 }

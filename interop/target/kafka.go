@@ -66,8 +66,11 @@ func Tool(name string, args ...string) (*exec.Cmd, error) {
 		return nil, err
 	}
 	folders := []string{"kafka-tools"}
-	if name == "kafka-storage" {
+	switch name {
+	case "kafka-storage":
 		folders = []string{"kafka"}
+	case "kafka-metadata-shell": // it reads metadata of 4.4
+		folders = []string{"kafka", "kafka-tools"}
 	}
 	// The tools are short programs: the first compiler alone halves the time until they answer.
 	argv, err := java(folders, append([]string{"-Xmx256m", "-XX:TieredStopAtLevel=1", class}, args...))

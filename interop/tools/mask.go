@@ -28,12 +28,27 @@ var rules = []rule{
 	{regexp.MustCompile(`(?m)^([123])( +\t\S+ *\t\d+ *\t\d+ *\t[A-Z]\w+ *\t\d+ *\t)\d{13}( *\t)\d+ *\t`), "NODE${2}TIME${3}LASTING\t", "the coordinator is some node, and time goes on"},
 	{regexp.MustCompile(`(?m)^(\S+ *\t)[123]( +\t\d+ *\t[A-Z]\w+)$`), "${1}NODE$2", "the coordinator is some node"},
 	{regexp.MustCompile(`\t17\d{11}\t`), "\tTIME\t", "when a record was written"},
+	{regexp.MustCompile(`\bLocal controller [123]\b`), "Local controller NODE", "the active controller is some node"},
+	{regexp.MustCompile(`(?m)^(\S+ *\tNODE *\t)\d+ *\t`), "${1}PRODUCER\t", "producer ids come from the block of the broker that is asked, and blocks go round by chance"},
+	{regexp.MustCompile(`(?m)^(NODE *\t\S+ *\t)\d+ *\t(\d+ *\t[A-Z])`), "${1}PRODUCER\t$2", "the same"},
+	{regexp.MustCompile(`(?m)^\d+ *\t(\d+ *\t-?\d+ *\t-?\d+ *\tTIME\t)`), "PRODUCER\t$1", "the same"},
 	{regexp.MustCompile(`UNKNOWN 33       |4\.4-IV2          `), "NEWEST ", "the tools of 4.3.1 do not know the last levels of metadata.version"},
 	{regexp.MustCompile(`4\.4-IV0, 4\.4-IV1, 4\.4-IV2\b`), "4.4-IV0", "the same"},
 	{regexp.MustCompile(`(?m)^com\.fasterxml\..*\n( at \[Source.*\n)*`), "", "what Java's reader of CSV says of lines that it then reads in their other form"},
 	{regexp.MustCompile(`(?m)^--topology\b.*\n`), "", "an option of 4.4"},
+	{regexp.MustCompile(`(?:StreamsGroupTopologyDescriptionUpdate|UnregisterController)(\(9[34]\): 0) \[usable: 0\]`), "UNKNOWN$1", "the clients of 4.3.1 do not know them"},
+	{regexp.MustCompile(` \[usable: \d+\]`), "", "the clients of 4.3.1 know fewer versions of some requests"},
+	{regexp.MustCompile(`(?m)^SLF4J: .*\n`), "", "lines of a Java log"},
+	{regexp.MustCompile(`tokenId : [A-Za-z0-9_-]{22}`), "tokenId : ID", "tokens are drawn by chance"},
+	{regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{22} +[A-Za-z0-9+/]{86}== +`), "TOKEN HMAC ", "tokens are drawn by chance"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d`), "MINUTE", "when a token was made and until when it is good"},
+	{regexp.MustCompile(`[A-Za-z0-9+/]{86}==`), "HMAC", "tokens are drawn by chance"},
+	{regexp.MustCompile(`Calling \w+ token operation with hmac :\S+`), "HMAC", "the same"},
 	{regexp.MustCompile(`/[^ ,"]*leat-tools-[^ ,":]*/(node-\d)/`), "/DIR/$1/", "each cluster has directories of its own"},
 }
+
+// reported is the time at which a tool that does not end says something.
+var reported = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+:`)
 
 // traced are exceptions that Kafka's tools print as a stack trace after their message: leat says the message.
 var traced = regexp.MustCompile(`(?m)^(?:Exception in thread "main" )?((?:[a-z]+\.)+[A-Za-z$]+(?:Exception|Error))(?:: .*)?\n`)

@@ -38,7 +38,8 @@ func newWorld(ctx context.Context, binary, dir string) (*world, error) {
 	w := &world{ctx: ctx, dir: dir, members: make(map[string]*kgo.Client), txns: make(map[string]*kgo.Client),
 		streams: make(map[string]*kafkatools.StreamsMember), names: make(map[string]string), words: make(map[string]string)}
 	var err error
-	w.nodes, err = target.NewCluster(target.ClusterConfig{Kind: target.Leat, Binary: binary, Dir: dir, Nodes: nodes, Settings: map[string]string{
+	w.nodes, err = target.NewCluster(target.ClusterConfig{Kind: target.Leat, Binary: binary, Dir: dir, Nodes: nodes, Listeners: map[string]string{"LOGIN": "SASL_PLAINTEXT"}, Settings: map[string]string{
+		"sasl.enabled.mechanisms": "PLAIN", "listener.name.login.plain.sasl.jaas.config": logins(), "delegation.token.secret.key": "a secret that all nodes know",
 		"group.initial.rebalance.delay.ms": "0", "auto.leader.rebalance.enable": "false", "offsets.topic.num.partitions": "1", "transaction.state.log.num.partitions": "1",
 		"share.coordinator.state.topic.num.partitions": "1", "auto.create.topics.enable": "false", "group.consumer.session.timeout.ms": "45000", "group.streams.initial.rebalance.delay.ms": "0",
 		"group.share.min.heartbeat.interval.ms": "300", "group.share.heartbeat.interval.ms": "300",
@@ -65,6 +66,8 @@ func newWorld(ctx context.Context, binary, dir string) (*world, error) {
 		w.names[n.Bootstrap()], w.words[name] = name, n.Bootstrap()
 		w.names[n.Controller()], w.words["CONTROLLER"+strconv.Itoa(i+1)] = "CONTROLLER"+strconv.Itoa(i+1), n.Controller()
 	}
+	w.words["LOGIN"] = w.nodes[0].Address("LOGIN")
+	w.names[w.nodes[0].Address("LOGIN")] = "LOGIN"
 	w.words["AT"], w.words["CONTROLLER"], w.words["DIR"] = w.nodes[0].Bootstrap(), w.nodes[0].Controller(), dir
 	w.names[dir] = "DIR"
 	w.cl, err = kgo.NewClient(kgo.SeedBrokers(w.nodes[0].Bootstrap()), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(50*time.Millisecond))
@@ -121,7 +124,7 @@ func (w *world) do(words []string) error {
 	case "produce": // topic, records
 		return kafkatools.Produce(ctx, w.cl, arg(1), int(number(2)))
 	case "file": // name, text
-		return os.WriteFile(filepath.Join(w.dir, arg(1)), []byte(strings.ReplaceAll(arg(2), `\n`, "\n")), 0o600)
+		return os.WriteFile(filepath.Join(w.dir, arg(1)), []byte(strings.ReplaceAll(strings.ReplaceAll(arg(2), `\n`, "\n"), "DIR/", w.dir+"/")), 0o600)
 	case "commit": // group, topic, partition, offset
 		var o kadm.Offsets
 		o.AddOffset(arg(2), int32(number(3)), number(4), -1)
@@ -136,6 +139,10 @@ func (w *world) do(words []string) error {
 		return w.begin(ctx, arg(1), arg(2))
 	case "end": // transactional id
 		return w.txns[arg(1)].EndTransaction(ctx, kgo.TryCommit)
+	case "consume": // group, topic: a member of a consumer group of the new protocol
+		return w.consume(ctx, arg(1), arg(2))
+	case "hang": // topic
+		return w.hang(ctx, arg(1))
 	case "settle": // until every partition of a topic has its replicas in sync and no other
 		return w.settle(ctx, arg(1))
 	}
@@ -152,14 +159,10 @@ func (w *world) topic(ctx context.Context, name, assignment string) error {
 
 // join makes a member of a classic group that reads a topic, and waits until it has read everything.
 func (w *world) join(ctx context.Context, group, topic string) error {
-	ends, err := w.adm.ListEndOffsets(ctx, topic)
-	starts, err2 := w.adm.ListStartOffsets(ctx, topic)
-	if err := errors.Join(err, err2); err != nil {
+	want, err := w.records(ctx, topic)
+	if err != nil {
 		return err
 	}
-	want := int64(0)
-	ends.Each(func(o kadm.ListedOffset) { want += o.Offset })
-	starts.Each(func(o kadm.ListedOffset) { want -= o.Offset })
 	cl, err := kgo.NewClient(kgo.SeedBrokers(w.nodes[0].Bootstrap()), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.ClientID("reader"), kgo.Balancers(kgo.RangeBalancer()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
 	if err != nil {

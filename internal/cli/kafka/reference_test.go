@@ -120,6 +120,8 @@ var differences = []struct{ what, why string }{
 	{"`kafka-server-stop` finds nodes of leat, of this user, on Linux; files are looked for where the node was started; it says so if none has the role or id", "Kafka's script looks where it is called itself, and is silent then"},
 	{"`kafka-run-class` knows the classes of Kafka's tools, in their packages of Kafka 3 and 4, and no others", "leat runs no Java"},
 	{"`kafka-replica-verification` says on the standard error that no topic matches", "Kafka's tool writes it to its log"},
+	{"`kafka-delegation-tokens --describe` without an owner shows the tokens of the user", "Kafka's tool says that it does, and asks for those of nobody"},
+	{"`kafka-reassign-partitions` says why a replica cannot go to a directory", "Kafka's tool has it in a stack trace"},
 	{"regular expressions of topics are those of Go (RE2)", "what Java has beyond it (lookahead, back references) is refused"},
 }
 

@@ -3,7 +3,9 @@ package admin
 import (
 	"cmp"
 	"context"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -18,6 +20,9 @@ func APIVersions() *tool.Tool {
 
 func apiVersions(ctx context.Context, c *tool.Call) error {
 	if err := c.Require("bootstrap-server"); err != nil {
+		return err
+	}
+	if err := checkURLs(c.Value("bootstrap-server")); err != nil {
 		return err
 	}
 	cluster, err := c.Connect()
@@ -37,7 +42,7 @@ func apiVersions(ctx context.Context, c *tool.Call) error {
 		}
 		name := b.Host + ":" + number(b.Port) + " (id: " + number(b.NodeID) + " rack: " + rack + " isFenced: false)"
 		request := kmsg.NewPtrApiVersionsRequest()
-		request.ClientSoftwareName, request.ClientSoftwareVersion = "leat", "1"
+		request.ClientSoftwareName, request.ClientSoftwareVersion = "kafka-broker-api-versions", "1" // nodes show leat what is between them and it
 		answer, err := tool.AskNode[*kmsg.ApiVersionsResponse](ctx, cluster, b.NodeID, request)
 		if err == nil {
 			err = tool.Refused(answer.ErrorCode, nil)
@@ -47,6 +52,17 @@ func apiVersions(ctx context.Context, c *tool.Call) error {
 			continue
 		}
 		c.Println(name + " -> (\n\t" + strings.Join(apiLines(answer.ApiKeys), ",\n\t") + "\n)")
+	}
+	return nil
+}
+
+// checkURLs tells which address of a list is none, as the client says that this tool has.
+func checkURLs(servers string) error {
+	for server := range strings.SplitSeq(servers, ",") {
+		_, port, err := net.SplitHostPort(strings.TrimSpace(server))
+		if _, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil {
+			return tool.Said("Invalid url in bootstrap.servers: " + server)
+		}
 	}
 	return nil
 }
@@ -79,8 +95,14 @@ func apiName(key int16) string {
 	switch key {
 	case 4, 5, 6, 7:
 		return kmsg.NameForKey(key)
+	case 17:
+		return "SaslHandshake"
+	case 22:
+		return "InitProducerId"
 	case 28:
 		return "TxnOffsetCommit"
+	case 36:
+		return "SaslAuthenticate"
 	case 45:
 		return "AlterPartitionReassignments"
 	case 46:

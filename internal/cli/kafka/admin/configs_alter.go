@@ -47,7 +47,12 @@ func (c *configCall) alter(ctx context.Context) error {
 		for _, s := range add {
 			changes = append(changes, change{s.name, &s.value})
 		}
-		err = tool.Executed(alterConfigs(ctx, c.cluster, resourceKinds[kind], name, changes))
+		if kind == loggerType {
+			err = c.knownLoggers(ctx, name, changes)
+		}
+		if err == nil {
+			err = tool.Executed(alterConfigs(ctx, c.cluster, resourceKinds[kind], name, changes))
+		}
 	}
 	if err != nil {
 		return err
@@ -56,6 +61,28 @@ func (c *configCall) alter(ctx context.Context) error {
 		c.Println("Completed updating config for " + strings.TrimSuffix(kind, kind[len(kind)-1:]) + " " + name + ".")
 	} else {
 		c.Println("Completed updating default config for " + kind + " in the cluster.")
+	}
+	return nil
+}
+
+// knownLoggers refuses loggers that a broker does not have.
+func (c *configCall) knownLoggers(ctx context.Context, broker string, changes []change) error {
+	all, err := describeConfigs(ctx, c.cluster, kmsg.ConfigResourceTypeBrokerLogger, []string{broker}, false)
+	if err != nil {
+		return tool.Executed(err)
+	}
+	known := make(map[string]bool)
+	for _, s := range all[broker] {
+		known[s.Name] = true
+	}
+	var unknown []string
+	for _, change := range changes {
+		if !known[change.name] {
+			unknown = append(unknown, change.name)
+		}
+	}
+	if len(unknown) > 0 {
+		return &tool.Exception{Class: "org.apache.kafka.common.errors.InvalidConfigurationException", Message: "Invalid broker logger(s): " + strings.Join(unknown, ",")}
 	}
 	return nil
 }

@@ -282,8 +282,12 @@ func (c *reassignCall) verify(ctx context.Context) error {
 			c.Println("There is no active reassignment of partition " + t.at.String() + ", but replica set is " + ids(now[t.at], ",") + " rather than " + ids(t.replicas, ",") + ".")
 		}
 	}
-	c.Println()
-	if len(moves) > 0 || c.Has("preserve-throttles") {
+	lines, ongoing, err := c.directoryMoves(ctx, all)
+	if err != nil {
+		return tool.Executed(err)
+	}
+	c.Println(strings.Join(lines, "\n"))
+	if len(moves) > 0 || ongoing || c.Has("preserve-throttles") {
 		return nil
 	}
 	return c.clearThrottles(ctx, all)
@@ -342,6 +346,9 @@ func (c *reassignCall) execute(ctx context.Context) error {
 		}
 	}
 	if dirThrottle >= 0 {
+		if err := c.throttleDirectories(ctx, all, dirThrottle); err != nil {
+			return tool.Executed(err)
+		}
 		c.Printf("The replica-alter-dir throttle limit was set to %d B/s\n", dirThrottle)
 	}
 	if err := c.move(ctx, all, false); err != nil {

@@ -21,8 +21,9 @@ import (
 // MetadataShell is kafka-metadata-shell.
 func MetadataShell() *tool.Tool {
 	return &tool.Tool{Name: "kafka-metadata-shell", Parser: &tool.Parser{
-		Program: "kafka-metadata-shell",
-		Text:    "Show the metadata of a cluster as a tree",
+		Program:   "kafka-metadata-shell",
+		Text:      "Show the metadata of a cluster as a tree",
+		HelpFails: true,
 		Args: []tool.Arg{
 			tool.HelpArg(),
 			{Flags: []string{"--snapshot", "-s"}, Required: true, Text: "File of the metadata log, or checkpoint, to read; leat also takes the directory that they lie in."},

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"leat/internal/cli/kafka/tool"
+	"leat/internal/cli/run"
 )
 
 // EndToEndLatency is kafka-e2e-latency.
@@ -32,20 +33,32 @@ func EndToEndLatency() *tool.Tool {
 			optionally("num-headers", "Integer", "count", "0", "Headers of each record."),
 			maybe("command-config", "String", "config-file", "File of properties of the clients."),
 		},
+		Older: positional,
 		Run:   endToEndLatency,
 		Fails: twice,
 	}
 }
 
-// positional turns the old way to call the tool into options.
-func positional(c *tool.Call) bool {
-	return len(c.Words) > 0 && !c.Has("bootstrap-server")
+// positional turns the old way to call the tool, by the places of its arguments, into options.
+func positional(args []string, s run.Streams) ([]string, error) {
+	places := []string{"--bootstrap-server", "--topic", "--num-records", "--producer-acks", "--record-size", "--command-config"}
+	needed := places[:len(places)-1]
+	if len(args) == 0 || slices.ContainsFunc(args, func(arg string) bool { return slices.Contains(needed, arg) }) {
+		return args, nil
+	}
+	if len(args) < len(needed) || len(args) > len(places) {
+		return nil, fmt.Errorf("Invalid number of arguments. Expected 5 or 6 positional arguments, but got %d. "+ //nolint:staticcheck // the tool's words
+			"Usage: bootstrap-server topic num-records producer-acks record-size [optional] command-config", len(args))
+	}
+	var options []string
+	for i, arg := range args {
+		options = append(options, places[i], arg)
+	}
+	fmt.Fprintln(s.Out, "WARNING: Positional argument usage is deprecated and will be removed in Apache Kafka 5.0. Please use named arguments instead: "+strings.Join(places, ", "))
+	return options, nil
 }
 
 func endToEndLatency(ctx context.Context, c *tool.Call) error {
-	if positional(c) {
-		return tool.Usage("arguments by their place are not understood here: use --bootstrap-server, --topic, --num-records, --producer-acks, --record-size, --command-config")
-	}
 	if err := c.Require("bootstrap-server", "topic", "num-records", "producer-acks", "record-size"); err != nil {
 		return err
 	}

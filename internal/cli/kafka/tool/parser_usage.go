@@ -199,7 +199,9 @@ func (p *Parser) help() string {
 		out += "\npositional arguments:\n"
 	}
 	for _, a := range places {
-		out += helpLine(a.metavar(), a.Text)
+		one := *a
+		one.Many = One
+		out += helpLine(one.metavar(), a.Text)
 	}
 	if among {
 		out += p.commandLines()

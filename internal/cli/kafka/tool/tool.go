@@ -37,6 +37,8 @@ type Tool struct {
 	NoHelp  bool     // the tool looks after help and version by itself
 	Parser  *Parser  // or in the manner of argparse4j
 
+	Older func(args []string, s run.Streams) ([]string, error) // turns arguments in an older manner into those of Options
+
 	Run   func(context.Context, *Call) error
 	Fails func(*Call, error) // prints what Run, or the parser of Options, returned; nil: the message on the standard error
 }
@@ -58,6 +60,12 @@ func (u Usage) Error() string { return string(u) }
 func (t *Tool) Main(ctx context.Context, args []string, s run.Streams) int {
 	c := &Call{Streams: s, Tool: t, Args: args}
 	var err error
+	if t.Older != nil {
+		if args, err = t.Older(args, s); err != nil {
+			fmt.Fprintln(s.Err, err)
+			return failed
+		}
+	}
 	if t.Parser != nil {
 		c.Set, err = t.Parser.parse(args)
 	} else if c.Set, err = parse(t.options(), args); err != nil && t.Strict {

@@ -130,7 +130,7 @@ func breaks(line string) []string {
 	for i := 1; i < len(runes); i++ {
 		before, here := runes[i-1], runes[i]
 		if unicode.IsSpace(before) && !unicode.IsSpace(here) || (before == '-' || before == ':' || before == ',') && unicode.IsLetter(here) ||
-			here == '(' && unicode.IsLetter(before) || here == '>' && unicode.IsDigit(before) {
+			here == '(' && (unicode.IsLetter(before) || unicode.IsDigit(before)) || here == '>' && unicode.IsDigit(before) {
 			words = append(words, string(runes[start:i]))
 			start = i
 		}
