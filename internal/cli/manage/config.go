@@ -168,11 +168,7 @@ func configDescribeCommand(s run.Streams) *cobra.Command {
 	})
 	c.check = checkEntity
 	c.run = func(ctx context.Context, cl *cluster, args []string) error {
-		e, err := parseEntity(args)
-		if err != nil {
-			return err
-		}
-		all, err := readSettings(ctx, cl, e)
+		e, all, err := settingsOf(ctx, cl, args)
 		if err != nil {
 			return err
 		}
@@ -189,6 +185,16 @@ func configDescribeCommand(s run.Streams) *cobra.Command {
 	return c.Command
 }
 
+// settingsOf reads the configs of what the arguments name.
+func settingsOf(ctx context.Context, cl *cluster, args []string) (entity, []setting, error) {
+	e, err := parseEntity(args)
+	if err != nil {
+		return e, nil, err
+	}
+	all, err := readSettings(ctx, cl, e)
+	return e, all, err
+}
+
 func checkEntity(args []string) error {
 	_, err := parseEntity(args)
 	return err
@@ -203,11 +209,7 @@ func configDiffCommand(s run.Streams) *cobra.Command {
 	})
 	c.check = checkEntity
 	c.run = func(ctx context.Context, cl *cluster, args []string) error {
-		e, err := parseEntity(args)
-		if err != nil {
-			return err
-		}
-		all, err := readSettings(ctx, cl, e)
+		e, all, err := settingsOf(ctx, cl, args)
 		if err != nil {
 			return err
 		}
