@@ -62,10 +62,10 @@ until_true() {
 	done
 }
 
-# page <where>: runs lines of docs/how-to/install.md, which come on standard input, in /root of a Debian.
+# page <where>: runs lines of docs/how-to/install.md, which come on standard input, in /srv of a Debian.
 page() {
 	lines=$(sed "s/amd64/$ARCHITECTURES/g")
-	"$1" sh -exc "cd /root
+	"$1" sh -exc "cd /srv
 $lines" >"$work/log" 2>&1 || fail "$lines"
 }
 

@@ -6,10 +6,10 @@ hold_image() {
 	make_debian || return 1
 	make_image
 	boot_debian || return 1
-	mkdir -p "$debian/root/dist" "$debian/root/deploy/compose"
-	cp "$DIST/leat-image.tar" "$debian/root/dist/"
+	mkdir -p "$debian/srv/dist" "$debian/srv/deploy/compose"
+	cp "$DIST/leat-image.tar" "$debian/srv/dist/"
 	cp "$leat" "$debian/usr/local/bin/leat"
-	cp deploy/compose/compose.yaml "$debian/root/deploy/compose/"
+	cp deploy/compose/compose.yaml "$debian/srv/deploy/compose/"
 }
 
 # serves <address> <text>: a client on the machine that runs the containers writes and reads.
@@ -52,7 +52,7 @@ check_docker() {
 
 # check_compose: three nodes, one of which is stopped.
 check_compose() {
-	compose="docker-compose -f /root/deploy/compose/compose.yaml"
+	compose="docker-compose -f /srv/deploy/compose/compose.yaml"
 	# Debian has the older program, with a hyphen.
 	sed 's/docker compose/docker-compose/' <<-'LINES' >"$work/lines"
 		docker compose -f deploy/compose/compose.yaml up -d

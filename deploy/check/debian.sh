@@ -27,7 +27,7 @@ make_debian() {
 	debian=$work/debian
 	rm -f "$debian/etc/resolv.conf"
 	echo leat-check >"$debian/etc/hostname"
-	mkdir -p "$debian/root/dist"
+	mkdir -p "$debian/srv/dist"
 }
 
 # boot_debian starts its systemd, in a control group of its own.
@@ -78,7 +78,7 @@ check_debian() {
 	make_packages
 	(VERSION=1.0.1 DIST=$work/later && export VERSION DIST && mkdir -p "$DIST" && deploy/build.sh packages >"$work/log" 2>&1) || fail "packages of a later version"
 	deploy/build.sh checksums
-	cp "$leat" "$DIST"/*.deb "$DIST"/*.rpm "$DIST/SHA256SUMS" "$work/later"/*.deb "$work/later"/*.rpm "$debian/root/dist/"
+	cp "$leat" "$DIST"/*.deb "$DIST"/*.rpm "$DIST/SHA256SUMS" "$work/later"/*.deb "$work/later"/*.rpm "$debian/srv/dist/"
 	page below <<-'LINES'
 		(cd dist && sha256sum -c --ignore-missing SHA256SUMS)
 		install -m 755 dist/leat-linux-amd64 /usr/local/bin/leat
@@ -113,7 +113,7 @@ check_upgrade() {
 	LINES
 	below test ! -e /usr/bin/leat || fail "apt remove leaves the program"
 	below grep -q "num.partitions=7" /etc/leat/server.properties || fail "apt remove deletes the configuration"
-	below apt-get install -y "/root/dist/leat_1.0.0_$ARCHITECTURES.deb" >"$work/log" 2>&1 || fail "apt install again"
+	below apt-get install -y "/srv/dist/leat_1.0.0_$ARCHITECTURES.deb" >"$work/log" 2>&1 || fail "apt install again"
 	below grep -q "num.partitions=7" /etc/leat/server.properties || fail "apt install has overwritten what a removal left"
 	page below <<-'LINES'
 		apt purge -y leat
@@ -127,8 +127,8 @@ check_upgrade() {
 
 # check_rpm: by rpm, with a database of its own. Names of packages that others provide on systems with RPM are not there, so dependencies are only looked at.
 check_rpm() {
-	first=/root/dist/$(basename "$DIST"/*.rpm)
-	later=/root/dist/$(basename "$work"/later/*.rpm)
+	first=/srv/dist/$(basename "$DIST"/*.rpm)
+	later=/srv/dist/$(basename "$work"/later/*.rpm)
 	below rpm -K --nosignature "$first" >"$work/log" 2>&1 || fail "rpm -K"
 	[ "$(below rpm -qp --requires "$first" | grep -v '^rpmlib\|^/bin/sh' | tr '\n' ' ')" = "shadow-utils " ] || fail "the .rpm requires $(below rpm -qp --requires "$first")"
 	below userdel leat
@@ -154,7 +154,7 @@ check_rpm() {
 check_systemd() {
 	make_debian || return 0
 	make_packages
-	cp "$DIST"/*.deb "$debian/root/dist/"
+	cp "$DIST"/*.deb "$debian/srv/dist/"
 	boot_debian || return 0
 	page inside <<-'LINES'
 		apt install ./dist/leat_1.0.0_amd64.deb
@@ -183,11 +183,12 @@ check_sandbox() {
 	id=$(inside id -u leat) group_id=$(inside id -g leat)
 	seen() { inside nsenter -t "$main" --mount -- setpriv --reuid "$id" --regid "$group_id" --clear-groups "$@"; }
 	seen cat /etc/hostname >/dev/null || fail "what the service sees cannot be looked at"
-	inside sh -c 'mkdir -p /home/somebody && chmod 777 /home/somebody /srv && echo x >/home/somebody/x && chmod 777 /usr /etc'
+	homes=/home
+	inside sh -c 'mkdir -p "$1/somebody" && echo x >"$1/somebody/x" && chmod 777 "$1/somebody" /srv /usr /etc' sh $homes
 	! seen sh -c 'echo x >/usr/x' 2>/dev/null || fail "/usr can be written to"
 	! seen sh -c 'echo x >/etc/x' 2>/dev/null || fail "/etc can be written to"
 	! seen sh -c 'echo x >/srv/x' 2>/dev/null || fail "/srv can be written to"
-	! seen cat /home/somebody/x 2>/dev/null || fail "homes can be read"
+	! seen cat $homes/somebody/x 2>/dev/null || fail "homes can be read"
 	[ -z "$(seen sh -c 'ls /dev/fuse /dev/kmsg 2>/dev/null')" ] || fail "devices are there"
 	[ -z "$(seen sh -c 'ls -A /tmp')" ] || fail "/tmp is not its own"
 	[ "$(seen sh -c 'ls -d /proc/[0-9]* | wc -l')" -lt "$(inside sh -c 'ls -d /proc/[0-9]* | wc -l')" ] || fail "processes of others are seen"
