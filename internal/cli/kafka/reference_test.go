@@ -108,6 +108,7 @@ var differences = []struct{ what, why string }{
 	{"what `kafka-streams-application-reset` says of itself above the list is in other words, too", "it is a page of advice"},
 	{"`kafka-streams-application-reset` says what is wrong where a file of offsets does not fit the input topics, and where the group has members of another kind",
 		"Kafka's tool meets a null pointer, and repeats advice for programs that consume"},
+	{"a line of a file of offsets that lacks a field, or has a word for a number, is refused", "Kafka's tools take what is missing for 0, or the line for one with a group"},
 	{"no stack traces and no lines of a Java log", "the message that comes before them is the same"},
 	{"`--version` says 4.4.0", "leat speaks the protocol of Kafka 4.4"},
 	{"a wrong value of a topic's setting is refused in the broker's words", "Kafka's tool checks it by itself before it asks, with a table of its own"},

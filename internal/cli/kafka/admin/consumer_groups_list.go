@@ -90,7 +90,10 @@ func (g *groupCall) stateFilter(valid []string) ([]string, error) {
 	}
 	var states []string
 words:
-	for word := range strings.SplitSeq(text, ",") {
+	for word := range strings.SplitSeq(strings.TrimRight(text, ","), ",") {
+		if word == "" && strings.Trim(text, ",") == "" {
+			break
+		}
 		for _, state := range valid {
 			if strings.EqualFold(strings.TrimSpace(word), state) {
 				states = append(states, state)

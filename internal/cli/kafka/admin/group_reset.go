@@ -44,9 +44,6 @@ func (g *groupCall) reset(ctx context.Context) error {
 			return err
 		}
 		all[name] = offsets
-		if described[name].err != nil {
-			return tool.Executed(tool.Executed(described[name].err)) // Kafka's tool sets the offsets of a group that is not there, and fails afterwards
-		}
 	}
 	if g.Has("export") {
 		g.Println(exported(all, len(g.Values("group")) == 1))
@@ -239,6 +236,9 @@ func (g *groupCall) scenario(ctx context.Context, group string, partitions []par
 }
 
 func (g *groupCall) at(ctx context.Context, partitions []partition, at int64) (map[partition]int64, error) {
+	if twice := duplicates(partitions); len(twice) > 0 {
+		return nil, tool.Saidf("Duplicate key %s", twice[0])
+	}
 	list, err := listOffsets(ctx, g.cluster, partitions, at)
 	if err != nil {
 		return nil, tool.Executed(err)

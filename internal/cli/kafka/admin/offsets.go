@@ -89,10 +89,19 @@ func partitionsOf(ctx context.Context, cluster *tool.Cluster, topics []string) (
 	return slices.SortedFunc(maps.Keys(leaders), comparePartitions), err
 }
 
+// unnamed is what Kafka's admin client says of a topic without a name, without asking a broker.
+func unnamed() error {
+	text := "The given topic name '' cannot be represented in a request."
+	return tool.Refused(invalidTopic, &text)
+}
+
 // leadersOf are the leaders of all partitions of some topics, below 0 where there is none; a topic that is not there is an error.
 func leadersOf(ctx context.Context, cluster *tool.Cluster, topics []string) (map[partition]int32, error) {
 	if len(topics) == 0 {
 		return nil, nil
+	}
+	if slices.Contains(topics, "") {
+		return nil, unnamed()
 	}
 	known, err := metadata(ctx, cluster, topics...)
 	if err != nil {

@@ -21,6 +21,7 @@ const (
 	coordinatorLoading      = 14
 	coordinatorNotAvailable = 15
 	notCoordinator          = 16
+	invalidTopic            = 17
 	invalidGroup            = 24
 	unknownMember           = 25
 	topicUnauthorized       = 29

@@ -54,6 +54,9 @@ func (r *resetCall) existing(kind, mark string, topics []string) int {
 
 // seek finds the new offsets and commits them.
 func (r *resetCall) seek(ctx context.Context) error {
+	if strings.TrimSpace(r.application) == "" {
+		return &tool.Exception{Class: "org.apache.kafka.common.KafkaException", Message: "Failed to construct kafka consumer"}
+	}
 	input, err := r.partitions(ctx, r.input)
 	if err != nil {
 		return err

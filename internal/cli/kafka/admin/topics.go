@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -324,6 +325,9 @@ func firstOf(refused []refusal) error {
 func removeTopics(ctx context.Context, cluster *tool.Cluster, topics []string) ([]refusal, error) {
 	if len(topics) == 0 {
 		return nil, nil
+	}
+	if slices.Contains(topics, "") {
+		return nil, unnamed()
 	}
 	request := kmsg.NewPtrDeleteTopicsRequest()
 	request.TopicNames, request.TimeoutMillis = topics, 30000
