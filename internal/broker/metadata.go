@@ -103,6 +103,7 @@ func (h *Handlers) metadataResponse(c *Call, rq *kmsg.MetadataRequest, refused m
 		return resp
 	}
 	seen := make(map[string]bool, len(rq.Topics))
+	resp.Topics = make([]kmsg.MetadataResponseTopic, 0, len(rq.Topics))
 	for _, t := range rq.Topics {
 		key := string(t.TopicID[:])
 		if t.TopicID == ([16]byte{}) {
@@ -114,8 +115,26 @@ func (h *Handlers) metadataResponse(c *Call, rq *kmsg.MetadataRequest, refused m
 			breathe(len(resp.Topics))
 		}
 	}
-	slices.SortStableFunc(resp.Topics, func(a, b kmsg.MetadataResponseTopic) int { return strings.Compare(deref(a.Topic), deref(b.Topic)) })
+	resp.Topics = byName(resp.Topics)
 	return resp
+}
+
+// byName puts topics in the order of their names. Their places are sorted and not they themselves, which are large: thousands of them are asked for at once.
+func byName(topics []kmsg.MetadataResponseTopic) []kmsg.MetadataResponseTopic {
+	compare := func(a, b int32) int { return strings.Compare(deref(topics[a].Topic), deref(topics[b].Topic)) }
+	places := make([]int32, len(topics))
+	for i := range places {
+		places[i] = int32(i)
+	}
+	if slices.IsSortedFunc(places, compare) {
+		return topics
+	}
+	slices.SortStableFunc(places, compare)
+	sorted := make([]kmsg.MetadataResponseTopic, len(topics))
+	for i, place := range places {
+		sorted[i] = topics[place]
+	}
+	return sorted
 }
 
 func asksForAll(rq *kmsg.MetadataRequest) bool {
