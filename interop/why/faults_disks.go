@@ -114,7 +114,7 @@ func damageSegment(ctx context.Context, s *suite) (func(context.Context) error, 
 	}, err
 }
 
-// recoverSlowly kills a node that has much to read again, and lets it run a twentieth of the time when it comes back, as on a machine that is busy.
+// recoverSlowly kills a node that has much to read again, and lets it run a thirtieth of the time when it comes back, as on a machine that is busy.
 func recoverSlowly(ctx context.Context, s *suite) (func(context.Context) error, error) {
 	if err := errors.Join(s.placed(ctx, "heavy", nil, 3), s.fill(ctx, "heavy", 400, 900_000)); err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func recoverSlowly(ctx context.Context, s *suite) (func(context.Context) error, 
 		defer close(done)
 		for slow.Err() == nil {
 			_ = n.Signal(syscall.SIGSTOP)
-			_ = pause(slow, 57*time.Millisecond)
+			_ = pause(slow, 97*time.Millisecond)
 			_ = n.Signal(syscall.SIGCONT)
 			_ = pause(slow, 3*time.Millisecond)
 		}

@@ -234,6 +234,10 @@ func sleeper(ctx context.Context, s *suite) (func(context.Context) error, error)
 		if err != nil || joined.ErrorCode != 0 {
 			return
 		}
+		defer func() { // also when it is stopped meanwhile: its session would last longer than the suite waits
+			rq.MemberEpoch, rq.RebalanceTimeoutMillis, rq.SubscribedTopicNames, rq.Topics = -1, -1, nil, nil
+			_, _ = rq.RequestWith(context.WithoutCancel(ctx), cl)
+		}()
 		if err := commitAs(ctx, cl, rq.Group, rq.MemberID, joined.MemberEpoch, "sleep", 1); err != nil {
 			return
 		}
@@ -244,8 +248,6 @@ func sleeper(ctx context.Context, s *suite) (func(context.Context) error, error)
 			}
 			_, _ = rq.RequestWith(ctx, cl)
 		}
-		rq.MemberEpoch = -1
-		_, _ = rq.RequestWith(ctx, cl)
 	})(ctx, s)
 	return func(ctx context.Context) error {
 		err := stop(ctx)
