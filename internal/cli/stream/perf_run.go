@@ -162,7 +162,7 @@ func (f *perfFlags) sendOne(ctx context.Context, cl *kgo.Client, m *meter, id ui
 		if due >= f.warmUp {
 			counted++
 		}
-		cl.Produce(ctx, &kgo.Record{Value: stamped(body, id, due)}, func(r *kgo.Record, err error) {
+		cl.Produce(ctx, &kgo.Record{Partition: anyPartition, Value: stamped(body, id, due)}, func(r *kgo.Record, err error) {
 			if err != nil {
 				m.fail(err)
 				return

@@ -137,6 +137,9 @@ func codecOf(name string) (kgo.CompressionCodec, error) {
 	return codec, nil
 }
 
+// anyPartition is the partition of a record that says nothing of it.
+const anyPartition = -1
+
 // named partitions records as they say themselves, and those that say nothing as Kafka's clients do.
 type named struct{ kgo.Partitioner }
 

@@ -214,3 +214,19 @@ func TestMeasurementsCountEveryRecord(t *testing.T) {
 		t.Error("an error is none")
 	}
 }
+
+func TestMeasurementsWriteToAllPartitions(t *testing.T) {
+	c := leatest.Start(t, leatest.Topic("orders", 2))
+	if out, errs, err := call(t, c, "", "perf", "produce", "orders", "--records", "400", "--warm-up", "0", "--size", "100", "--batch-bytes", "1024"); err != nil {
+		t.Fatal(out, errs, err)
+	}
+	ends, err := kadm.NewClient(c.Client()).ListEndOffsets(t.Context(), "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, end := range ends["orders"] {
+		if end.Offset == 0 {
+			t.Errorf("none of 400 records in 50 batches is in partition %d", p)
+		}
+	}
+}
