@@ -147,6 +147,9 @@ func TestWhyOverHTTPLeavesOutWhoClientsAreWhereItIsSetSo(t *testing.T) {
 		return string(body)
 	}
 	const address = "127.0.0.1\"" // as a value of JSON
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(ask(""), "protocol-mismatch") && time.Now().Before(end); {
+		time.Sleep(time.Millisecond) // it is noted after the client is told to go
+	}
 	if text := ask(""); !strings.Contains(text, "protocol-mismatch") || strings.Contains(text, "a client at ") || !strings.Contains(text, "leat.http.why.clients") {
 		t.Errorf("none: %s", text)
 	}

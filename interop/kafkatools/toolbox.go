@@ -71,7 +71,7 @@ func New(ctx context.Context, dir string, folders ...string) (*Toolbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("javac (interop/setup.sh kafka first): %w: %s", err, built)
 	}
-	cmd := exec.Command("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", path,
+	cmd := exec.Command("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", path, "-Djava.io.tmpdir="+dir,
 		"-Dlog4j2.configurationFile="+filepath.Join(root, "interop", "kafka", "log4j2.properties"), "Toolbox")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Dir = dir
