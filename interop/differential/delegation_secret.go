@@ -50,6 +50,9 @@ func tokensWithSecret(s *side) {
 	known := func(who *side, wanted int) {
 		who.eventually("tokens", func() bool { return len(g.list(who, s.last(kmsg.DescribeDelegationToken), nil).TokenDetails) >= wanted })
 	}
+	gone := func(who *side, left int) {
+		who.eventually("fewer tokens", func() bool { return len(g.list(who, s.last(kmsg.DescribeDelegationToken), nil).TokenDetails) <= left })
+	}
 	known(admin, g.tokens) // Kafka's broker learns of them after it has answered
 	s.versions(kmsg.DescribeDelegationToken, func(v int16) {
 		lists := map[string][]kmsg.DescribeDelegationTokenRequestOwner{
@@ -80,6 +83,10 @@ func tokensWithSecret(s *side) {
 				other := admin.quiet(v, &kmsg.ExpireDelegationTokenRequest{HMAC: hmacs[name], ExpiryPeriodMillis: period}).(*kmsg.ExpireDelegationTokenResponse)
 				resp := alice.quiet(v, &kmsg.ExpireDelegationTokenRequest{HMAC: hmacs[name], ExpiryPeriodMillis: period}).(*kmsg.ExpireDelegationTokenResponse)
 				s.note(fmt.Sprintf("expire %s v%d by %d", name, v, period), fmt.Sprint(other.ErrorCode, resp.ErrorCode))
+				if period == -1 && resp.ErrorCode == 0 {
+					g.tokens--
+					gone(admin, g.tokens) // Kafka's learns of this later, too
+				}
 			}
 		}
 	})
