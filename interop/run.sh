@@ -78,7 +78,7 @@ pages)
 		interop/setup.sh kafka kcat kerberos
 		interop/upgrade/previous.sh >/dev/null || [ $? = 3 ] # it said why
 		# shellcheck disable=SC2046
-		set -- -binary "$leat" -parallel 2 "$@" $(grep -rlE '^ *<!-- run ' README.md docs)
+		set -- -binary "$leat" -parallel 2 "$@" $(grep -rE '^ *<!-- run ' README.md docs | grep -v '<!-- run by ' | cut -d: -f1 | sort -u)
 		;;
 	esac
 	"$bin/pages" "$@"
