@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -55,6 +56,9 @@ func topicCreateCommand(s run.Streams) *cobra.Command {
 			}
 			steps = append(steps, present.Step{Object: "topic " + name, Action: "create", After: would, Do: func(ctx context.Context) error {
 				_, err := n.create(ctx, cl, name, false)
+				if err == nil {
+					settle(ctx, cl, name)
+				}
 				return err
 			}})
 		}
@@ -94,6 +98,36 @@ func (n *creating) create(ctx context.Context, cl *cluster, name string, only bo
 		has += ", " + kv[0] + "=" + kv[1]
 	}
 	return has, nil
+}
+
+// mostSettling is how long a new topic is waited for: it is there, and a broker that does not hear of it must not hold up whoever made it.
+const mostSettling = 5 * time.Second
+
+// settle waits until all brokers know a new topic: controllers answer before these have heard of it, and the next command may ask any of them.
+func settle(ctx context.Context, cl *cluster, name string) {
+	ctx, cancel := context.WithTimeout(ctx, mostSettling)
+	defer cancel()
+	rq := kmsg.NewPtrMetadataRequest()
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = &name
+	rq.Topics = append(rq.Topics, t)
+	all, err := cl.admin.BrokerMetadata(ctx)
+	if err != nil {
+		return
+	}
+	for _, id := range all.Brokers.NodeIDs() {
+		for ctx.Err() == nil {
+			answer, err := cl.Broker(int(id)).Request(ctx, rq)
+			resp, ok := answer.(*kmsg.MetadataResponse)
+			if err != nil || !ok || len(resp.Topics) == 1 && resp.Topics[0].ErrorCode == 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
 }
 
 // pairs reads KEY=VALUE.
