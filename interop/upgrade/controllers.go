@@ -106,7 +106,7 @@ func (c *cluster) active() (*fleet.Node, error) {
 // control has a controller of a build lead. Those of the other build are restarted until it does: in order, and by force every other time, because in
 // order they may hand over to each other.
 func (c *cluster) control(binary string) error {
-	const tries = 12
+	const tries = 40 // about every second one is enough; under load the node that is wanted is often the slowest of three
 	for try := range tries {
 		n, err := c.active()
 		if err != nil || n.Binary == binary {
