@@ -44,7 +44,7 @@ func newWorld(ctx context.Context, binary, dir string) (*world, error) {
 		"share.coordinator.state.topic.num.partitions": "1", "auto.create.topics.enable": "false", "group.consumer.session.timeout.ms": "45000", "group.streams.initial.rebalance.delay.ms": "0",
 		"group.share.min.heartbeat.interval.ms": "300", "group.share.heartbeat.interval.ms": "300",
 		"log.retention.check.interval.ms": "3600000", // records are of long ago, and each cluster would delete them at another moment
-		"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS",
+		"authorizer.class.name":           "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS",
 	}})
 	if err != nil {
 		return nil, err
