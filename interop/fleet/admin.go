@@ -64,6 +64,36 @@ func (a *Admin) CreateOn(ctx context.Context, topic string, replicas [][]int32, 
 	return nil
 }
 
+// Known waits until every broker knows these topics: who made one has the answer of a single broker, and the next request may come to any.
+func (a *Admin) Known(ctx context.Context, topics ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	all, err := a.BrokerMetadata(ctx)
+	if err != nil {
+		return err
+	}
+	rq := kmsg.NewPtrMetadataRequest()
+	for _, topic := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &topic
+		rq.Topics = append(rq.Topics, t)
+	}
+	for _, id := range all.Brokers.NodeIDs() {
+		for {
+			resp, err := rq.RequestWith(ctx, a.Raw.Broker(int(id)))
+			if err == nil && !slices.ContainsFunc(resp.Topics, func(t kmsg.MetadataResponseTopic) bool { return t.ErrorCode != 0 }) {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("broker %d does not know all of %v: %w", id, topics, errors.Join(err, ctx.Err()))
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
 // Topic is what the cluster says about a topic.
 func (a *Admin) Topic(ctx context.Context, topic string) (kadm.TopicDetail, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"leat/interop/fleet"
 	"leat/interop/target"
 )
 
@@ -49,6 +50,9 @@ func startLoad(ctx context.Context, all []*target.Node) (*load, error) {
 		if r, err := l.admin.CreateTopic(ctx, 6, 3, t.configs, t.name); err != nil || r.Err != nil {
 			return l, fmt.Errorf("topic %s: %w", t.name, errors.Join(err, r.Err))
 		}
+	}
+	if err := (&fleet.Admin{Client: l.admin, Raw: client}).Known(ctx, ordinary, strict, aside); err != nil {
+		return l, err
 	}
 	producer, err := l.client(kgo.DefaultProduceTopic(ordinary))
 	if err != nil {
