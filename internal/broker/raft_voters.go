@@ -157,11 +157,13 @@ func (h *Handlers) changeVoters(c *Call, clusterID *string, timeout time.Duratio
 	if err == nil {
 		ctx, cancel := context.WithTimeout(c.Gone, timeout)
 		defer cancel()
-		err = h.Voters.Change(ctx, change)
-		if handedOver(err) {
-			h.awaitOtherLeader(ctx)
+		err = h.changeLed(ctx, change)
+		switch {
+		case handedOver(err) && !h.leadsQuorum():
 			h.voterChangeElsewhere(c, timeout)
 			return
+		case handedOver(err):
+			err = fmt.Errorf("%w: %w", kerr.RequestTimedOut, err)
 		}
 	}
 	if err == nil {
@@ -184,25 +186,37 @@ func (h *Handlers) voterChangeElsewhere(c *Call, timeout time.Duration) {
 	}
 }
 
-// handedOver reports whether a change was refused because this node does not lead any more: a leader that is to be removed hands its
-// leadership over first.
+// changeLed asks the quorum for a change for as long as this node leads. A leader that was elected a moment ago refuses until an entry of its epoch is
+// committed, and one that is to be removed hands its leadership over first, which may come to nothing: nobody else can be asked while neither is over.
+func (h *Handlers) changeLed(ctx context.Context, change quorum.Change) error {
+	for {
+		err := h.Voters.Change(ctx, change)
+		if !handedOver(err) || h.otherLeads(ctx) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// handedOver reports whether a change was refused because this node does not lead, not any more or not yet.
 func handedOver(err error) bool {
 	return errors.Is(err, kerr.NotController) || errors.Is(err, kerr.NotLeaderForPartition)
 }
 
-// awaitOtherLeader waits until another controller leads, for a leader that is handing over.
-func (h *Handlers) awaitOtherLeader(ctx context.Context) {
-	const look = 10 * time.Millisecond
+// otherLeads reports whether another controller leads, and gives it a moment to be elected.
+func (h *Handlers) otherLeads(ctx context.Context) bool {
+	const look, moment = 10 * time.Millisecond, 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for {
 		if leader, _, known := h.Voters.Active(); known && leader != h.NodeID {
-			return
+			return true
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
 }

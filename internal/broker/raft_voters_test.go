@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -175,6 +176,31 @@ func TestALeaderThatIsRemovedHandsTheRequestOn(t *testing.T) {
 		v.leader = self
 		if resp := ask[*kmsg.RemoveRaftVoterResponse](control, removeRequest(self, 1), 0); errorName(resp.ErrorCode) != "NOT_LEADER_FOR_PARTITION" {
 			t.Errorf("a controller: %+v", resp)
+		}
+	})
+}
+
+// A leader that was elected a moment ago refuses changes until an entry of its epoch is committed. Nobody else leads, so the request waits for that.
+func TestAChangeWaitsUntilANewLeaderIsEstablished(t *testing.T) {
+	withAdmin(t, nil, func(t *testing.T, n *adminNode, c, _ *client) {
+		v := threeVoters(n)
+		v.fails = func(v *fakeVoters) error {
+			if len(v.changes) < 3 {
+				return kerr.NotLeaderForPartition
+			}
+			return nil
+		}
+		began := time.Now()
+		resp := ask[*kmsg.RemoveRaftVoterResponse](c, removeRequest(11, 2), 0)
+		if resp.ErrorCode != 0 || len(v.changes) != 3 || len(n.asked) != 0 {
+			t.Errorf("%s, %d changes, asked %d", errorName(resp.ErrorCode), len(v.changes), len(n.asked))
+		}
+		if took := time.Since(began); took > time.Second { // virtual time
+			t.Errorf("answered after %v", took)
+		}
+		v.fails = func(*fakeVoters) error { return kerr.NotLeaderForPartition }
+		if resp := ask[*kmsg.RemoveRaftVoterResponse](c, removeRequest(11, 2), 0); errorName(resp.ErrorCode) != "REQUEST_TIMED_OUT" || len(n.asked) != 0 {
+			t.Errorf("never established: %s, asked %d", errorName(resp.ErrorCode), len(n.asked))
 		}
 	})
 }
