@@ -13,8 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Patience bounds how long a cluster may take for anything that a test waits for.
-const Patience = 40 * time.Second
+// Patience bounds how long a cluster may take for anything that a test waits for. Only a failure takes it, and machines may be slow.
+const Patience = 2 * time.Minute
 
 // Admin asks the cluster for things, by some of its brokers.
 type Admin struct {
@@ -40,7 +40,7 @@ func (a *Admin) CreateOn(ctx context.Context, topic string, replicas [][]int32, 
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	rq := kmsg.NewPtrCreateTopicsRequest()
-	rq.TimeoutMillis = 30_000
+	rq.TimeoutMillis = 60_000
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, -1, -1
 	for i, r := range replicas {
@@ -68,35 +68,65 @@ func (a *Admin) CreateOn(ctx context.Context, topic string, replicas [][]int32, 
 func (a *Admin) Known(ctx context.Context, topics ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
-	all, err := a.BrokerMetadata(ctx)
-	if err != nil {
-		return err
-	}
 	rq := kmsg.NewPtrMetadataRequest()
 	for _, topic := range topics {
 		t := kmsg.NewMetadataRequestTopic()
 		t.Topic = &topic
 		rq.Topics = append(rq.Topics, t)
 	}
+	for {
+		err := a.allKnow(ctx, rq)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("topics %v: %w", topics, errors.Join(err, ctx.Err()))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// allKnow asks every broker that is there now.
+func (a *Admin) allKnow(ctx context.Context, rq *kmsg.MetadataRequest) error {
+	all, err := a.BrokerMetadata(ctx)
+	if err != nil {
+		return err
+	}
 	for _, id := range all.Brokers.NodeIDs() {
-		for {
-			resp, err := rq.RequestWith(ctx, a.Raw.Broker(int(id)))
-			if err == nil && !slices.ContainsFunc(resp.Topics, func(t kmsg.MetadataResponseTopic) bool { return t.ErrorCode != 0 }) {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("broker %d does not know all of %v: %w", id, topics, errors.Join(err, ctx.Err()))
-			case <-time.After(20 * time.Millisecond):
+		resp, err := rq.RequestWith(ctx, a.Raw.Broker(int(id)))
+		if err != nil {
+			return fmt.Errorf("broker %d: %w", id, err)
+		}
+		for _, t := range resp.Topics {
+			if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+				return fmt.Errorf("broker %d does not know %s: %w", id, *t.Topic, err)
 			}
 		}
 	}
 	return nil
 }
 
+// Leader waits until a partition has a leader: a broker that has heard of nothing newer yet tells that there is none.
+func (a *Admin) Leader(ctx context.Context, topic string, partition int32) (int32, error) {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	for {
+		t, err := a.Topic(ctx, topic)
+		if p, ok := t.Partitions[partition]; err == nil && ok && p.Leader >= 0 {
+			return p.Leader, nil
+		}
+		select {
+		case <-ctx.Done():
+			return -1, fmt.Errorf("%s-%d has no leader: %w", topic, partition, errors.Join(err, fmt.Errorf("%+v", t.Partitions.Sorted())))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 // Topic is what the cluster says about a topic.
 func (a *Admin) Topic(ctx context.Context, topic string) (kadm.TopicDetail, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	details, err := a.ListTopics(ctx, topic)
 	if err != nil {
@@ -135,27 +165,40 @@ func (a *Admin) InSync(ctx context.Context, topic string) error {
 func (a *Admin) Lead(ctx context.Context, topic string, partition int32, replicas ...int32) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
-	var rq kadm.AlterPartitionAssignmentsReq
-	rq.Assign(topic, partition, replicas)
-	if answers, err := a.AlterPartitionAssignments(ctx, rq); err != nil || answers.Error() != nil {
-		return errors.Join(err, answers.Error())
-	}
-	set := kadm.TopicsSet{}
-	set.Add(topic, partition)
 	for {
-		answers, err := a.ElectLeaders(ctx, kadm.ElectPreferredReplica, set)
-		if err != nil {
-			return err
-		}
-		said := answers[topic][partition].Err
-		t, err := a.Topic(ctx, topic)
-		if err == nil && t.Partitions[partition].Leader == replicas[0] && slices.Equal(t.Partitions[partition].Replicas, replicas) {
+		p, err := a.reorder(ctx, topic, partition, replicas)
+		if err == nil && p.Leader == replicas[0] && slices.Equal(p.Replicas, replicas) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s-%d: node %d does not lead: %w", topic, partition, replicas[0], errors.Join(err, said, fmt.Errorf("%+v", t.Partitions[partition])))
+			return fmt.Errorf("%s-%d: node %d does not lead: %w", topic, partition, replicas[0], errors.Join(err, fmt.Errorf("%+v", p)))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// reorder has the replicas of a partition put in an order and the preferred leader elected, and tells what became of it. That it leads already is no error.
+func (a *Admin) reorder(ctx context.Context, topic string, partition int32, replicas []int32) (kadm.PartitionDetail, error) {
+	before, err := a.Topic(ctx, topic)
+	if p := before.Partitions[partition]; err == nil && !slices.Equal(p.Replicas, replicas) {
+		var rq kadm.AlterPartitionAssignmentsReq
+		rq.Assign(topic, partition, replicas)
+		answers, err := a.AlterPartitionAssignments(ctx, rq)
+		if err != nil || answers.Error() != nil {
+			return p, errors.Join(err, answers.Error())
+		}
+	}
+	set := kadm.TopicsSet{}
+	set.Add(topic, partition)
+	answers, err := a.ElectLeaders(ctx, kadm.ElectPreferredReplica, set)
+	if err != nil {
+		return kadm.PartitionDetail{}, err
+	}
+	after, err := a.Topic(ctx, topic)
+	p := after.Partitions[partition]
+	if err == nil && p.Leader != replicas[0] {
+		err = answers[topic][partition].Err
+	}
+	return p, err
 }

@@ -4,11 +4,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
+
+	"leat/interop/ports"
 )
 
 // ClusterID is that of every fleet.
@@ -54,12 +54,12 @@ func New(f *Fleet) error {
 	if err := os.WriteFile(filepath.Join(f.Dir, "log4j2.properties"), []byte(log4j), 0o644); err != nil {
 		return err
 	}
-	ports, err := freePorts(2 * len(f.Nodes))
+	free, err := ports.Free(2 * len(f.Nodes))
 	if err != nil {
 		return err
 	}
 	for i, n := range f.Nodes {
-		n.fleet, n.port, n.voter = f, ports[2*i], ports[2*i+1]
+		n.fleet, n.port, n.voter = f, free[2*i], free[2*i+1]
 	}
 	for _, n := range f.Nodes {
 		if err := n.Write(); err != nil {
@@ -133,20 +133,6 @@ func (f *Fleet) Tails(lines int) error {
 		errs = append(errs, fmt.Errorf("node %d (%s) said:\n%s", n.ID, n.Kind, n.Tail(lines)))
 	}
 	return errors.Join(errs...)
-}
-
-// freePorts asks the system for different free ports.
-func freePorts(count int) ([]string, error) {
-	var ports []string
-	for range count {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports = append(ports, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-	}
-	return ports, nil
 }
 
 // DirectoryID is the id that a controller's metadata directory gets when the first voters are named by id and directory.

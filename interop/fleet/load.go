@@ -130,7 +130,7 @@ func (l *Load) Progress(ctx context.Context, more int64) error {
 }
 
 func (l *Load) reach(ctx context.Context, goal []int64) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	for {
 		l.mu.Lock()

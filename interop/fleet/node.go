@@ -186,7 +186,7 @@ func (n *Node) Await(ctx context.Context, behind int64) error {
 	if n.Kind == target.Leat {
 		ready = "leat ready"
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	for {
 		if data, err := os.ReadFile(n.LogFile()); err == nil && bytes.Contains(data[behind:], []byte(ready)) {
@@ -196,7 +196,7 @@ func (n *Node) Await(ctx context.Context, behind int64) error {
 		case <-n.exited:
 			return fmt.Errorf("node %d (%s) ended before it was ready: %v\n%s", n.ID, n.Kind, n.err, n.Tail(30))
 		case <-ctx.Done():
-			return fmt.Errorf("node %d (%s) is not ready after two minutes\n%s", n.ID, n.Kind, n.Tail(30))
+			return fmt.Errorf("node %d (%s) is not ready after three minutes\n%s", n.ID, n.Kind, n.Tail(30))
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -225,9 +225,9 @@ func (n *Node) Stop() error {
 	}
 	select {
 	case <-n.exited:
-	case <-time.After(time.Minute):
+	case <-time.After(3 * time.Minute):
 		n.Kill()
-		return fmt.Errorf("node %d (%s) still runs a minute after SIGTERM\n%s", n.ID, n.Kind, n.Tail(30))
+		return fmt.Errorf("node %d (%s) still runs three minutes after SIGTERM\n%s", n.ID, n.Kind, n.Tail(30))
 	}
 	n.cmd = nil
 	var exit *exec.ExitError

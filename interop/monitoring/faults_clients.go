@@ -54,7 +54,7 @@ func (r *run) overQuota() error {
 		for ctx.Err() == nil {
 			record := &kgo.Record{Value: make([]byte, 5000)}
 			if err := c.ProduceSync(ctx, record).FirstErr(); err != nil {
-				return // the load ends, or the cluster is gone
+				pause(ctx, 100*time.Millisecond) // the load ends, or the cluster is gone
 			}
 		}
 	}()
@@ -64,7 +64,7 @@ func (r *run) overQuota() error {
 // leaveOpen begins a transaction whose producer writes nothing more. By the time that its record tells it is open for two hours, which is longer than the
 // coordinator lets any be: what is missed is that the coordinator does not end it.
 func (r *run) leaveOpen() error {
-	c, err := r.load.client(kgo.TransactionalID("left-open"))
+	c, err := r.load.client(kgo.TransactionalID("left-open"), kgo.TransactionTimeout(10*time.Minute))
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (r *run) guess() error {
 	for range 4 {
 		go func() {
 			for ctx.Err() == nil {
-				one, end := context.WithTimeout(ctx, time.Second)
+				one, end := context.WithTimeout(ctx, 5*time.Second)
 				if c, err := kgo.NewClient(kgo.SeedBrokers(r.nodes[0].Address("LOGIN")), kgo.SASL(mechanism), kgo.RetryTimeout(time.Millisecond)); err == nil {
 					_ = c.Ping(one) // it is to fail
 					c.Close()
@@ -107,7 +107,7 @@ func (r *run) breakHandler() error {
 		return err
 	}
 	defer c.Close()
-	ctx, end := context.WithTimeout(r.ctx, time.Second)
+	ctx, end := context.WithTimeout(r.ctx, patience)
 	defer end()
 	if c.Ping(ctx) == nil {
 		return errors.New("the request was answered: was the program linked with -X leat/internal/listener.brokenFor=" + broken + "?")

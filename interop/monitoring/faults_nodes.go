@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -14,23 +14,41 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sys/unix"
+
+	"leat/interop/fleet"
 )
 
-// limitFiles lowers how many files node 1 may have open to a little more than it has.
+// limitFiles keeps how many files node 1 may have open at a little more than it has: clients come and go.
 func (r *run) limitFiles() error {
+	if err := unix.Prlimit(r.nodes[0].PID(), unix.RLIMIT_NOFILE, nil, &r.files); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(r.load.ctx)
+	done := make(chan error, 1)
+	r.limiting = func() error { stop(); return <-done }
+	go func() {
+		var err error
+		for err == nil && ctx.Err() == nil {
+			err = r.tighten()
+			pause(ctx, 100*time.Millisecond)
+		}
+		done <- err
+	}()
+	return nil
+}
+
+// tighten leaves an eighth more than is open.
+func (r *run) tighten() error {
 	pid := r.nodes[0].PID()
-	open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 	if err != nil {
 		return err
 	}
-	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &r.files); err != nil {
-		return err
-	}
-	return unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(len(open) + len(open)/9), Max: r.files.Max}, nil)
+	return unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(len(open) + len(open)/8), Max: r.files.Max}, nil)
 }
 
 func (r *run) unlimitFiles() error {
-	return unix.Prlimit(r.nodes[0].PID(), unix.RLIMIT_NOFILE, &r.files, nil)
+	return errors.Join(r.limiting(), unix.Prlimit(r.nodes[0].PID(), unix.RLIMIT_NOFILE, &r.files, nil))
 }
 
 // startStray starts another cluster, which Prometheus takes for a part of this one: two controllers are active, as if the network let none of the two reach the
@@ -73,7 +91,11 @@ func (r *run) stopFilling() error { return errors.Join(r.filling(), r.disk.leave
 // killLastInSync freezes a node until it has left the in-sync sets, kills another that is the last in sync for one topic, and lets the first go on: it is the only
 // replica left, and may lead although it lacks records.
 func (r *run) killLastInSync() error {
-	active, err := r.active()
+	active := 0
+	err := r.eventually("a controller is active", func() (err error) {
+		active, err = r.active()
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -137,7 +159,7 @@ func (r *run) inSync(node int, topic string) ([]int32, error) {
 		return nil, err
 	}
 	defer c.Close()
-	ctx, end := context.WithTimeout(r.ctx, 2*time.Second)
+	ctx, end := context.WithTimeout(r.ctx, 5*time.Second)
 	defer end()
 	rq := kmsg.NewPtrMetadataRequest()
 	t := kmsg.NewMetadataRequestTopic()
@@ -173,10 +195,13 @@ func (r *run) placeOn(topic string, configs map[string]string, brokers ...int) e
 	}
 	defer c.Close()
 	rq := kmsg.NewPtrCreateTopicsRequest()
-	rq.Topics, rq.TimeoutMillis = append(rq.Topics, t), 10_000
+	rq.Topics, rq.TimeoutMillis = append(rq.Topics, t), 60_000
 	resp, err := rq.RequestWith(r.ctx, c)
 	if err == nil {
 		err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+	}
+	if err == nil {
+		err = (&fleet.Admin{Client: r.load.admin, Raw: c}).Known(r.ctx, topic)
 	}
 	if err != nil {
 		return fmt.Errorf("topic %s: %w", topic, err)

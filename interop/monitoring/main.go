@@ -44,9 +44,11 @@ type run struct {
 	diskDir    string
 	stray      *target.Node // a cluster of its own
 
-	files               unix.Rlimit // of node 1 before they were limited
+	files               unix.Rlimit  // of node 1 before they were limited
+	limiting            func() error // stops keeping files short on node 1
 	guessing, hammering func()
-	reporting           chan error // how clients that report have ended
+	reporting           chan error    // how clients that report have ended
+	told                chan struct{} // closed when all that they report was seen
 	filling             func() error
 	left                int // the node that is left with the active controller
 }
@@ -117,7 +119,7 @@ func (r *run) start() error {
 		Settings: map[string]string{
 			"leat.group.lag.interval.ms": "1000", "min.insync.replicas": "2", "default.replication.factor": "3", "num.partitions": "3",
 			"listener.name.secure.ssl.keystore.type": "PEM", "listener.name.secure.ssl.keystore.location": r.pem, "sasl.enabled.mechanisms": "SCRAM-SHA-256",
-			"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500", "auto.leader.rebalance.enable": "false",
+			"broker.session.timeout.ms": "6000", "broker.heartbeat.interval.ms": "500", "auto.leader.rebalance.enable": "false",
 			"transaction.state.log.num.partitions": "4",
 		},
 		Differ: r.differ,

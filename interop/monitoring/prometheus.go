@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"leat/interop/ports"
 )
 
 // prometheus is a running Prometheus.
@@ -23,8 +24,8 @@ type prometheus struct {
 	logFile *os.File
 }
 
-// patience is how long the slowest thing may take that is waited for.
-const patience = 45 * time.Second
+// patience is how long the slowest thing may take that is waited for. Only a failure takes it.
+const patience = 2 * time.Minute
 
 // sooner are the rules with nothing to wait for, with rates of the last seconds, and with what comes in a minute for what comes in a day. The rest stays as it is.
 var sooner = []struct {
@@ -64,12 +65,11 @@ func (r *run) watch(binary string) error {
 	if err := os.WriteFile(config, []byte(r.configuration(files)), 0o600); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	at, err := ports.Addresses(1)
 	if err != nil {
 		return err
 	}
-	p := &prometheus{address: l.Addr().String()}
-	_ = l.Close() // its number is what was wanted
+	p := &prometheus{address: at[0]}
 	if p.logFile, err = os.Create(filepath.Join(r.dir, "prometheus.log")); err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,18 +21,20 @@ import (
 // reported is how many records the Java client writes, and so what its counter must come to.
 const reported = 300
 
-// writes is a client of librdkafka that writes for some seconds.
+// writes is a client of librdkafka that writes for some seconds, and lives until its input ends.
 const writes = `
-import sys, time
+import sys
 from confluent_kafka import Producer
 p = Producer({"bootstrap.servers": sys.argv[1], "client.id": "reports-librdkafka"})
 for i in range(40):
     p.produce(sys.argv[2], b"%d" % i)
     p.poll(0.1)
-sys.exit(p.flush(10))
+sys.stdin.read()
+sys.exit(p.flush(60))
 `
 
-// reporters starts clients that tell of themselves (KIP-714) while other things are looked at.
+// reporters starts clients that tell of themselves (KIP-714) while other things are looked at. They live until all that they tell was seen: a client that ends does
+// not always send its last report.
 func (r *run) reporters() error {
 	if err := r.subscribe(); err != nil {
 		return err
@@ -47,25 +48,43 @@ func (r *run) reporters() error {
 		return err
 	}
 	seeds := strings.Join(r.load.seeds, ",")
-	java, err := target.Tool("verifiable-producer", "--bootstrap-server", seeds, "--topic", aside, "--max-messages", strconv.Itoa(reported), "--throughput", "75",
-		"--command-config", config)
+	tool, err := target.Tool("kafka-console-producer", "--bootstrap-server", seeds, "--topic", aside, "--command-config", config)
 	if err != nil {
 		return err
 	}
-	python := exec.Command(filepath.Join(cache, "python", "bin", "python"), "-c", writes, seeds, aside)
-	r.reporting = make(chan error, 3)
-	for _, command := range []*exec.Cmd{java, python} {
-		go func() {
-			var out bytes.Buffer
-			command.Stdout, command.Stderr = &out, &out
-			err := command.Run()
-			if err != nil {
-				err = fmt.Errorf("%s: %w\n%s", filepath.Base(command.Path), err, out.Bytes())
-			}
-			r.reporting <- err
-		}()
+	java := exec.CommandContext(r.load.ctx, tool.Args[0], tool.Args[1:]...)
+	python := exec.CommandContext(r.load.ctx, filepath.Join(cache, "python", "bin", "python"), "-c", writes, seeds, aside)
+	r.reporting, r.told = make(chan error, 3), make(chan struct{})
+	for command, lines := range map[*exec.Cmd]int{java: reported, python: 0} {
+		go func() { r.reporting <- r.report(command, lines) }()
 	}
 	go func() { r.reporting <- r.reportHere() }()
+	return nil
+}
+
+// report runs a client and gives it lines to write, its input ends when all was seen.
+func (r *run) report(command *exec.Cmd, lines int) error {
+	in, err := command.StdinPipe()
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	command.Stdout, command.Stderr = &out, &out
+	if err := command.Start(); err != nil {
+		return err
+	}
+	for i := 0; i < lines && err == nil; i++ {
+		_, err = fmt.Fprintln(in, i)
+		pause(r.load.ctx, 13*time.Millisecond)
+	}
+	select {
+	case <-r.told:
+	case <-r.load.ctx.Done():
+	}
+	_ = in.Close() // it may be gone, which Wait tells
+	if err := errors.Join(err, command.Wait()); err != nil {
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(command.Path), err, out.Bytes())
+	}
 	return nil
 }
 
@@ -89,7 +108,34 @@ func (r *run) subscribe() error {
 	if err != nil {
 		return err
 	}
-	return kerr.ErrorForCode(resp.Resources[0].ErrorCode)
+	if err := kerr.ErrorForCode(resp.Resources[0].ErrorCode); err != nil {
+		return err
+	}
+	return r.eventually("every broker wants reports", func() error {
+		for _, n := range r.nodes {
+			if err := wantsReports(r.ctx, n.Bootstrap()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// wantsReports looks whether a broker asks clients for their metrics: one that has not heard of it yet asks for nothing, and the client comes again in five minutes.
+func wantsReports(ctx context.Context, address string) error {
+	c, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.ClientID("reports-probe"), kgo.DisableClientMetrics())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	answer, err := c.SeedBrokers()[0].Request(ctx, kmsg.NewPtrGetTelemetrySubscriptionsRequest())
+	if err != nil {
+		return err
+	}
+	if resp := answer.(*kmsg.GetTelemetrySubscriptionsResponse); resp.ErrorCode != 0 || len(resp.RequestedMetrics) == 0 {
+		return fmt.Errorf("%s asks for %q: %w", address, resp.RequestedMetrics, kerr.ErrorForCode(resp.ErrorCode))
+	}
+	return nil
 }
 
 // reportHere writes with franz-go, which leaves out of its reports what has not changed.
@@ -99,33 +145,36 @@ func (r *run) reportHere() error {
 		return err
 	}
 	defer c.Close()
-	ctx, end := context.WithTimeout(r.ctx, patience)
-	defer end()
 	for range 40 {
-		if err := c.ProduceSync(ctx, &kgo.Record{Value: []byte("r")}).FirstErr(); err != nil {
+		if err := c.ProduceSync(r.load.ctx, &kgo.Record{Value: []byte("r")}).FirstErr(); err != nil {
 			return err
 		}
-		pause(ctx, 100*time.Millisecond)
+		pause(r.load.ctx, 100*time.Millisecond)
+	}
+	select {
+	case <-r.told:
+	case <-r.load.ctx.Done():
 	}
 	return nil
 }
 
-// reports wants what the clients told: additions, since that is what clients are asked for, made into counters that rise to the whole. The Java producer does not
-// always send its last report, so some of its last second may be missing; more would be.
+// reports wants what the clients told: additions, since that is what clients are asked for, made into counters that rise to the whole.
 func (r *run) reports() error {
-	var all []error
+	of := func(metric, client string) string {
+		return fmt.Sprintf(`sum(max_over_time(kafka_client_producer_%s{client_id="reports-%s"}[10m]))`, metric, client)
+	}
+	const created = "connection_creation_total"
+	err := r.ask([]string{
+		fmt.Sprintf("%s == %d", of("record_send_total", "java"), reported),
+		of(created, "java") + " >= 1", of(created, "librdkafka") + " >= 1", of(created, "franz") + " >= 1",
+	}, "clients that report")
+	close(r.told)
+	if err != nil {
+		r.load.stop() // so that they end
+	}
+	all := []error{err}
 	for range cap(r.reporting) {
 		all = append(all, <-r.reporting)
 	}
-	if err := errors.Join(all...); err != nil {
-		return err
-	}
-	of := func(metric, client string) string {
-		return fmt.Sprintf(`sum(max_over_time(kafka_client_producer_%s{client_id="reports-%s"}[2m]))`, metric, client)
-	}
-	const created = "connection_creation_total"
-	return r.ask([]string{
-		fmt.Sprintf("%s <= %d > %d", of("record_send_total", "java"), reported, reported*7/10),
-		of(created, "java") + " >= 1", of(created, "librdkafka") + " >= 1", of(created, "franz") + " >= 1",
-	}, "clients that report")
+	return errors.Join(all...)
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"leat/interop/ports"
 )
 
 // ClusterConfig says which nodes to prepare.
@@ -22,7 +24,7 @@ type ClusterConfig struct {
 	Listeners map[string]string
 	// Operations gives leat's nodes an operations listener each, at a free port.
 	Operations bool
-	// Patience is how long a start or a stop may take; zero: a minute.
+	// Patience is how long a start or a stop may take; zero: three minutes, which only a failure takes.
 	Patience time.Duration
 	// Differ changes what one node, from 1, is prepared with. Its settings are its own.
 	Differ func(node int, cfg *Config)
@@ -33,13 +35,13 @@ type ClusterConfig struct {
 func NewCluster(cfg ClusterConfig) ([]*Node, error) {
 	names := slices.Sorted(maps.Keys(cfg.Listeners))
 	portsEach := 3 + len(names)
-	ports, err := freePorts(portsEach * cfg.Nodes)
+	free, err := ports.Free(portsEach * cfg.Nodes)
 	if err != nil {
 		return nil, err
 	}
 	var voters []string
 	for i := range cfg.Nodes {
-		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%s", i+1, ports[portsEach*i+1]))
+		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%s", i+1, free[portsEach*i+1]))
 	}
 	replicas := strconv.Itoa(min(cfg.Nodes, 3))
 	var nodes []*Node
@@ -53,16 +55,16 @@ func NewCluster(cfg ClusterConfig) ([]*Node, error) {
 		one := Config{Kind: cfg.Kind, Binary: cfg.Binary, Dir: filepath.Join(cfg.Dir, fmt.Sprintf("node-%d", i+1)), Settings: settings,
 			Listeners: cfg.Listeners, Patience: cfg.Patience}
 		if cfg.Operations {
-			one.Operations = net.JoinHostPort("127.0.0.1", ports[portsEach*i+2])
+			one.Operations = net.JoinHostPort("127.0.0.1", free[portsEach*i+2])
 		}
 		more := map[string]string{}
 		for j, name := range names {
-			more[name] = ports[portsEach*i+3+j]
+			more[name] = free[portsEach*i+3+j]
 		}
 		if cfg.Differ != nil {
 			cfg.Differ(i+1, &one)
 		}
-		n, err := newAt(one, ports[portsEach*i], ports[portsEach*i+1], more)
+		n, err := newAt(one, free[portsEach*i], free[portsEach*i+1], more)
 		if err != nil {
 			return nil, err
 		}

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"leat/interop/ports"
 )
 
 // Kind names a broker implementation.
@@ -51,7 +53,7 @@ type Config struct {
 	Operations string
 	// Client are options for the client that asks whether the node serves, for instance a login.
 	Client []kgo.Opt
-	// Patience is how long a start or a stop may take; zero: a minute.
+	// Patience is how long a start or a stop may take; zero: three minutes, which only a failure takes.
 	Patience time.Duration
 }
 
@@ -69,15 +71,15 @@ type Node struct {
 // New writes the properties file and, for Kafka, formats the data directory if that was not done before.
 func New(cfg Config) (*Node, error) {
 	names := slices.Sorted(maps.Keys(cfg.Listeners))
-	ports, err := freePorts(2 + len(names))
+	free, err := ports.Free(2 + len(names))
 	if err != nil {
 		return nil, err
 	}
 	more := map[string]string{}
 	for i, name := range names {
-		more[name] = ports[2+i]
+		more[name] = free[2+i]
 	}
-	return newAt(cfg, ports[0], ports[1], more)
+	return newAt(cfg, free[0], free[1], more)
 }
 
 func newAt(cfg Config, port, controller string, more map[string]string) (*Node, error) {
@@ -131,7 +133,7 @@ func (n *Node) LogFile() string { return filepath.Join(n.cfg.Dir, string(n.cfg.K
 // PID is the process of a started node.
 func (n *Node) PID() int { return n.cmd.Process.Pid }
 
-func (n *Node) patience() time.Duration { return cmp.Or(n.cfg.Patience, time.Minute) }
+func (n *Node) patience() time.Duration { return cmp.Or(n.cfg.Patience, 3*time.Minute) }
 
 // Start starts the process and returns once it serves: it answers a request for metadata, and leat has printed its ready line.
 // The time that took is the start-up time.
@@ -212,12 +214,13 @@ func (n *Node) awaitReady(ctx context.Context, logged int64) error {
 			continue
 		}
 		conn.Close()
-		once, stop := context.WithTimeout(ctx, 2*time.Second)
+		once, stop := context.WithTimeout(ctx, 10*time.Second)
 		err = client.Ping(once)
 		stop()
 		if err == nil && (n.cfg.Kind == Kafka || n.saysReady(logged)) {
 			return nil
 		}
+		time.Sleep(2 * time.Millisecond) // who asks without a pause takes the processor from who starts
 	}
 }
 

@@ -6,10 +6,8 @@ package target
 
 import (
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 )
 
 // Root is the checkout: the nearest directory above the current one that holds leat's go.mod.
@@ -37,19 +35,4 @@ func Cache() (string, error) {
 	}
 	root, err := Root()
 	return filepath.Join(root, ".cache", "interop"), err
-}
-
-// freePorts asks the system for n different free ports. Another process may take one before it is used; that is seen at
-// start, as a broker that does not become ready.
-func freePorts(n int) ([]string, error) {
-	ports := make([]string, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		ports[i] = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
