@@ -35,13 +35,16 @@ type said struct {
 var classNames = map[string]string{"kafka-verifiable-producer": "verifiable-producer", "kafka-verifiable-consumer": "verifiable-consumer",
 	"kafka-verifiable-share-consumer": "verifiable-share-consumer"}
 
+// patience is how long a tool may take; then it is stuck.
+const patience = 4 * time.Minute
+
 // call runs one side's tool.
 func (r *run) call(side string, c comparison) (said, error) {
 	args := make([]string, len(c.args))
 	for i, arg := range c.args {
 		args[i] = strings.NewReplacer("AT", r.node.Bootstrap(), "SIDE", side).Replace(arg)
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
 	defer cancel()
 	argv := append([]string{r.tools, c.tool}, args...)
 	if side == "k" {
@@ -60,7 +63,7 @@ func (r *run) call(side string, c comparison) (said, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.input), &out, &problems
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		return said{}, fmt.Errorf("no end within a minute: %s%s", out.String(), problems.String())
+		return said{}, fmt.Errorf("no end within %v: %s%s", patience, out.String(), problems.String())
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -57,7 +57,8 @@ func (r *run) all(binary string) error {
 	began := time.Now()
 	var err error
 	r.node, err = target.New(target.Config{Kind: target.Leat, Dir: filepath.Join(r.dir, "node"), Binary: binary, Settings: map[string]string{
-		"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "2", "transaction.state.log.num.partitions": "2", "share.coordinator.state.topic.num.partitions": "2",
+		"group.initial.rebalance.delay.ms": "0", "offsets.topic.num.partitions": "2", "share.coordinator.state.topic.num.partitions": "2",
+		"transaction.state.log.num.partitions":  "1", // or what is read of it first depends on what else is done
 		"group.share.min.heartbeat.interval.ms": "300", "group.share.heartbeat.interval.ms": "300",
 	}})
 	if err != nil {

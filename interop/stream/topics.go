@@ -56,6 +56,7 @@ func prepare(ctx context.Context, bootstrap string) error {
 		at(5, kgo.Record{Topic: "numbers", Key: []byte{0xff, 0xff, 0xff, 0xff}, Value: []byte{0x40, 0x09, 0x21, 0xfb, 0x54, 0x44, 0x2d, 0x18}}))
 	write(kgo.TryCommit, at(6, kgo.Record{Topic: "txn", Value: []byte("kept")}))
 	write(kgo.TryAbort, at(7, kgo.Record{Topic: "txn", Value: []byte("dropped")}))
+	write(kgo.TryCommit, at(8, kgo.Record{Topic: "txn", Value: []byte("kept, too")})) // who reads it has passed over what was dropped
 	var many []*kgo.Record
 	for i := range 2000 {
 		many = append(many, at(int64(i), kgo.Record{Topic: "speed", Value: []byte(strings.Repeat("x", 100))}))
@@ -76,7 +77,7 @@ func contents(ctx context.Context, bootstrap, topic string) (string, error) {
 		return "", err
 	}
 	end, _ := ends.Lookup(topic, 0)
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	var lines []string
 	for next := int64(0); next < end.Offset; {

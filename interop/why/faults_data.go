@@ -48,7 +48,7 @@ func openTransaction(ctx context.Context, s *suite) (func(context.Context) error
 	if err != nil {
 		return nil, err
 	}
-	cl, err := s.client("teller", kgo.TransactionalID("till-7"))
+	cl, err := s.client("teller", kgo.TransactionalID("till-7"), kgo.TransactionTimeout(10*time.Minute))
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leat/interop/fleet"
+	"leat/interop/ports"
 )
 
 func init() {
@@ -79,7 +80,7 @@ func loseQuorum(_ context.Context, s *suite) (func(context.Context) error, error
 }
 
 func wrongAddress(ctx context.Context, s *suite) (func(context.Context) error, error) {
-	ports, err := freePorts(1)
+	free, err := ports.Addresses(1)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func wrongAddress(ctx context.Context, s *suite) (func(context.Context) error, e
 	if err := n.Stop(); err != nil {
 		return nil, err
 	}
-	n.Settings = map[string]string{"advertised.listeners": "PLAINTEXT://" + ports[0]}
+	n.Settings = map[string]string{"advertised.listeners": "PLAINTEXT://" + free[0]}
 	if err := errors.Join(n.Write(), n.Start(ctx)); err != nil {
 		return nil, err
 	}
