@@ -56,7 +56,7 @@ outside() { ip netns exec $net-out "$@"; }
 check_container() {
 	runc --root "$work/runc" run --bundle "$work/bundle" $net >"$work/log" 2>&1 &
 	pid=$!
-	until_true 30 outside curl -sf http://10.77.0.2:9644/readyz || fail "the container is not ready"
+	until_true 120 outside curl -sf http://10.77.0.2:9644/readyz || fail "the container is not ready"
 	pass "container: ready, as a random user with a root that is read-only, without capabilities"
 	echo "hello from outside" | outside "$leat" produce greetings -b 10.77.0.2:9092 >/dev/null || fail "produce from another namespace"
 	got=$(outside "$leat" consume greetings -b 10.77.0.2:9092 --num 1)

@@ -25,7 +25,7 @@ check_supervised() {
 		leat, dist = sys.argv[1:]
 		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		s.bind(dist + "/notify")
-		s.settimeout(30)
+		s.settimeout(120)
 		p = subprocess.Popen([leat, "server", "--set", "listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0", "--set", "leat.http.listener=",
 		                      "--set", f"log.dirs={dist}/data"], env={**os.environ, "NOTIFY_SOCKET": dist + "/notify"}, stdout=subprocess.DEVNULL, stderr=open(dist + "/log", "w"))
 		try:
@@ -33,7 +33,7 @@ check_supervised() {
 		    p.send_signal(signal.SIGHUP)
 		    p.send_signal(signal.SIGTERM)
 		    assert b"STOPPING=1" in s.recv(4096)
-		    assert p.wait(30) == 0, p.returncode
+		    assert p.wait(120) == 0, p.returncode
 		finally:
 		    p.kill()
 	PYTHON

@@ -7,7 +7,11 @@ mkdir -p "$work"
 cp "$here/package.json" "$here/package-lock.json" "$here/shape.ts" "$work"
 cd "$work"
 cmp -s package-lock.json installed || {
-	npm ci --silent --no-audit --no-fund
+	for pause in 2 5 10 0; do # registries are far away and sometimes busy
+		npm ci --silent --no-audit --no-fund && break
+		[ $pause != 0 ] || exit 1
+		sleep $pause
+	done
 	cp package-lock.json installed
 }
 {
