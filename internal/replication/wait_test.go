@@ -271,7 +271,7 @@ func TestWaitingCostsNoGoroutine(t *testing.T) {
 		w.fetchWait(1, time.Hour, storage.ReadUncommitted, p)
 		p.WhenCommitted(info.LogEnd, time.Now().Add(time.Hour), func(error) {})
 	}
-	if after := runtime.NumGoroutine(); after > before {
+	if after := runtime.NumGoroutine(); after > before+20 { // others come and go
 		t.Fatalf("%d goroutines with 2000 waits, %d without", after, before)
 	}
 	if fetches, produces := w.node.Waiting(); fetches != 1000 || produces != 1000 {

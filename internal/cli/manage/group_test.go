@@ -61,7 +61,7 @@ func TestGroupsAreListedAndDescribed(t *testing.T) {
 		}
 	}
 	status, out, _ = leat("group", "describe", "billing", "--bootstrap-server", at)
-	if status != 0 || !strings.Contains(out, "orders  0          1          3    2    1h0m0") {
+	if status != 0 || !strings.Contains(out, "orders  0          1          3    2    1h") {
 		t.Errorf("status %d: %s", status, out)
 	}
 }

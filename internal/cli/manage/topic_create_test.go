@@ -11,7 +11,7 @@ import (
 // TestANewTopicIsKnownToAll: whoever makes one and then asks any broker of it finds it.
 func TestANewTopicIsKnownToAll(t *testing.T) {
 	at := startCluster(t, 3)
-	does(t, at, "cluster", "health", "--wait", "20s")
+	does(t, at, "cluster", "health", "--wait", "2m")
 	cl, err := kgo.NewClient(kgo.SeedBrokers(at))
 	if err != nil {
 		t.Fatal(err)

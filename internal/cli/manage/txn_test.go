@@ -1,7 +1,6 @@
 package manage
 
 import (
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -64,25 +63,6 @@ func TestTransactionsAreShownAndAborted(t *testing.T) {
 		if status, _, problems := leat(strings.Fields(args)...); status != 2 || problems == "" {
 			t.Errorf("%s: status %d: %s", args, status, problems)
 		}
-	}
-}
-
-func TestHealthWaitsForAClusterThatStarts(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := l.Addr().String()
-	_ = l.Close()
-	fails(t, at, 1, "no broker answers", "cluster", "health", "--timeout", "5s")
-	healthy := make(chan string)
-	go func() {
-		_, out, problems := leat("cluster", "health", "--wait", "1m", "--max-disk", "100", "-b", at)
-		healthy <- out + problems
-	}()
-	startNode(t, "listeners=PLAINTEXT://"+at+",CONTROLLER://127.0.0.1:0")
-	if out := <-healthy; !strings.Contains(out, "1 of 1 are up") {
-		t.Error(out)
 	}
 }
 
