@@ -13,14 +13,17 @@ mkdir -p "$cache/bin" "$cache/stamps"
 cache=$(cd "$cache" && pwd)
 export LEAT_INTEROP_CACHE="$cache"
 
-maven="mvn -q -B -Dstyle.color=never"
+# -U asks again for what a registry did not have a moment ago. One that has stopped to answer is not waited for: it is asked again.
+maven="mvn -q -B -U -Dstyle.color=never -Daether.connector.connectTimeout=20000 -Daether.connector.requestTimeout=60000 -Dmaven.wagon.rto=60000"
 
 # fresh <part> <file>...: true if the part was built from exactly these files before.
 sum() { cat "$@" | cksum; }
 fresh() {
 	stamp=$1
 	shift
-	[ "$(cat "$cache/stamps/$stamp" 2>/dev/null || true)" = "$(sum "$@")" ]
+	[ "$(cat "$cache/stamps/$stamp" 2>/dev/null || true)" = "$(sum "$@")" ] && return
+	rm -f "$cache/stamps/$stamp" # until all of it is built again
+	return 1
 }
 built() {
 	stamp=$1
@@ -29,7 +32,7 @@ built() {
 }
 # again <command>...: registries are far away and sometimes busy.
 again() {
-	for pause in 2 5 10; do
+	for pause in 2 5 10 20 40 60; do
 		"$@" && return 0
 		echo "interop/setup.sh: failed, trying again in $pause s: $*" >&2
 		sleep $pause
@@ -66,8 +69,9 @@ setup_python() {
 	built python "$here/python/requirements.txt"
 }
 setup_node() {
-	[ -d "$here/node/node_modules" ] && fresh node "$here/node/package-lock.json" && return
-	(cd "$here/node" && again npm ci --silent --no-audit --no-fund)
+	[ -d "$here/node/node_modules" ] || rm -f "$cache/stamps/node"
+	fresh node "$here/node/package-lock.json" && return
+	(cd "$here/node" && again npm ci --silent --no-audit --no-fund --fetch-timeout=60000 --fetch-retries=5)
 	built node "$here/node/package-lock.json"
 }
 setup_rust() {
@@ -79,28 +83,33 @@ setup_rust() {
 setup_go() {
 	(cd "$here/go-clients" && again go build -o "$cache/bin/" ./cmd/...)
 }
-setup_kcat() {
-	command -v kcat >/dev/null && return
+# apt <command>...: apt-get, which waits for who else installs something.
+apt() {
 	as=""
 	[ "$(id -u)" = 0 ] || as=sudo
-	$as apt-get install -y -q --no-install-recommends kcat >/dev/null 2>&1 ||
-		{ again $as apt-get update -q >/dev/null && again $as apt-get install -y -q --no-install-recommends kcat >/dev/null; }
+	$as env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
+}
+# packages <name>...: what the lists of packages say may be too old.
+packages() {
+	apt install -y --no-install-recommends "$@" >/dev/null 2>&1 ||
+		{ again apt update >/dev/null && again apt install -y --no-install-recommends "$@" >/dev/null; }
+}
+setup_kcat() {
+	command -v kcat >/dev/null || packages kcat
 }
 setup_kerberos() {
-	[ -x /usr/sbin/krb5kdc ] && [ -x /usr/sbin/kadmin.local ] && command -v kinit >/dev/null && ls /usr/lib/*/sasl2/libgssapiv2.so >/dev/null 2>&1 && return
-	as=""
-	[ "$(id -u)" = 0 ] || as=sudo
-	packages="krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit"
-	$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >/dev/null 2>&1 ||
-		{ again $as apt-get update -q >/dev/null && again $as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages >/dev/null; }
+	{ [ -x /usr/sbin/krb5kdc ] && [ -x /usr/sbin/kadmin.local ] && command -v kinit >/dev/null && ls /usr/lib/*/sasl2/libgssapiv2.so >/dev/null 2>&1; } ||
+		packages krb5-kdc krb5-admin-server krb5-user libsasl2-modules-gssapi-mit
+	# Without it clocks are not set apart, which the suite says.
+	ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || apt install -y --no-install-recommends libfaketime >/dev/null 2>&1 ||
+		{ apt update && apt install -y --no-install-recommends libfaketime; } >/dev/null 2>&1 || echo "setup kerberos: no libfaketime"
 }
 
 # Prometheus and promtool are unpacked only: the package would start a service.
 setup_prometheus() {
 	[ -x "$cache/prometheus/usr/bin/promtool" ] && return
 	rm -rf "$cache/prometheus.new" && mkdir "$cache/prometheus.new"
-	(cd "$cache/prometheus.new" && { apt-get download -q prometheus >/dev/null 2>&1 ||
-		{ as="" && { [ "$(id -u)" = 0 ] || as=sudo; } && again $as apt-get update -q >/dev/null && again apt-get download -q prometheus >/dev/null 2>&1; } })
+	(cd "$cache/prometheus.new" && { apt-get download -q prometheus >/dev/null 2>&1 || { again apt update >/dev/null && again apt-get download -q prometheus >/dev/null; } })
 	dpkg-deb -x "$cache"/prometheus.new/prometheus_*.deb "$cache/prometheus.new"
 	rm -rf "$cache/prometheus.new"/*.deb "$cache/prometheus"
 	mv "$cache/prometheus.new" "$cache/prometheus"

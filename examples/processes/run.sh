@@ -21,7 +21,7 @@ if [ -z "${BOOTSTRAP:-}" ]; then
 	"$leat" server --set log.dirs="$work/data" --set leat.http.listener= \
 		--set listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0 >"$work/out" 2>"$work/log" &
 	broker=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 900); do
 		BOOTSTRAP=$(sed -n 's/^leat ready.*bootstrap=\([^ ]*\).*/\1/p' "$work/out")
 		[ -z "$BOOTSTRAP" ] || break
 		kill -0 "$broker" 2>/dev/null || break

@@ -61,7 +61,7 @@ func orNull(text string, null bool) string {
 
 func (consoleTools) Consume(ctx context.Context, bootstrap, topic, group string, count int) ([]record.Placed, error) {
 	args := []string{"--bootstrap-server", bootstrap, "--topic", topic, "--group", group, "--from-beginning",
-		"--max-messages", strconv.Itoa(count), "--timeout-ms", "30000"}
+		"--max-messages", strconv.Itoa(count), "--timeout-ms", "120000"}
 	for _, show := range []string{"print.partition", "print.offset", "print.timestamp", "print.key", "print.headers"} {
 		args = append(args, "--formatter-property", show+"=true")
 	}

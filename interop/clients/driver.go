@@ -46,9 +46,12 @@ func (p program) run(ctx context.Context, input string, args ...string) ([]strin
 	return run(ctx, p.dir, input, argv...)
 }
 
-// run runs a command for a minute at most and returns the lines that it printed.
+// patience is how long a command may take: longer than what the programs themselves go on for.
+const patience = 5 * time.Minute
+
+// run runs a command, which has to end some time, and returns the lines that it printed.
 func run(ctx context.Context, dir, input string, argv ...string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir

@@ -30,7 +30,7 @@ func (kcat) Version(ctx context.Context) (string, error) {
 
 // Create makes the broker create the topic by itself, as the suite's brokers do with three partitions.
 func (kcat) Create(ctx context.Context, bootstrap, topic string, partitions int) error {
-	lines, err := run(ctx, "", "", "kcat", "-b", bootstrap, "-L", "-t", topic, "-X", "allow.auto.create.topics=true")
+	lines, err := run(ctx, "", "", "kcat", "-b", bootstrap, "-L", "-m", "120", "-t", topic, "-X", "allow.auto.create.topics=true")
 	if err != nil {
 		return err
 	}

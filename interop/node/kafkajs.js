@@ -60,7 +60,7 @@ function headerText(headers) {
     .join(',')
 }
 
-const connect = bootstrap => new Kafka({ brokers: [bootstrap], clientId: 'interop', logLevel: logLevel.ERROR })
+const connect = bootstrap => new Kafka({ brokers: [bootstrap], clientId: 'interop', connectionTimeout: 30000, logLevel: logLevel.ERROR })
 
 async function create(bootstrap, topic, partitions) {
   const admin = connect(bootstrap).admin()
@@ -100,7 +100,7 @@ async function consume(bootstrap, topic, group, count) {
   let seen = 0
   let finish
   const finished = new Promise(resolve => { finish = resolve })
-  const last = setTimeout(finish, 30000)
+  const last = setTimeout(finish, 120000)
   await consumer.run({
     autoCommit: false,
     eachMessage: async ({ partition, message: m }) => {

@@ -53,7 +53,7 @@ async def consume(bootstrap, topic, group, count):
     )
     await consumer.start()
     try:
-        seen, deadline = 0, time.monotonic() + 30
+        seen, deadline = 0, time.monotonic() + 120
         while time.monotonic() < deadline:
             for messages in (await consumer.getmany(timeout_ms=100)).values():
                 for m in messages:

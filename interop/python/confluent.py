@@ -12,7 +12,7 @@ from lines import print_record, read_inputs
 def create(bootstrap, topic, partitions):
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for future in admin.create_topics([NewTopic(topic, int(partitions), 1)]).values():
-        future.result(30)
+        future.result(120)
 
 
 def produce(bootstrap, topic):
@@ -34,7 +34,7 @@ def produce(bootstrap, topic):
 
         for number, timestamp, key, value, headers in records:
             producer.produce(topic, key=key, value=value, headers=headers, timestamp=timestamp, on_delivery=delivered(number))
-        if producer.flush(30) or len(acked) != len(records):
+        if producer.flush(120) or len(acked) != len(records):
             sys.exit(f"{codec}: {len(acked)} of {len(records)} records acknowledged")
         for ack in acked:
             print(*ack, sep="\t")
@@ -48,7 +48,7 @@ def consume(bootstrap, topic, group, count):
         "enable.auto.commit": False,
     })
     consumer.subscribe([topic])
-    seen, deadline = 0, time.monotonic() + 30
+    seen, deadline = 0, time.monotonic() + 120
     while time.monotonic() < deadline:
         message = consumer.poll(0.1)
         if message is None:

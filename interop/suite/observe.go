@@ -14,6 +14,9 @@ import (
 	"leat/interop/record"
 )
 
+// patience is how long a broker may take for what is waited for.
+const patience = 90 * time.Second
+
 // AwaitPartitions waits until a topic has its partitions and each has a leader.
 func AwaitPartitions(ctx context.Context, bootstrap, topic string, want int) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap))
@@ -23,10 +26,11 @@ func AwaitPartitions(ctx context.Context, bootstrap, topic string, want int) err
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	var last error
-	for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
 		topics, err := admin.ListTopics(ctx, topic)
 		if err != nil {
-			return err
+			last = err
+			continue
 		}
 		detail := topics[topic]
 		if detail.Err != nil {
@@ -44,7 +48,7 @@ func AwaitPartitions(ctx context.Context, bootstrap, topic string, want int) err
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: not there after ten seconds: %w", topic, last)
+	return fmt.Errorf("%s: not there after %s: %w", topic, patience, last)
 }
 
 // awaitCoordinators waits until every group has a coordinator. A new broker makes the topic for committed offsets when it is
@@ -61,7 +65,7 @@ func awaitCoordinators(ctx context.Context, bootstrap string) error {
 		groups[i] = fmt.Sprint("group-that-nobody-uses-", i)
 	}
 	var last error
-	for began := time.Now(); time.Since(began) < 30*time.Second; time.Sleep(50 * time.Millisecond) {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
 		described, err := admin.DescribeGroups(ctx, groups...)
 		last = err
 		for _, g := range described {
@@ -74,7 +78,7 @@ func awaitCoordinators(ctx context.Context, bootstrap string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("group coordinators not ready after 30 seconds: %w", last)
+	return fmt.Errorf("group coordinators not ready after %s: %w", patience, last)
 }
 
 // GroupAtEnd checks from outside that a group committed the end of every partition, and that its member left.
@@ -116,7 +120,7 @@ func ReadTopic(ctx context.Context, bootstrap, topic string) ([]record.Placed, [
 		return nil, nil, err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
 	if err != nil {

@@ -63,7 +63,7 @@ func run(ctx context.Context, o options) error {
 	}
 	s := &suite.Suite{Target: o.target, Bootstrap: bootstrap, Seed: o.seed, Run: fmt.Sprint(o.seed), Out: os.Stdout}
 	if err := s.Share(ctx, list[0]); err != nil {
-		fmt.Printf("%s  the topic for all could not be written: %v\n", o.target, err)
+		return fmt.Errorf("the topic for all could not be written: %w", err)
 	}
 	var outcomes []suite.Outcome
 	for _, client := range list {

@@ -9,7 +9,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// Patience is how long a client goes on with what does not succeed: longer than the slowest machine needs.
+const Patience = 2 * time.Minute
 
 // Header is one header of a record; a nil Value is null.
 type Header struct {

@@ -14,6 +14,9 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
+/// How long a client goes on with what does not succeed: longer than the slowest machine needs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
@@ -119,7 +122,7 @@ fn produce_codec(bootstrap: &str, topic: &str, codec: &str, inputs: &[Input]) ->
         }
         producer.send(record).map_err(|(err, _)| err)?;
     }
-    producer.flush(Duration::from_secs(30))?;
+    producer.flush(PATIENCE)?;
     let acks = std::mem::take(&mut *producer.context().0.lock().unwrap());
     let acks = acks.into_iter().collect::<Result<Vec<_>, String>>()?;
     if acks.len() != inputs.len() {
@@ -136,7 +139,7 @@ fn consume(bootstrap: &str, topic: &str, group: &str, count: usize) -> Outcome<(
         .create()?;
     consumer.subscribe(&[topic])?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut deadline = Instant::now() + Duration::from_secs(30);
+    let mut deadline = Instant::now() + PATIENCE;
     let mut seen = 0;
     while Instant::now() < deadline {
         let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };

@@ -60,7 +60,7 @@ func produceBatch(bootstrap, topic string, batch *lines.Batch) error {
 		}
 		records[i] = r
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), lines.Patience)
 	defer cancel()
 	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return err
@@ -80,7 +80,7 @@ func consume(bootstrap, topic, group string, count int) error {
 	defer client.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	timer := time.AfterFunc(30*time.Second, cancel)
+	timer := time.AfterFunc(lines.Patience, cancel)
 	for seen := 0; ctx.Err() == nil; {
 		fetches := client.PollFetches(ctx)
 		for _, e := range fetches.Errors() {

@@ -16,7 +16,7 @@ import (
 func main() { lines.Main("github.com/segmentio/kafka-go", create, produce, consume) }
 
 func create(bootstrap, topic string, partitions int) error {
-	client := &kafka.Client{Addr: kafka.TCP(bootstrap), Timeout: 30 * time.Second}
+	client := &kafka.Client{Addr: kafka.TCP(bootstrap), Timeout: lines.Patience}
 	response, err := client.CreateTopics(context.Background(), &kafka.CreateTopicsRequest{
 		Topics: []kafka.TopicConfig{{Topic: topic, NumPartitions: partitions, ReplicationFactor: 1}},
 	})
@@ -75,7 +75,7 @@ func produceBatch(bootstrap, topic string, batch *lines.Batch) error {
 		}
 		messages[i] = m
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), lines.Patience)
 	defer cancel()
 	if err := writer.WriteMessages(ctx, messages...); err != nil {
 		return err
@@ -102,7 +102,7 @@ func consume(bootstrap, topic, group string, count int) error {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	timer := time.AfterFunc(30*time.Second, cancel)
+	timer := time.AfterFunc(lines.Patience, cancel)
 	var fetched []kafka.Message
 	for {
 		m, err := reader.FetchMessage(ctx)

@@ -43,7 +43,7 @@ func run(args []string) error {
 		return err
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	_, err = kadm.NewClient(cl).ListTopics(ctx)
 	return err
