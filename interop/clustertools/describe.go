@@ -44,29 +44,32 @@ func (r *run) controllerList() string {
 
 func (r *run) describing() []step {
 	return []step{
-		{name: "kafka-metadata-quorum describe --status through brokers", do: r.quorumStatus},
-		{name: "kafka-metadata-quorum describe --status through controllers", do: r.quorumStatusOfControllers},
-		{name: "kafka-metadata-quorum describe --replication", do: r.quorumReplication},
-		{name: "kafka-broker-api-versions of all brokers", do: r.apiVersions},
-		{name: "kafka-cluster cluster-id", do: r.clusterID},
-		{name: "kafka-cluster list-endpoints of brokers and controllers", do: r.listEndpoints},
-		{name: "kafka-log-dirs of all and of named brokers", do: r.logDirs},
-		{name: "kafka-topics --describe of a healthy cluster", do: r.healthy},
+		r.looking("kafka-metadata-quorum describe --status through brokers", r.quorumStatus),
+		r.looking("kafka-metadata-quorum describe --status through controllers", r.quorumStatusOfControllers),
+		r.looking("kafka-metadata-quorum describe --replication", r.quorumReplication),
+		r.looking("kafka-broker-api-versions of all brokers", r.apiVersions),
+		r.looking("kafka-cluster cluster-id", r.clusterID),
+		r.looking("kafka-cluster list-endpoints of brokers and controllers", r.listEndpoints),
+		r.looking("kafka-log-dirs of all and of named brokers", r.logDirs),
+		r.looking("kafka-topics --describe of a healthy cluster", r.healthy),
 	}
 }
 
+// looking is a step that changes nothing. It looks until it sees what must be: a node that got no processor for seconds is fenced, and comes back.
+func (r *run) looking(name string, look func() error) step {
+	return step{name: name, do: func() error { return r.until(look) }}
+}
+
 func (r *run) quorumStatus() error {
-	return r.until(func() error {
-		patterns := []string{`^ClusterId: +\S{22}$`, `^LeaderId: +[1-3]$`, `^LeaderEpoch: +[1-9]`, `^HighWatermark: +[1-9]`, `^MaxFollowerLag: +\d+$`}
-		for _, n := range r.fleet.Nodes {
-			row := fmt.Sprintf(`^CurrentObservers: .*"id": %d,`, n.ID)
-			if n.Has("controller") {
-				row = fmt.Sprintf(`^CurrentVoters: .*"id": %d, .*"CONTROLLER://127.0.0.1:%s"`, n.ID, port(n.Controller()))
-			}
-			patterns = append(patterns, row)
+	patterns := []string{`^ClusterId: +\S{22}$`, `^LeaderId: +[1-3]$`, `^LeaderEpoch: +[1-9]`, `^HighWatermark: +[1-9]`, `^MaxFollowerLag: +\d+$`}
+	for _, n := range r.fleet.Nodes {
+		row := fmt.Sprintf(`^CurrentObservers: .*"id": %d,`, n.ID)
+		if n.Has("controller") {
+			row = fmt.Sprintf(`^CurrentVoters: .*"id": %d, .*"CONTROLLER://127.0.0.1:%s"`, n.ID, port(n.Controller()))
 		}
-		return r.says("kafka-metadata-quorum", "describe --status", patterns...)
-	})
+		patterns = append(patterns, row)
+	}
+	return r.says("kafka-metadata-quorum", "describe --status", patterns...)
 }
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
@@ -85,35 +88,33 @@ func (r *run) quorumStatusOfControllers() error {
 }
 
 func (r *run) quorumReplication() error {
-	return r.until(func() error {
-		out, err := r.tool("kafka-metadata-quorum", "describe", "--replication")
-		if err != nil {
-			return err
+	out, err := r.tool("kafka-metadata-quorum", "describe", "--replication")
+	if err != nil {
+		return err
+	}
+	leaders, replicas := 0, 0
+	for line := range strings.Lines(out) {
+		f := strings.Fields(line)
+		if len(f) != 7 || f[0] == "NodeId" {
+			continue
 		}
-		leaders, replicas := 0, 0
-		for line := range strings.Lines(out) {
-			f := strings.Fields(line)
-			if len(f) != 7 || f[0] == "NodeId" {
-				continue
-			}
-			replicas++
-			switch f[6] {
-			case "Leader":
-				leaders++
-			case "Follower", "Observer":
-				if f[4] == "-1" {
-					return fmt.Errorf("node %s never fetched: %s", f[0], out)
-				}
-			}
-			if len(f[1]) != 22 {
-				return fmt.Errorf("directory id %q: %s", f[1], out)
+		replicas++
+		switch f[6] {
+		case "Leader":
+			leaders++
+		case "Follower", "Observer":
+			if f[4] == "-1" {
+				return fmt.Errorf("node %s never fetched: %s", f[0], out)
 			}
 		}
-		if leaders != 1 || replicas != 3 {
-			return fmt.Errorf("%d leaders, %d replicas: %s", leaders, replicas, out)
+		if len(f[1]) != 22 {
+			return fmt.Errorf("directory id %q: %s", f[1], out)
 		}
-		return nil
-	})
+	}
+	if leaders != 1 || replicas != 3 {
+		return fmt.Errorf("%d leaders, %d replicas: %s", leaders, replicas, out)
+	}
+	return nil
 }
 
 func (r *run) apiVersions() error {
@@ -193,14 +194,14 @@ func (r *run) healthy() error {
 func (r *run) features() []step {
 	return []step{
 		{name: "kafka-features describe", do: func() error {
-			return r.says("kafka-features", "describe", `Feature: metadata.version\s.*FinalizedVersionLevel: (4.4|UNKNOWN 33)`, `Feature: transaction.version\s.*FinalizedVersionLevel: 2`,
+			return r.shows("kafka-features", "describe", `Feature: metadata.version\s.*FinalizedVersionLevel: (4.4|UNKNOWN 33)`, `Feature: transaction.version\s.*FinalizedVersionLevel: 2`,
 				`Feature: kraft.version\s+SupportedMinVersion: 0\s+SupportedMaxVersion: 1\s+FinalizedVersionLevel: 1`)
 		}},
 		{name: "kafka-features downgrade --dry-run changes nothing", do: func() error {
 			if err := r.says("kafka-features", "downgrade --feature transaction.version=1 --dry-run", "can be downgraded to 1"); err != nil {
 				return err
 			}
-			return r.says("kafka-features", "describe", `Feature: transaction.version\s.*FinalizedVersionLevel: 2`)
+			return r.shows("kafka-features", "describe", `Feature: transaction.version\s.*FinalizedVersionLevel: 2`)
 		}},
 		{name: "kafka-features downgrade and upgrade", do: func() error {
 			if err := r.says("kafka-features", "downgrade --feature transaction.version=1", "was downgraded to 1"); err != nil {
@@ -215,7 +216,7 @@ func (r *run) features() []step {
 			if err := r.says("kafka-features", "disable --feature streams.version", "streams.version was disabled"); err != nil {
 				return err
 			}
-			if err := r.says("kafka-features", "describe", `Feature: streams.version\s.*FinalizedVersionLevel: 0`); err != nil {
+			if err := r.shows("kafka-features", "describe", `Feature: streams.version\s.*FinalizedVersionLevel: 0`); err != nil {
 				return err
 			}
 			return r.says("kafka-features", "upgrade --feature streams.version=1", "streams.version was upgraded to 1")
@@ -238,12 +239,10 @@ func (r *run) configs() []step {
 			if err := r.says("kafka-configs", "--alter --entity-type brokers --entity-default --add-config message.max.bytes=2000000", "Completed updating default config for brokers"); err != nil {
 				return err
 			}
-			if err := r.until(func() error {
-				return r.says("kafka-configs", "--describe --entity-type brokers --entity-name 2", `log.cleaner.threads=2 .*DYNAMIC_BROKER_CONFIG`)
-			}); err != nil {
+			if err := r.shows("kafka-configs", "--describe --entity-type brokers --entity-name 2", `log.cleaner.threads=2 .*DYNAMIC_BROKER_CONFIG`); err != nil {
 				return err
 			}
-			if err := r.says("kafka-configs", "--describe --all --entity-type brokers --entity-name 3", `message.max.bytes=2000000 .*DYNAMIC_DEFAULT_BROKER_CONFIG`); err != nil {
+			if err := r.shows("kafka-configs", "--describe --all --entity-type brokers --entity-name 3", `message.max.bytes=2000000 .*DYNAMIC_DEFAULT_BROKER_CONFIG`); err != nil {
 				return err
 			}
 			if err := r.says("kafka-configs", "--alter --entity-type brokers --entity-name 2 --delete-config log.cleaner.threads", "Completed"); err != nil {

@@ -67,9 +67,7 @@ func (r *run) loseDisk() error {
 	if err != nil || after == before {
 		return fmt.Errorf("directory %s before and %s after: %w", before, after, err)
 	}
-	if err := r.until(func() error {
-		return r.says("kafka-metadata-quorum", "describe --replication", fmt.Sprintf(`^%d\s+%s\s.*Follower`, n.ID, after))
-	}); err != nil {
+	if err := r.shows("kafka-metadata-quorum", "describe --replication", fmt.Sprintf(`^%d\s+%s\s.*Follower`, n.ID, after)); err != nil {
 		return err
 	}
 	return r.inSync()
@@ -155,8 +153,8 @@ func (r *run) replace(n *fleet.Node, want string) error {
 
 func (r *run) onDisk() []step {
 	return []step{
-		{name: "kafka-dump-log --cluster-metadata-decoder of the metadata log", do: r.dumpLog},
-		{name: "kafka-dump-log --cluster-metadata-decoder of checkpoints", do: r.dumpCheckpoints},
+		r.looking("kafka-dump-log --cluster-metadata-decoder of the metadata log", r.dumpLog), // which is written meanwhile
+		r.looking("kafka-dump-log --cluster-metadata-decoder of checkpoints", r.dumpCheckpoints),
 	}
 }
 

@@ -12,8 +12,11 @@ import (
 	"leat/interop/target"
 )
 
-// toolTime is how long a tool may take; then it is stuck.
-const toolTime = 40 * time.Second
+// toolTime is how long a tool may take; then it is stuck. patience is how long a cluster may take for what is waited for.
+const (
+	toolTime = 3 * time.Minute
+	patience = 2 * time.Minute
+)
 
 // tool runs one of Kafka's tools with a broker to ask, and returns what it said on both outputs.
 func (r *run) tool(name string, args ...string) (string, error) {
@@ -80,10 +83,15 @@ func (r *run) refuses(name string, args string, patterns ...string) error {
 	return matches(out, patterns...)
 }
 
+// shows waits until a tool that only looks says what the patterns are: the broker that is asked hears of what was decided a moment later.
+func (r *run) shows(name string, args string, patterns ...string) error {
+	return r.until(func() error { return r.says(name, args, patterns...) })
+}
+
 // until runs a check again until it is satisfied, for what a cluster needs a moment for.
 func (r *run) until(check func() error) error {
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if err = check(); err == nil {
 			return nil
 		}

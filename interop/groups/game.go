@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
+
+// patience is how long anything that is waited for may take.
+const patience = 3 * time.Minute
 
 // most is how many members a group has at most.
 const most = 3
@@ -76,6 +80,23 @@ func (w *world) killCoordinator(ctx context.Context, g *group) error {
 	return nil
 }
 
+// ends are the end offsets of all partitions, once each has a leader that tells it.
+func (w *world) ends(ctx context.Context) (ends [partitions]int64, err error) {
+	for until := time.Now().Add(patience); ; pause(ctx, 100*time.Millisecond) {
+		listed, err := w.adm.ListEndOffsets(ctx, topic)
+		for p := range ends {
+			o, ok := listed.Lookup(topic, int32(p))
+			if !ok && err == nil {
+				err = fmt.Errorf("nothing is said of partition %d", p)
+			}
+			ends[p], err = o.Offset, errors.Join(err, o.Err)
+		}
+		if err == nil || ctx.Err() != nil || time.Now().After(until) {
+			return ends, err
+		}
+	}
+}
+
 // settle waits until every group has read all.
 func (w *world) settle(ctx context.Context) error {
 	for _, g := range w.groups {
@@ -85,16 +106,11 @@ func (w *world) settle(ctx context.Context) error {
 			}
 		}
 	}
-	listed, err := w.adm.ListEndOffsets(ctx, topic)
+	ends, err := w.ends(ctx)
 	if err != nil {
 		return err
 	}
-	var ends [partitions]int64
-	for p := range ends {
-		o, _ := listed.Lookup(topic, int32(p))
-		ends[p] = o.Offset
-	}
-	for deadline := time.Now().Add(time.Minute); ; {
+	for deadline := time.Now().Add(patience); ; {
 		behind := ""
 		for _, g := range w.groups {
 			if n := g.behind(ends); n > 0 {
@@ -105,7 +121,7 @@ func (w *world) settle(ctx context.Context) error {
 			break
 		}
 		if time.Now().After(deadline) || !pause(ctx, 200*time.Millisecond) {
-			return fmt.Errorf("records that are not committed after a minute:%s", behind)
+			return fmt.Errorf("records that are not committed after %s:%s", patience, behind)
 		}
 	}
 	for _, g := range w.groups {

@@ -56,7 +56,7 @@ func run(binary string, duration time.Duration, seed uint64, keep bool) (err err
 	for _, client := range []string{"java", "librdkafka", "franz-go"} {
 		w.groups = append(w.groups, newGroup(client, "classic"), newGroup(client, "consumer"))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), duration+5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), duration+4*patience)
 	defer cancel()
 	if err := w.prepare(); err != nil {
 		return err

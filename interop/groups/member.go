@@ -76,9 +76,9 @@ func (m *member) leave() error {
 	select {
 	case <-m.ended:
 		return nil
-	case <-time.After(40 * time.Second):
+	case <-time.After(patience):
 		m.kill()
-		return fmt.Errorf("member did not leave within 40 s: %s", m.errs)
+		return fmt.Errorf("member did not leave within %s: %s", patience, m.errs)
 	}
 }
 

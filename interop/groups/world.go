@@ -118,7 +118,7 @@ func (w *world) write(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+			flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 			defer cancel()
 			return w.client.Flush(flush)
 		case <-tick.C:

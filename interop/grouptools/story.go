@@ -16,7 +16,7 @@ import (
 const indent = "    "
 
 // patience is how long a call that only looks (its line begins with ~) may say something else.
-const patience = 8 * time.Second
+const patience = 90 * time.Second
 
 func (r *run) stories() ([]string, error) {
 	root, err := target.Root()

@@ -91,7 +91,7 @@ func sum(all []event, name string) (n int) {
 }
 
 func (r *run) verifiableProducer() (int, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(r.ctx, 5*time.Minute)
 	defer cancel()
 	if err := r.world.topic(ctx, "verified", 3); err != nil {
 		return 0, err
@@ -174,7 +174,7 @@ func (r *run) verifiableShareConsumer() (int, error) {
 
 // copier copies a partition by transactions, some of which it aborts. The copy has every record once.
 func (r *run) copier() (int, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(r.ctx, 10*time.Minute)
 	defer cancel()
 	if err := r.world.topic(ctx, "to-copy", 1); err != nil {
 		return 0, err

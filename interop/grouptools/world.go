@@ -59,7 +59,7 @@ func (w *world) do(words []string) error {
 		n, _ := strconv.Atoi(arg(i)) // a story without the number is seen to fail
 		return n
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, 2*time.Minute)
 	defer cancel()
 	switch arg(0) {
 	case "topic": // name, partitions

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -11,28 +12,42 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// StreamsMember is a member of a streams group which runs nothing: it has the tasks of a word count, and says so. (A real application runs in interop/streams.)
+// StreamsMember is a member of a streams group which runs nothing: it has the tasks of a word count, and says so until it leaves. (A real application runs in
+// interop/streams.)
 type StreamsMember struct {
 	Group, ID string
 
-	cl       *kgo.Client
-	epoch    int32
+	cl   *kgo.Client
+	stop context.CancelFunc // ends live
+	done sync.WaitGroup
+
+	// Of who beats: JoinStreams, then live, then Leave.
 	topology *kmsg.StreamsGroupHeartbeatRequestTopology
 	has      []kmsg.TaskIDs
 	given    bool
+
+	mu    sync.Mutex
+	epoch int32 // guarded by mu
 }
+
+// alive is how often a member says that it is still there, however long a story takes: its session is nine times as long.
+const alive = 5 * time.Second
 
 // JoinStreams has a member join a streams group and waits until it has tasks.
 func JoinStreams(ctx context.Context, cl *kgo.Client, group, id, topic string) (*StreamsMember, error) {
-	m := &StreamsMember{Group: group, ID: id, cl: cl, topology: wordCount(group, topic), has: []kmsg.TaskIDs{}}
+	m := &StreamsMember{Group: group, ID: id, cl: cl, stop: func() {}, topology: wordCount(group, topic), has: []kmsg.TaskIDs{}}
 	for {
-		if err := m.beat(ctx, m.epoch); err != nil {
+		if err := m.beat(ctx); err != nil {
 			return m, err
 		}
 		if m.given {
-			return m, m.beat(ctx, m.epoch) // it has them, and says so
+			err := m.beat(ctx) // it has them, and says so
+			living, stop := context.WithCancel(context.WithoutCancel(ctx))
+			m.stop = stop
+			m.done.Go(func() { m.live(living) })
+			return m, err
 		}
-		if m.epoch != 0 {
+		if m.at() != 0 {
 			m.topology = nil
 		}
 		select {
@@ -43,12 +58,44 @@ func JoinStreams(ctx context.Context, cl *kgo.Client, group, id, topic string) (
 	}
 }
 
+// live says that the member is there until it leaves, or its client is closed.
+func (m *StreamsMember) live(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(alive):
+		}
+		if err := m.beat(ctx); errors.Is(err, kgo.ErrClientClosed) {
+			return
+		}
+	}
+}
+
 // Leave has the member leave its group.
-func (m *StreamsMember) Leave(ctx context.Context) error { return m.beat(ctx, -1) }
+func (m *StreamsMember) Leave(ctx context.Context) error {
+	m.stop()
+	m.done.Wait()
+	m.goTo(-1)
+	return m.beat(ctx)
+}
+
+// at is the epoch that the member is at.
+func (m *StreamsMember) at() int32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.epoch
+}
+
+func (m *StreamsMember) goTo(epoch int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.epoch = epoch
+}
 
 // Commit commits an offset for the member.
 func (m *StreamsMember) Commit(ctx context.Context, topic string, partition int32, offset int64) error {
-	return commit(ctx, m.cl, m.Group, m.ID, m.epoch, topic, partition, offset)
+	return commit(ctx, m.cl, m.Group, m.ID, m.at(), topic, partition, offset)
 }
 
 // Commit commits an offset of a group without members.
@@ -102,8 +149,9 @@ func coordinator(ctx context.Context, cl *kgo.Client, group string) (*kgo.Broker
 	return cl.Broker(int(found.Coordinators[0].NodeID)), nil
 }
 
-// beat sends a heartbeat to the broker that looks after the group.
-func (m *StreamsMember) beat(ctx context.Context, epoch int32) error {
+// beat sends a heartbeat of the member's epoch to the broker that looks after the group.
+func (m *StreamsMember) beat(ctx context.Context) error {
+	epoch := m.at()
 	at, err := coordinator(ctx, m.cl, m.Group)
 	if err != nil {
 		return err
@@ -129,7 +177,7 @@ func (m *StreamsMember) beat(ctx context.Context, epoch int32) error {
 		}
 		return fmt.Errorf("heartbeat: %w: %s", err, why)
 	}
-	m.epoch = resp.MemberEpoch
+	m.goTo(resp.MemberEpoch)
 	if len(resp.ActiveTasks) > 0 {
 		m.has, m.given = nil, true
 		for _, t := range resp.ActiveTasks {

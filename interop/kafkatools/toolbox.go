@@ -24,7 +24,7 @@ import (
 )
 
 // Patience is how long a tool may take; then it is stuck.
-const Patience = 90 * time.Second
+const Patience = 5 * time.Minute
 
 // Said is what a tool said, and how it ended.
 type Said struct {
@@ -135,7 +135,7 @@ func (b *Toolbox) class(name string, args []string) (Said, error) {
 // Close ends the process.
 func (b *Toolbox) Close() {
 	_ = b.in.Close()
-	timer := time.AfterFunc(5*time.Second, func() { _ = b.cmd.Process.Kill() })
+	timer := time.AfterFunc(30*time.Second, func() { _ = b.cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = b.cmd.Wait() // it may have been killed
 }

@@ -20,7 +20,7 @@ func (f *flow) from(take func() int, until context.Context) {
 // near lets what was saved be used up, and then measures: at most a tenth more than the quota, and at least a share of it. A machine that does something else
 // meanwhile holds clients up, and lets them catch up, so some seconds that are so are enough; without a quota there are none.
 func (f *flow) near(what string, want, least float64) error {
-	const saved, measured, patience = 4 * time.Second, 5 * time.Second, time.Minute
+	const saved, measured = 4 * time.Second, 5 * time.Second
 	time.Sleep(saved)
 	for until := time.Now().Add(patience); ; {
 		before, began := f.bytes.Load(), time.Now()

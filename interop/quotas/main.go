@@ -26,6 +26,7 @@ const (
 	quick    = 1_200_000
 	first    = 30_000_000       // bytes of a producer that is not held
 	unheld   = 30 * time.Second // enough for them on a machine that is busy; at a quota they take over a minute
+	patience = 3 * time.Minute  // how long anything that is waited for may take
 )
 
 type run struct {
@@ -97,18 +98,27 @@ func (r *run) tools() error {
 		if out, err := r.configs("--alter --add-config " + c.change + " " + c.entity); err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
-		out, err := r.configs("--describe " + c.entity)
-		if err != nil || !strings.Contains(out, c.want) {
-			return fmt.Errorf("--describe %s says %q, not %s: %w", c.entity, out, c.want, err)
+		if err := r.described(c.entity, c.want, true); err != nil {
+			return err
 		}
 	}
 	if out, err := r.configs("--alter --delete-config consumer_byte_rate --entity-type clients --entity-name app"); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
-	if out, err := r.configs("--describe --entity-type clients --entity-name app"); err != nil || strings.Contains(out, "consumer_byte_rate") {
-		return fmt.Errorf("a deleted quota is described: %q, %w", out, err)
+	return r.described("--entity-type clients --entity-name app", "consumer_byte_rate", false)
+}
+
+// described waits until the tool says something of an entity, or does not: the node knows of a change a moment after it was answered.
+func (r *run) described(entity, what string, want bool) error {
+	for until := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		out, err := r.configs("--describe " + entity)
+		if err == nil && strings.Contains(out, what) == want {
+			return nil
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("--describe %s says %q; %s in it: want %t: %w", entity, out, what, want, err)
+		}
 	}
-	return nil
 }
 
 func (r *run) configs(args string) (string, error) {
@@ -195,6 +205,19 @@ func produce(ctx context.Context, c *kgo.Client, bytes int) error {
 	return c.ProduceSync(ctx, all...).FirstErr()
 }
 
+// counts waits until the node knows of the quotas of an entity.
+func (r *run) counts(kind, name string) error {
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		known, err := r.admin.DescribeClientQuotas(r.ctx, true, []kadm.DescribeClientQuotaComponent{{Type: kind, MatchName: &name}})
+		if err == nil && len(known) == 1 {
+			return nil
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("the node does not know of the quotas of %s %s: %v, %w", kind, name, known, err)
+		}
+	}
+}
+
 // connections has an address begin more connections than it may.
 func (r *run) connections() error {
 	here := "127.0.0.1"
@@ -202,6 +225,9 @@ func (r *run) connections() error {
 		Entity: kadm.ClientQuotaEntity{{Type: "ip", Name: &here}}, Ops: []kadm.AlterClientQuotaOp{{Key: "connection_creation_rate", Value: 10}},
 	}})
 	if err != nil {
+		return err
+	}
+	if err := r.counts("ip", here); err != nil {
 		return err
 	}
 	const tried = 120

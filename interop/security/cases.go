@@ -27,7 +27,7 @@ type kase struct {
 
 // patience is how long a client may try what is expected to work; haste what is expected to come to nothing.
 const (
-	patience = 30 * time.Second
+	patience = 90 * time.Second
 	haste    = 1500 * time.Millisecond
 )
 

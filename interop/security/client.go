@@ -126,7 +126,7 @@ func start(dir, name string, argv ...string) (client, error) {
 func (p *process) name() string { return p.called }
 
 // stuck is how long a client may take beyond what it was told.
-const stuck = 60 * time.Second
+const stuck = 3 * time.Minute
 
 func (p *process) try(l login, began func()) error {
 	timer := time.AfterFunc(stuck+time.Duration(l.Timeout+l.Hold)*time.Millisecond, func() { _ = p.cmd.Process.Kill() })

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"leat/interop/target"
 )
@@ -34,7 +33,7 @@ func (r *run) formatted() error {
 	for _, c := range []struct{ mechanism, password, want string }{
 		{"SCRAM-SHA-256", "root-secret", in}, {"SCRAM-SHA-512", "other-secret", in}, {"SCRAM-SHA-512", "root-secret", authentication},
 	} {
-		l := login{Bootstrap: node.Address("LOGIN"), Protocol: "SASL_PLAINTEXT", Mechanism: c.mechanism, User: "root", Password: c.password, Topic: "none", Timeout: int(time.Minute.Milliseconds())}
+		l := login{Bootstrap: node.Address("LOGIN"), Protocol: "SASL_PLAINTEXT", Mechanism: c.mechanism, User: "root", Password: c.password, Topic: "none", Timeout: int(patience.Milliseconds())}
 		err := franz{}.try(l, nil)
 		got := classify(err)
 		if got == noConnection { // it got in and heard that there is no such topic

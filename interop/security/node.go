@@ -104,7 +104,7 @@ func (r *run) admin() (*kadm.Client, error) {
 
 // prepare makes the topic, the users, and the one rule: alice may describe the topic.
 func (r *run) prepare() error {
-	ctx, cancel := context.WithTimeout(r.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(r.ctx, 2*patience)
 	defer cancel()
 	admin, err := r.admin()
 	if err != nil {

@@ -163,8 +163,19 @@ func (r *run) meanwhile(l login, want, log string, do func() error) error {
 	return errors.Join(append(problems, err)...)
 }
 
+// known waits until somebody gets in: the node knows of passwords and rules a moment after the controller has taken them.
+func (r *run) known(l login) error {
+	l = r.complete(&kase{listener: "BOTH", as: l, want: in})
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := franz{}.try(l, nil)
+		if err == nil || time.Now().After(until) {
+			return err
+		}
+	}
+}
+
 func (r *run) revokePassword() error {
-	ctx, cancel := context.WithTimeout(r.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(r.ctx, 2*patience)
 	defer cancel()
 	admin, err := r.admin()
 	if err != nil {
@@ -177,7 +188,11 @@ func (r *run) revokePassword() error {
 	if err := allow(ctx, admin, "carol"); err != nil {
 		return err
 	}
-	return r.meanwhile(login{Mechanism: "SCRAM-SHA-256", User: "carol", Password: "carol-secret"}, authentication, `authentication by SASL SCRAM-SHA-256 failed: user "carol" has no credential`,
+	carol := login{Mechanism: "SCRAM-SHA-256", User: "carol", Password: "carol-secret"}
+	if err := r.known(carol); err != nil {
+		return err
+	}
+	return r.meanwhile(carol, authentication, `authentication by SASL SCRAM-SHA-256 failed: user "carol" has no credential`,
 		func() error {
 			altered, err := admin.AlterUserSCRAMs(ctx, []kadm.DeleteSCRAM{{User: "carol", Mechanism: kadm.ScramSha256}}, nil)
 			if err != nil {
@@ -188,7 +203,7 @@ func (r *run) revokePassword() error {
 }
 
 func (r *run) revokeRule() error {
-	ctx, cancel := context.WithTimeout(r.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(r.ctx, 2*patience)
 	defer cancel()
 	admin, err := r.admin()
 	if err != nil {
@@ -201,7 +216,11 @@ func (r *run) revokeRule() error {
 	if err := allow(ctx, admin, "dave"); err != nil {
 		return err
 	}
-	return r.meanwhile(login{Mechanism: "SCRAM-SHA-256", User: "dave", Password: "dave-secret"}, denied, "", func() error {
+	dave := login{Mechanism: "SCRAM-SHA-256", User: "dave", Password: "dave-secret"}
+	if err := r.known(dave); err != nil {
+		return err
+	}
+	return r.meanwhile(dave, denied, "", func() error {
 		_, err := admin.DeleteACLs(ctx, kadm.NewACLs().Allow("User:dave").AllowHosts().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpDescribe))
 		return err
 	})
@@ -241,10 +260,5 @@ func (r *run) rotateKeys() error {
 
 // fetched waits until the node knows the newest key: keys are fetched once a second at most, and an unknown one may just have been asked for.
 func (r *run) fetched() error {
-	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		err := franz{}.try(r.complete(&kase{listener: "BOTH", as: login{Mechanism: "OAUTHBEARER", App: "alice-app"}}), nil)
-		if err == nil || time.Now().After(until) {
-			return err
-		}
-	}
+	return r.known(login{Mechanism: "OAUTHBEARER", App: "alice-app"})
 }

@@ -153,7 +153,7 @@ func (r *run) ownCommands() error {
 			args = append(args, "--bootstrap-server", c.at, "--command-config", c.file)
 		}
 		if !strings.HasPrefix(c.args, "kafka-") {
-			args = append(args, "--timeout", "20s")
+			args = append(args, "--timeout", ownTimeout.String())
 		}
 		out, _ := exec.Command(r.binary, args...).CombinedOutput() // what it says is looked at
 		var err error

@@ -13,14 +13,30 @@ import org.apache.kafka.common.serialization.StringDeserializer;
  * record: worker, partition, offset, key, value, delivery count, begin and end in nanoseconds, what was said, when the poll returned.
  *
  * Arguments: bootstrap, topic, group, workers, milliseconds per record, records per poll, seconds without a record until they end, keys to be released on
- * their first deliveries (key:times,...), keys whose worker hangs for ever (key,...), seconds until they leave in order whatever there is to do (0: never).
+ * their first deliveries (key:times,...), keys whose worker hangs for ever (key,...), seconds until they leave in order whatever there is to do (0: never; -1: when the input ends).
  */
 public final class Workers {
     private static final AtomicLong LAST = new AtomicLong(System.nanoTime() + 30_000_000_000L); // the first may take longer
 
+    private static volatile boolean told; // to leave
+
     private Workers() {}
 
+    private static void listen() {
+        try {
+            while (System.in.read() >= 0) { }
+        } catch (java.io.IOException e) {
+            // as good as its end
+        }
+        told = true;
+    }
+
     public static void main(String[] args) throws Exception {
+        if (args.length > 9 && args[9].equals("-1")) {
+            Thread input = new Thread(Workers::listen);
+            input.setDaemon(true);
+            input.start();
+        }
         int workers = Integer.parseInt(args[3]);
         List<Thread> threads = new ArrayList<>();
         for (int i = 0; i < workers; i++) {
@@ -58,7 +74,7 @@ public final class Workers {
         long began = System.nanoTime();
         try (KafkaShareConsumer<String, String> consumer = new KafkaShareConsumer<>(p, new StringDeserializer(), new StringDeserializer())) {
             consumer.subscribe(List.of(args[1]));
-            while (System.nanoTime() - LAST.get() < idle && (leave == 0 || System.nanoTime() - began < leave)) {
+            while (!told && System.nanoTime() - LAST.get() < idle && (leave <= 0 || System.nanoTime() - began < leave)) {
                 var records = consumer.poll(Duration.ofMillis(200));
                 long polled = System.nanoTime();
                 for (ConsumerRecord<String, String> r : records) {

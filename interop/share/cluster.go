@@ -32,6 +32,8 @@ const (
 	handler = 10 * time.Millisecond
 	// tolerance is how long after a kill a partition may be served by its old leader, as far as deliveries say.
 	tolerance = 10 * time.Second
+	// patience is how long anything that is waited for may take.
+	patience = 3 * time.Minute
 	// maxPause bounds the time without deliveries: a node's session, an election, loading, and a lock that a dead member held.
 	maxPause = 20 * time.Second
 )
@@ -64,7 +66,7 @@ type party struct {
 // lossOfEverybody has workers come, go and die, and nodes die: first those that coordinate, then one that leads a partition. Every record is delivered, none to two at once
 // while the first holds its lock, and delivery counts say how often.
 func lossOfEverybody(b *bench) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(b.bootstrap, ",")...), kgo.MetadataMinAge(100*time.Millisecond), kgo.MetadataMaxAge(time.Second), kgo.ProducerLinger(10*time.Millisecond))
 	if err != nil {
@@ -87,25 +89,72 @@ func lossOfEverybody(b *bench) error {
 	if err := p.check(ends); err != nil {
 		return errors.Join(err, p.tell())
 	}
-	return p.nothingLeft(ctx)
+	return nil
 }
 
-// run does everything at once and returns how many records each partition has.
+// run does everything at once and returns how many records each partition has. Some workers stay until every record is accepted.
 func (p *party) run(ctx context.Context) (ends map[int32]int64, err error) {
 	length := 60 * time.Second
 	if p.b.short {
 		length = 20 * time.Second
 	}
-	stop := time.Now().Add(length)
-	var work sync.WaitGroup
+	var staying []*workers
 	for _, client := range clients {
-		work.Go(func() { p.worked(task{client: client, workers: 2, idle: 12}) })
+		w, err := p.b.start(p.task(task{client: client, workers: 2, idle: 3600, leave: untilTold}))
+		if err != nil {
+			return nil, err
+		}
+		staying = append(staying, w)
 	}
+	stop := time.Now().Add(length)
+	watched, blink := context.WithCancel(ctx)
+	defer blink()
+	var work, watch sync.WaitGroup
+	watch.Go(func() { p.watch(watched) })
 	work.Go(func() { p.rolling(stop) })
 	work.Go(func() { ends = p.produce(ctx, stop) })
 	work.Go(func() { p.fail(p.lose(ctx, stop)) })
 	work.Wait()
+	p.fail(p.nothingLeft(ctx))
+	for _, w := range staying {
+		all, err := w.dismiss()
+		p.took(all, 0)
+		p.fail(err)
+	}
+	blink()
+	watch.Wait()
 	return ends, errors.Join(p.errs...)
+}
+
+// watch notes when a partition has another leader without a kill that explains it: a node that got no processor for the time of its session loses what it led.
+func (p *party) watch(ctx context.Context) {
+	epochs := make(map[int32]int32)
+	for ctx.Err() == nil {
+		topics, err := p.adm.ListTopics(ctx, shared)
+		if err != nil {
+			topics = nil
+		}
+		for _, part := range topics[shared].Partitions {
+			before, known := epochs[part.Partition]
+			epochs[part.Partition] = max(before, part.LeaderEpoch)
+			if known && part.LeaderEpoch > before {
+				p.led(part.Partition)
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(250 * time.Millisecond):
+		}
+	}
+}
+
+// led notes that a partition has another leader.
+func (p *party) led(partition int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.lost[partition]; len(known) == 0 || now()-known[len(known)-1] > tolerance {
+		p.lost[partition] = append(known, now())
+	}
 }
 
 func (p *party) fail(err error) {
@@ -116,10 +165,15 @@ func (p *party) fail(err error) {
 	}
 }
 
+// task is one of workers of the group.
+func (p *party) task(t task) task {
+	t.topic, t.group, t.handler, t.perPoll = shared, sharers, handler, 10
+	return t
+}
+
 // worked runs workers to their end.
 func (p *party) worked(t task) {
-	t.topic, t.group, t.handler, t.perPoll = shared, sharers, handler, 20
-	w, err := p.b.start(t)
+	w, err := p.b.start(p.task(t))
 	if err != nil {
 		p.fail(err)
 		return
@@ -143,10 +197,10 @@ func (p *party) rolling(stop time.Time) {
 		client := clients[i%len(clients)]
 		work.Go(func() {
 			if i%2 == 0 {
-				p.worked(task{client: client, workers: 2, idle: 30, leave: 5})
+				p.worked(task{client: client, workers: 2, idle: 3600, leave: 5})
 				return
 			}
-			w, err := p.b.start(task{client: client, topic: shared, group: sharers, workers: 2, handler: handler, perPoll: 20, idle: 60})
+			w, err := p.b.start(p.task(task{client: client, workers: 2, idle: 3600}))
 			if err != nil {
 				p.fail(err)
 				return
@@ -180,6 +234,9 @@ func (p *party) lose(ctx context.Context, stop time.Time) error {
 	for time.Until(stop) > 12*time.Second {
 		for _, find := range []func(context.Context) (string, int32, error){p.groupCoordinator, p.shareCoordinator, p.leader} {
 			time.Sleep(3 * time.Second)
+			if err := p.whole(ctx); err != nil {
+				return err
+			}
 			if time.Until(stop) < 3*time.Second {
 				return nil
 			}
@@ -193,6 +250,27 @@ func (p *party) lose(ctx context.Context, stop time.Time) error {
 		}
 	}
 	return nil
+}
+
+// whole waits until all replicas of all partitions are in sync: without two of three nodes nothing could be expected.
+func (p *party) whole(ctx context.Context) error {
+	for until := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		topics, err := p.adm.ListTopicsWithInternal(ctx)
+		behind := 0
+		for _, t := range topics {
+			for _, part := range t.Partitions {
+				if part.Leader < 0 || len(part.ISR) < len(part.Replicas) {
+					behind++
+				}
+			}
+		}
+		if err == nil && behind == 0 {
+			return nil
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("%d partitions lack replicas that are in sync: %w", behind, err)
+		}
+	}
 }
 
 // kill ends a node at once and starts it again a little later.
@@ -253,7 +331,7 @@ func (p *party) shareCoordinator(ctx context.Context) (string, int32, error) {
 
 // coordinator asks who coordinates until somebody does.
 func (p *party) coordinator(ctx context.Context, kind int8, key string) (int32, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	rq := kmsg.NewPtrFindCoordinatorRequest()
 	rq.CoordinatorType, rq.CoordinatorKeys = kind, []string{key}
@@ -365,7 +443,7 @@ func (p *party) pair(a, b delivery) error {
 
 // nothingLeft waits until the group has no lag, which it does once every record is accepted.
 func (p *party) nothingLeft(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	rq := kmsg.NewPtrDescribeShareGroupOffsetsRequest()
 	group := kmsg.NewDescribeShareGroupOffsetsRequestGroup()
@@ -392,7 +470,7 @@ func (p *party) nothingLeft(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("after all workers have ended: %v %w", left, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("when nothing more is written: %v %w", left, errors.Join(err, ctx.Err()))
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -29,6 +30,12 @@ func franz(args []string) error {
 	}
 	crew := &crew{handler: time.Duration(numbers[4]) * time.Millisecond, perPoll: numbers[5], idle: time.Duration(numbers[6]) * time.Second, leave: time.Duration(numbers[9]) * time.Second}
 	crew.last.Store(int64(now() + 30*time.Second)) // the first may take longer
+	if crew.leave < 0 {
+		go func() { // ends with the process
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			crew.told.Store(true)
+		}()
+	}
 	var work sync.WaitGroup
 	for id := range numbers[3] {
 		cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(args[0], ",")...), kgo.ConsumeTopics(args[1]), kgo.ShareGroup(args[2]), kgo.ShareMaxRecords(int32(crew.perPoll)),
@@ -48,6 +55,7 @@ type crew struct {
 	perPoll     int
 	idle, leave time.Duration
 	last        atomic.Int64 // when the last record came
+	told        atomic.Bool  // to leave
 
 	mu sync.Mutex // of what is printed
 }
@@ -56,7 +64,7 @@ type crew struct {
 func (c *crew) work(id int, cl *kgo.Client) {
 	defer cl.Close()
 	began := now()
-	for now()-time.Duration(c.last.Load()) < c.idle && (c.leave == 0 || now()-began < c.leave) {
+	for !c.told.Load() && now()-time.Duration(c.last.Load()) < c.idle && (c.leave <= 0 || now()-began < c.leave) {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		fetches := cl.PollRecords(ctx, c.perPoll)
 		cancel()

@@ -35,6 +35,7 @@ type delivery struct {
 type workers struct {
 	client string
 	cmd    *exec.Cmd
+	in     io.Closer // nil unless they wait to be told
 	out    chan []delivery
 	hung   chan struct{} // closed when a worker hangs
 	errs   string
@@ -50,8 +51,11 @@ type task struct {
 	idle         int    // seconds without a record until they end
 	release      string // key:times,...
 	stuck        string // key,...
-	leave        int    // seconds until they leave in order; 0: not before they are idle
+	leave        int    // seconds until they leave in order; 0: not before they are idle; or untilTold
 }
+
+// untilTold is to leave when the input ends.
+const untilTold = -1
 
 // start runs workers.
 func (b *bench) start(t task) (*workers, error) {
@@ -78,6 +82,11 @@ func (b *bench) start(t task) (*workers, error) {
 	}
 	defer errs.Close()
 	cmd.Stderr = errs
+	if t.leave == untilTold {
+		if w.in, err = cmd.StdinPipe(); err != nil {
+			return nil, err
+		}
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -87,6 +96,14 @@ func (b *bench) start(t task) (*workers, error) {
 	}
 	go func() { w.out <- w.read(out) }()
 	return w, nil
+}
+
+// dismiss tells workers that wait for it to leave, and returns what they did.
+func (w *workers) dismiss() ([]delivery, error) {
+	_ = w.in.Close() // they may have ended
+	stuck := time.AfterFunc(patience, func() { _ = w.cmd.Process.Kill() })
+	defer stuck.Stop()
+	return w.wait()
 }
 
 // wait returns what the workers did once they have ended.

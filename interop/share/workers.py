@@ -9,6 +9,17 @@ bootstrap, topic, group, workers, handler, per_poll, idle, _, _, leave = sys.arg
 handler, idle, leave = float(handler) / 1000, float(idle), float(leave)
 last = time.monotonic() + 30  # the first may take longer
 lock = threading.Lock()
+told = threading.Event()  # to leave
+
+
+def listen():
+    while sys.stdin.buffer.raw.read(1):
+        pass
+    told.set()
+
+
+if leave < 0:
+    threading.Thread(target=listen, daemon=True).start()
 
 
 def work(number):
@@ -16,7 +27,7 @@ def work(number):
     consumer = ShareConsumer({"bootstrap.servers": bootstrap, "group.id": group, "max.poll.records": int(per_poll), "share.acknowledgement.mode": "explicit"})
     consumer.subscribe([topic])
     began = time.monotonic()
-    while time.monotonic() - last < idle and (leave == 0 or time.monotonic() - began < leave):
+    while not told.is_set() and time.monotonic() - last < idle and (leave <= 0 or time.monotonic() - began < leave):
         try:
             records = consumer.poll(0.2)
         except KafkaException as e:

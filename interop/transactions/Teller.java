@@ -49,7 +49,7 @@ public final class Teller {
         p.put("bootstrap.servers", bootstrap);
         p.put("transactional.id", id);
         p.put("transaction.timeout.ms", timeout);
-        p.put("max.block.ms", "15000");
+        p.put("max.block.ms", "60000");
         return new KafkaProducer<>(p, new StringSerializer(), new StringSerializer());
     }
 

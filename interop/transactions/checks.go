@@ -9,17 +9,19 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/interop/suite"
 )
 
 func (s *scenario) commitAndAbort() error {
 	return errors.Join(
-		s.does("new a $id 30000", "init a", "begin a", "send a $topic 0 c1", "send a $topic 1 c2", "commit a",
+		s.does("new a $id 120000", "init a", "begin a", "send a $topic 0 c1", "send a $topic 1 c2", "commit a",
 			"begin a", "send a $topic 0 x1", "send a $topic 1 x2", "abort a", "begin a", "send a $topic 1 c3", "commit a", "close a"),
 		s.want("c1", "c2", "c3"), s.wantAll("c1", "c2", "c3", "x1", "x2"))
 }
 
 func (s *scenario) holdsBack() error {
-	if err := s.does("new a $id-a 30000", "new b $id-b 30000", "init a", "init b", "begin a", "send a $topic 0 a1", "begin b", "send b $topic 0 b1", "send b $topic 1 b2", "commit b"); err != nil {
+	if err := s.does("new a $id-a 120000", "new b $id-b 120000", "init a", "init b", "begin a", "send a $topic 0 a1", "begin b", "send b $topic 0 b1", "send b $topic 1 b2", "commit b"); err != nil {
 		return err
 	}
 	// Behind the first record of an open transaction nothing is stable; the other partition has none.
@@ -55,7 +57,7 @@ func (s *scenario) offsets() error {
 		line string
 		then int64
 	}{
-		{"new a $id 30000", -1}, {"init a", -1}, {"begin a", -1}, {"send a $topic 0 x1", -1}, {"offset a " + group + " $topic 0 7", -1}, {"abort a", -1},
+		{"new a $id 120000", -1}, {"init a", -1}, {"begin a", -1}, {"send a $topic 0 x1", -1}, {"offset a " + group + " $topic 0 7", -1}, {"abort a", -1},
 		{"begin a", -1}, {"send a $topic 0 c1", -1}, {"offset a " + group + " $topic 0 9", -1}, {"commit a", 9},
 		{"begin a", 9}, {"send a $topic 0 x2", 9}, {"offset a " + group + " $topic 0 20", 9}, {"abort a", 9}, {"close a", 9},
 	} {
@@ -70,7 +72,7 @@ func (s *scenario) offsets() error {
 }
 
 func (s *scenario) zombie() error {
-	if err := s.does("new a $id 30000", "init a", "begin a", "send a $topic 0 z1", "new b $id 30000", "init b", "begin b", "send b $topic 0 s1"); err != nil {
+	if err := s.does("new a $id 120000", "init a", "begin a", "send a $topic 0 z1", "new b $id 120000", "init b", "begin b", "send b $topic 0 s1"); err != nil {
 		return err
 	}
 	if err := s.teller.refused(s.script("send a $topic 0 z2", "commit a")...); err != nil {
@@ -89,7 +91,7 @@ func (s *scenario) zombie() error {
 }
 
 func (s *scenario) crashed() error {
-	if err := s.does("new a $id 60000", "init a", "begin a", "send a $topic 0 x1", "send a $topic 1 x2"); err != nil {
+	if err := s.does("new a $id 120000", "init a", "begin a", "send a $topic 0 x1", "send a $topic 1 x2"); err != nil {
 		return err
 	}
 	s.teller.kill()
@@ -100,11 +102,11 @@ func (s *scenario) crashed() error {
 	if s.teller, err = s.start(s.node.Bootstrap()); err != nil {
 		return err
 	}
-	return errors.Join(s.does("new a $id 60000", "init a", "begin a", "send a $topic 0 c1", "commit a", "close a"), s.want("c1"), s.wantAll("c1", "x1", "x2"))
+	return errors.Join(s.does("new a $id 120000", "init a", "begin a", "send a $topic 0 c1", "commit a", "close a"), s.want("c1"), s.wantAll("c1", "x1", "x2"))
 }
 
 func (s *scenario) timeout() error {
-	if err := s.does("new a $id 1000", "init a", "begin a", "send a $topic 0 x1", "new b $id-b 30000", "init b", "begin b", "send b $topic 0 c1", "commit b"); err != nil {
+	if err := s.does("new a $id 4000", "init a", "begin a", "send a $topic 0 x1", "new b $id-b 120000", "init b", "begin b", "send b $topic 0 c1", "commit b"); err != nil {
 		return err
 	}
 	if err := s.want("c1"); err != nil {
@@ -113,7 +115,7 @@ func (s *scenario) timeout() error {
 	if err := s.teller.refused(s.script("send a $topic 0 x2", "commit a")...); err != nil {
 		return err
 	}
-	return errors.Join(s.does("new c $id 30000", "init c", "begin c", "send c $topic 0 c2", "commit c", "close a", "close b", "close c"), s.want("c1", "c2"))
+	return errors.Join(s.does("new c $id 120000", "init c", "begin c", "send c $topic 0 c2", "commit c", "close a", "close b", "close c"), s.want("c1", "c2"))
 }
 
 // epochs looks which version of transactions the client and the node agreed upon: in version 2 each has an epoch of its own.
@@ -127,7 +129,7 @@ func (s *scenario) epochs() error {
 		}
 		return resp.TransactionStates[0].ProducerEpoch, nil
 	}
-	if err := s.does("new a $id 30000", "init a"); err != nil {
+	if err := s.does("new a $id 120000", "init a"); err != nil {
 		return err
 	}
 	before, err := epoch()
@@ -165,10 +167,10 @@ func (s *scenario) exactlyOnce() error {
 	source := s.topic
 	s.topic += "-copy"
 	created, err := s.adm.CreateTopic(s.ctx, partitions, 1, nil, s.topic)
-	if err := errors.Join(err, created.Err); err != nil {
+	if err := errors.Join(err, created.Err, suite.AwaitPartitions(s.ctx, s.node.Bootstrap(), s.topic, partitions)); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(s.ctx, 5*time.Minute)
 	defer cancel()
 	for i := range kills + 1 {
 		t, err := s.start(s.node.Bootstrap(), source, s.topic, source+"-group", source+"-copier")

@@ -23,7 +23,7 @@ func franz(args []string) error {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
-		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), clientPatience)
 		answer := "ok"
 		if err := franzTells(ctx, args[0], producers, words); err != nil {
 			answer = "error " + strings.ReplaceAll(err.Error(), "\n", " ")
@@ -36,7 +36,7 @@ func franz(args []string) error {
 
 func franzProducer(bootstrap, id string, timeout time.Duration, more ...kgo.Opt) []kgo.Opt {
 	return append(more, kgo.SeedBrokers(bootstrap), kgo.TransactionalID(id), kgo.TransactionTimeout(timeout), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerLinger(0), kgo.MetadataMinAge(50*time.Millisecond)) // a new topic is soon known: transactions here last a second
+		kgo.ProducerLinger(0), kgo.MetadataMinAge(50*time.Millisecond)) // a new topic is soon known: transactions here last seconds
 }
 
 func franzTells(ctx context.Context, bootstrap string, producers map[string]*kgo.Client, w []string) error {

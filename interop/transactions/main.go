@@ -20,6 +20,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/interop/target"
 )
@@ -139,7 +140,29 @@ func (r *run) feature() error {
 	for _, u := range updated {
 		err = errors.Join(err, u.Err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.offered()
+}
+
+// offered waits until the node offers clients the version of transactions: the controller has decided it a moment before.
+func (r *run) offered() error {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		rq := kmsg.NewPtrApiVersionsRequest()
+		rq.ClientSoftwareName, rq.ClientSoftwareVersion = "transactions", "1"
+		answer, err := r.cl.Broker(1).RetriableRequest(r.ctx, rq)
+		if err == nil {
+			for _, f := range answer.(*kmsg.ApiVersionsResponse).FinalizedFeatures {
+				if f.Name == "transaction.version" && f.MaxVersionLevel == r.version {
+					return nil
+				}
+			}
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("the node does not offer version %d of transactions: %w", r.version, err)
+		}
+	}
 }
 
 // clientsLife has the clients do everything, side by side.

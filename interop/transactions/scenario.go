@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"leat/interop/suite"
 )
 
 const partitions = 2
@@ -58,6 +60,9 @@ func (s *scenario) check(do func() error) (err error) {
 	if err := errors.Join(err, created.Err); err != nil {
 		return err
 	}
+	if err := suite.AwaitPartitions(s.ctx, s.node.Bootstrap(), s.topic, partitions); err != nil {
+		return err
+	}
 	err = do()
 	if err != nil && strings.Contains(err.Error(), "no answer") {
 		s.teller.kill()
@@ -68,7 +73,7 @@ func (s *scenario) check(do func() error) (err error) {
 
 // sees is what a reader gets from the beginning to the end of the topic, in the order of the alphabet.
 func (s *scenario) sees(level kgo.IsolationLevel, topic string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.ctx, time.Minute)
 	defer cancel()
 	ends, err := s.adm.ListEndOffsets(ctx, topic)
 	if level == kgo.ReadCommitted() {
@@ -134,7 +139,7 @@ func (s *scenario) wantAll(values ...string) error {
 
 // settles waits for what becomes so by itself.
 func (s *scenario) settles(check func() error) (err error) {
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if err = check(); err == nil {
 			return nil
 		}

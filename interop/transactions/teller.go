@@ -13,8 +13,11 @@ import (
 	"time"
 )
 
-// patience is how long a producer may think.
-const patience = 40 * time.Second
+// A producer goes on with one thing for clientPatience; it may think longer, because some do several at a time.
+const (
+	clientPatience = 60 * time.Second
+	patience       = 4 * clientPatience
+)
 
 // teller is a process with producers that does what it is told.
 type teller struct {

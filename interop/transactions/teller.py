@@ -8,6 +8,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+PATIENCE = 60  # seconds
 bootstrap = sys.argv[1]
 producers = {}
 
@@ -21,14 +22,14 @@ def producer(name, timeout):
 def send(p, topic, partition, value):
     failed = []
     p.produce(topic, value, partition=int(partition), on_delivery=lambda err, _: failed.append(err) if err else None)
-    p.flush(15)
+    p.flush(PATIENCE)
     if failed:
         raise KafkaException(failed[0])
 
 
 def offset(p, group, topic, partition, at):
     metadata = Consumer({"bootstrap.servers": bootstrap, "group.id": group}).consumer_group_metadata()
-    p.send_offsets_to_transaction([TopicPartition(topic, int(partition), int(at))], metadata, 15)
+    p.send_offsets_to_transaction([TopicPartition(topic, int(partition), int(at))], metadata, PATIENCE)
 
 
 def tell(what, name, *args):
@@ -36,7 +37,7 @@ def tell(what, name, *args):
     if what == "new":
         producers[name] = producer(*args)
     elif what == "init":
-        p.init_transactions(15)
+        p.init_transactions(PATIENCE)
     elif what == "begin":
         p.begin_transaction()
     elif what == "send":
@@ -44,9 +45,9 @@ def tell(what, name, *args):
     elif what == "offset":
         offset(p, *args)
     elif what == "commit":
-        p.commit_transaction(15)
+        p.commit_transaction(PATIENCE)
     elif what == "abort":
-        p.abort_transaction(15)
+        p.abort_transaction(PATIENCE)
     elif what == "close":
         del producers[name]
     else:
@@ -55,7 +56,7 @@ def tell(what, name, *args):
 
 def copy(source, into, group, name):
     p = producer(name, 10000)
-    p.init_transactions(15)
+    p.init_transactions(PATIENCE)
     consumer = Consumer({
         "bootstrap.servers": bootstrap, "group.id": group, "group.instance.id": name, "session.timeout.ms": 6000, "auto.offset.reset": "earliest",
         "enable.auto.commit": False, "isolation.level": "read_committed",
@@ -68,8 +69,8 @@ def copy(source, into, group, name):
         p.begin_transaction()
         for m in records:
             p.produce(into, m.value(), partition=m.partition())
-        p.send_offsets_to_transaction(consumer.position(consumer.assignment()), consumer.consumer_group_metadata(), 15)
-        p.commit_transaction(15)
+        p.send_offsets_to_transaction(consumer.position(consumer.assignment()), consumer.consumer_group_metadata(), PATIENCE)
+        p.commit_transaction(PATIENCE)
         time.sleep(0.01)  # so that it is killed in the middle
 
 
