@@ -92,10 +92,10 @@ func (p *producer) send(ctx context.Context, round, size int) error {
 			time.Sleep(time.Millisecond)
 		}
 	}
-	flushing, cancel := context.WithTimeout(context.Background(), time.Minute)
+	flushing, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	if err := p.client.Flush(flushing); err != nil {
-		return fmt.Errorf("%s: not all acknowledged a minute after the restart: %w", p.topic, err)
+		return fmt.Errorf("%s: not all acknowledged three minutes after the restart: %w", p.topic, err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -25,6 +25,9 @@ func (p *producer) verify(ctx context.Context, from map[int32]int64) error {
 	}
 	defer reader.Close()
 	ends, err := kadm.NewClient(reader).ListEndOffsets(ctx, p.topic)
+	if err == nil {
+		err = ends.Error()
+	}
 	if err != nil {
 		return err
 	}
@@ -52,7 +55,7 @@ func (p *producer) verify(ctx context.Context, from map[int32]int64) error {
 
 // read returns the places at which each record was found.
 func (p *producer) read(ctx context.Context, start map[int32]kgo.Offset, until map[int32]int64) (map[string][]place, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	reader, err := kgo.NewClient(kgo.SeedBrokers(p.bootstrap), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.topic: start}))
 	if err != nil {

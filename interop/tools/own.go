@@ -3,24 +3,30 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"leat/interop/kafkatools"
 	"leat/interop/target"
 )
 
-// endless is how an option of a story begins that says how long a tool runs that does not end by itself: (for=5s).
+// endless is how an option of a story begins that says how long a tool runs at least that does not end by itself: (for=5s). It runs on until it has reported the same
+// several times.
 const endless = "(for="
 
 // again says that what both tools look at may need a moment, and so they may look again: a token on another node, or the file of metadata, which Kafka's shell
 // sometimes shows before it has read it.
 const again = "(again)"
+
+// lookingAgain is for how long they may.
+const lookingAgain = 30 * time.Second
 
 // alone says that Kafka's tool has a process of its own, because it ends it.
 const alone = "(alone)"
@@ -41,7 +47,10 @@ func (r *run) kafkaTool(opts, name string, args []string) (kafkatools.Said, erro
 		if err := errors.Join(err, wrong); err != nil {
 			return kafkatools.Said{}, err
 		}
-		return tool(r.ctx, r.kafka.dir, d, cmd.Args...)
+		if d > 0 {
+			return reporting(r.ctx, r.kafka.dir, d, cmd.Args...)
+		}
+		return tool(r.ctx, r.kafka.dir, cmd.Args...)
 	}
 	if name != "kafka-metadata-shell" {
 		return r.box.Run(name, args...)
@@ -65,16 +74,16 @@ func (r *run) leatTool(opts, name string, args []string) (kafkatools.Said, error
 	if err != nil {
 		return kafkatools.Said{}, err
 	}
-	return tool(r.ctx, r.leat.dir, d, append([]string{r.commands, name}, args...)...)
+	argv := append([]string{r.commands, name}, args...)
+	if d > 0 {
+		return reporting(r.ctx, r.leat.dir, d, argv...)
+	}
+	return tool(r.ctx, r.leat.dir, argv...)
 }
 
-// tool runs a program, which is stopped after a while if it does not end by itself.
-func tool(ctx context.Context, dir string, lasting time.Duration, argv ...string) (kafkatools.Said, error) {
-	patience := kafkatools.Patience
-	if lasting > 0 {
-		patience = lasting
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// tool runs a program that ends by itself.
+func tool(ctx context.Context, dir string, argv ...string) (kafkatools.Said, error) {
+	ctx, cancel := context.WithTimeout(ctx, kafkatools.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir = dir
@@ -85,24 +94,69 @@ func tool(ctx context.Context, dir string, lasting time.Duration, argv ...string
 	if errors.As(err, &exit) {
 		err = nil
 	}
-	if lasting > 0 && ctx.Err() != nil {
-		return kafkatools.Said{Out: once(out.String()), Err: once(problems.String())}, nil
-	}
 	if ctx.Err() != nil {
-		return kafkatools.Said{}, fmt.Errorf("%s: no end within %s", strings.Join(argv, " "), patience)
+		return kafkatools.Said{}, fmt.Errorf("%s: no end within %s", strings.Join(argv, " "), kafkatools.Patience)
 	}
 	return kafkatools.Said{Status: cmd.ProcessState.ExitCode(), Out: out.String(), Err: problems.String()}, err
 }
 
-// once is a text without lines that say what the one before said, at another time.
-func once(text string) string {
-	var kept []string
-	for line := range strings.Lines(text) {
-		if line = reported.ReplaceAllString(line, "TIME:"); len(kept) == 0 || kept[len(kept)-1] != line {
-			kept = append(kept, line)
+// reporting runs a program that does not end by itself, for so long at least and until it has said the same three times. What it said first and last counts: how
+// often it reports on its way is a matter of speed.
+func reporting(ctx context.Context, dir string, lasting time.Duration, argv ...string) (kafkatools.Said, error) {
+	ctx, cancel := context.WithTimeout(ctx, kafkatools.Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = dir
+	var out, problems printed
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Start(); err != nil {
+		return kafkatools.Said{}, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for began := time.Now(); ; {
+		select {
+		case err := <-ended:
+			return kafkatools.Said{}, fmt.Errorf("%s: ended, or did not come to rest within %s: %w\n%s%s", strings.Join(argv, " "), kafkatools.Patience, err, &out, &problems)
+		case <-time.After(50 * time.Millisecond):
+		}
+		const same = 3
+		lines := out.reports()
+		if n := len(lines); time.Since(began) > lasting && n >= same && lines[n-1] == lines[n-2] && lines[n-2] == lines[n-3] {
+			cancel()
+			_ = <-ended // killed
+			return kafkatools.Said{Out: lines[0] + lines[n-1], Err: problems.String()}, nil
 		}
 	}
-	return strings.Join(kept, "")
+}
+
+// printed is what a program has printed so far.
+type printed struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (p *printed) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *printed) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+// reports are the whole lines, without the time at which each was said.
+func (p *printed) reports() []string {
+	var all []string
+	for line := range strings.Lines(p.String()) {
+		if strings.HasSuffix(line, "\n") {
+			all = append(all, reported.ReplaceAllString(line, "TIME:"))
+		}
+	}
+	return all
 }
 
 // metadata gives both sides a directory with the metadata log of the cluster that Kafka's tools look at.
@@ -120,7 +174,7 @@ func (r *run) metadata(name string) error {
 		for _, log := range logs {
 			data, err := os.ReadFile(log)
 			if err == nil {
-				err = os.WriteFile(filepath.Join(to, filepath.Base(log)), data, 0o600)
+				err = os.WriteFile(filepath.Join(to, filepath.Base(log)), whole(data), 0o600)
 			}
 			if err != nil {
 				return err
@@ -129,4 +183,18 @@ func (r *run) metadata(name string) error {
 		from = to // the same on the other side, while the log goes on
 	}
 	return nil
+}
+
+// whole are the whole batches that a file begins with: the last one may just be on its way into it.
+func whole(log []byte) []byte {
+	const lengthAt, prefix = 8, 12
+	end := 0
+	for end+prefix <= len(log) {
+		size := prefix + int(binary.BigEndian.Uint32(log[end+lengthAt:]))
+		if end+size > len(log) {
+			break
+		}
+		end += size
+	}
+	return log[:end]
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"leat/interop/fleet"
 	"leat/interop/kafkatools"
 	"leat/interop/target"
 )
@@ -131,8 +132,14 @@ func (r *run) compare(story string, words []string) error {
 	r.compared++
 	r.tools[words[0]]++
 	line := strings.Join(words, " ")
+	// What was done before is known to all nodes: a tool may ask any.
+	other := make(chan error, 1)
+	go func() { other <- fleet.CaughtUp(r.ctx, r.kafka.cl) }()
+	if err := errors.Join(fleet.CaughtUp(r.ctx, r.leat.cl), <-other); err != nil {
+		return err
+	}
 	want, got, err := r.look(opts, words)
-	for tries := 0; opts == again && err == nil && want != got && tries < 10; tries++ {
+	for end := time.Now().Add(lookingAgain); opts == again && err == nil && want != got && time.Now().Before(end); {
 		time.Sleep(200 * time.Millisecond)
 		want, got, err = r.look(opts, words)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"leat/interop/fleet"
 )
 
 // create makes a topic whose partitions are on the brokers that an assignment names: 1:2,2:3.
@@ -30,7 +32,7 @@ func (w *world) create(ctx context.Context, name, assignment string) error {
 		t.ReplicaAssignment = append(t.ReplicaAssignment, a)
 	}
 	request := kmsg.NewPtrCreateTopicsRequest()
-	request.Topics, request.TimeoutMillis = append(request.Topics, t), 20000
+	request.Topics, request.TimeoutMillis = append(request.Topics, t), 60000
 	answer, err := request.RequestWith(ctx, w.cl)
 	if err != nil {
 		return err
@@ -40,6 +42,9 @@ func (w *world) create(ctx context.Context, name, assignment string) error {
 
 // settle waits until every node sees every partition of a topic with a leader and all its replicas in sync.
 func (w *world) settle(ctx context.Context, topic string) error {
+	if err := fleet.CaughtUp(ctx, w.cl); err != nil { // or what is begun looks as if it had been done
+		return err
+	}
 	for {
 		settled := true
 		for _, n := range w.nodes {

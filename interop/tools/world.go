@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"leat/interop/fleet"
 	"leat/interop/kafkatools"
 	"leat/interop/target"
 )
@@ -42,6 +43,8 @@ func newWorld(ctx context.Context, binary, dir string) (*world, error) {
 		"sasl.enabled.mechanisms": "PLAIN", "listener.name.login.plain.sasl.jaas.config": logins(), "delegation.token.secret.key": "a secret that all nodes know",
 		"group.initial.rebalance.delay.ms": "0", "auto.leader.rebalance.enable": "false", "offsets.topic.num.partitions": "1", "transaction.state.log.num.partitions": "1",
 		"share.coordinator.state.topic.num.partitions": "1", "auto.create.topics.enable": "false", "group.consumer.session.timeout.ms": "45000", "group.streams.initial.rebalance.delay.ms": "0",
+		// Members of streams groups send no heartbeats while they are looked at.
+		"group.streams.session.timeout.ms": "600000", "group.streams.max.session.timeout.ms": "600000",
 		"group.share.min.heartbeat.interval.ms": "300", "group.share.heartbeat.interval.ms": "300",
 		"log.retention.check.interval.ms": "3600000", // records are of long ago, and each cluster would delete them at another moment
 		"authorizer.class.name":           "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS",
@@ -107,7 +110,7 @@ func (w *world) expand(args []string) []string {
 
 // do does what a line of a story says.
 func (w *world) do(words []string) error {
-	ctx, cancel := context.WithTimeout(w.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.ctx, fleet.Patience)
 	defer cancel()
 	arg := func(i int) string {
 		if i < len(words) {
@@ -181,7 +184,8 @@ func (w *world) join(ctx context.Context, group, topic string) error {
 }
 
 func (w *world) begin(ctx context.Context, id, topic string) error {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.nodes[0].Bootstrap()), kgo.TransactionalID(id), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.nodes[0].Bootstrap()), kgo.TransactionalID(id), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.TransactionTimeout(10*time.Minute)) // longer than it takes to look at it
 	if err != nil {
 		return err
 	}
