@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,16 +82,16 @@ func fillCompacted(ctx context.Context, node *target.Node) (want map[string]stri
 			return nil, nil, err
 		}
 	}
-	for range 150 { // until each key is left once, and the last segment, which is active: a broker that was looked at between two rounds has more
+	const patience = 3 * time.Minute
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(200 * time.Millisecond) { // until each key is left once, and the last segment, which is active: a broker that was looked at between two rounds has more
 		if left, err = readCompacted(ctx, node); err != nil {
 			return nil, nil, err
 		}
 		if len(left) <= compactKeys+compactBatch {
 			return want, left, node.Stop()
 		}
-		time.Sleep(200 * time.Millisecond)
 	}
-	return nil, nil, fmt.Errorf("%d records of %d keys are left after 30 seconds", len(left), compactKeys)
+	return nil, nil, fmt.Errorf("%d records of %d keys are left after %s", len(left), compactKeys, patience)
 }
 
 // sendCompacted is one batch, seconds younger than the one before, so that each goes to a segment of its own.
@@ -120,7 +121,7 @@ func readCompacted(ctx context.Context, node *target.Node) (map[int64]string, er
 		return nil, err
 	}
 	end, _ := ends.Lookup(compactTopic, 0)
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	left := map[int64]string{}
 	for at := int64(0); at < end.Offset; {
@@ -167,26 +168,9 @@ func checkCompacted(ctx context.Context, r *report, node *target.Node, want map[
 
 // consoleValues reads the topic with kafka-console-consumer and compares the last value of every key.
 func consoleValues(node *target.Node, want map[string]string) error {
-	cmd, err := target.Tool("kafka-console-consumer", "--bootstrap-server", node.Bootstrap(), "--topic", compactTopic, "--from-beginning",
-		"--isolation-level", "read_committed", "--timeout-ms", "6000", "--property", "print.key=true", "--property", "key.separator==")
+	got, err := consoleReads(node)
 	if err != nil {
 		return err
-	}
-	var out, complaints bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &complaints
-	if err := cmd.Run(); err != nil && out.Len() == 0 {
-		return fmt.Errorf("%w: %s", err, clip(complaints.String()))
-	}
-	got := map[string]string{}
-	for lines := bufio.NewScanner(&out); lines.Scan(); {
-		key, value, ok := strings.Cut(lines.Text(), "=")
-		if !ok || !strings.HasPrefix(key, "key-") {
-			continue // a word of the tool's own
-		}
-		if value == "null" {
-			value = ""
-		}
-		got[key] = value
 	}
 	for key, value := range want {
 		if got[key] != value {
@@ -197,6 +181,44 @@ func consoleValues(node *target.Node, want map[string]string) error {
 		return fmt.Errorf("%d keys, %d were written", len(got), len(want))
 	}
 	return nil
+}
+
+// consoleReads has the tool read until the last record, of which compaction takes none away, and returns what it says of each key at last.
+func consoleReads(node *target.Node) (map[string]string, error) {
+	cmd, err := target.Tool("kafka-console-consumer", "--bootstrap-server", node.Bootstrap(), "--topic", compactTopic, "--from-beginning",
+		"--isolation-level", "read_committed", "--timeout-ms", "120000", "--property", "print.offset=true", "--property", "print.key=true", "--property", "key.separator==")
+	if err != nil {
+		return nil, err
+	}
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		_ = cmd.Process.Kill() // it waits for more
+		_ = cmd.Wait()
+	}()
+	got := map[string]string{}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		place, rest, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "Offset:"), "=")
+		key, value, ok := strings.Cut(rest, "=")
+		if !ok || !strings.HasPrefix(key, "key-") {
+			continue // a word of the tool's own
+		}
+		if value == "null" {
+			value = ""
+		}
+		got[key] = value
+		if place == strconv.Itoa(compactSends*compactBatch-1) {
+			return got, nil
+		}
+	}
+	return nil, fmt.Errorf("the tool ended before the last record: %d keys, %s", len(got), clip(complaints.String()))
 }
 
 // sameRecords compares what two brokers left.

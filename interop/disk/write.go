@@ -54,7 +54,7 @@ func (w *writer) close() {
 
 // write sends n records of each codec, in some batches, and remembers them.
 func (w *writer) write(ctx context.Context, n int) (record.Sent, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	var now record.Sent
 	for i, c := range codecs {

@@ -226,7 +226,7 @@ func (b *broker) unhurt() error {
 	if most := 500 + linesPerSecond*int(time.Since(b.began).Seconds()); lines > most {
 		return fmt.Errorf("the broker's log has %d lines, %d a second are expected at most", lines, linesPerSecond)
 	}
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for until := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		files, err := openFiles(b.node.PID())
 		if err != nil {
 			return err
@@ -235,7 +235,7 @@ func (b *broker) unhurt() error {
 			break
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("%d files are open half a minute after the last attack, %d were before the first", files, b.files)
+			return fmt.Errorf("%d files are open long after the last attack, %d were before the first", files, b.files)
 		}
 	}
 	return b.node.Stop()

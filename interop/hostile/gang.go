@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -25,7 +24,7 @@ type gang struct {
 
 // call starts the attackers and waits until they are in place.
 func (b *broker) call(ctx context.Context, a attack) (*gang, error) {
-	p := plan{Attack: a.name, Short: b.options.short, Seed: b.options.seed, Addresses: map[string]string{"PLAINTEXT": b.node.Bootstrap()}}
+	p := plan{Attack: a.name, Nice: b.options.nice, Short: b.options.short, Seed: b.options.seed, Addresses: map[string]string{"PLAINTEXT": b.node.Bootstrap()}}
 	for _, name := range []string{"SSL", "SASLCLEAR", "SASLSSL"} {
 		p.Addresses[name] = b.node.Address(name)
 	}
@@ -37,9 +36,9 @@ func (b *broker) call(ctx context.Context, a attack) (*gang, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gang{cmd: exec.CommandContext(ctx, "nice", "-n", strconv.Itoa(b.options.nice), own, "-attack", string(text)), began: time.Now()}
+	g := &gang{cmd: exec.CommandContext(ctx, own, "-attack", string(text)), began: time.Now()}
 	g.cmd.Stderr = os.Stderr
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // a group of its own: see attacker
 	in, err1 := g.cmd.StdinPipe()
 	out, err2 := g.cmd.StdoutPipe()
 	if err := errors.Join(err1, err2, g.cmd.Start()); err != nil {

@@ -33,7 +33,7 @@ func see(ctx context.Context, p place, o options) error {
 		if err := asks(ctx, v.who, v.groups, "kafka-consumer-groups", "--bootstrap-server", v.address, "--list"); err != nil {
 			return err
 		}
-		out, err := exec.CommandContext(ctx, "kcat", "-L", "-b", v.address).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "kcat", "-L", "-m", "60", "-b", v.address).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("kcat: %w: %s", err, out)
 		}
