@@ -1,6 +1,10 @@
 package main
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // difference is one field of one answer that is not the same on both sides.
 type difference struct {
@@ -204,6 +208,16 @@ var allowances = []allowance{
 		api: "DescribeGroups", step: `^described without offsets$`,
 		why: "a group without members is there as long as its offsets are; Kafka forgets it when it next looks for expired offsets",
 	},
+}
+
+// silence is what an allowance says of Kafka where it does not answer.
+const silence = "no answer"
+
+// silent reports whether Kafka is known not to answer.
+func silent(api, step string) bool {
+	return slices.ContainsFunc(allowances, func(a allowance) bool {
+		return strings.Contains(a.kafka, silence) && (a.api == "" || a.api == api) && matches(a.step, step)
+	})
 }
 
 // allowancesUsed remembers which allowances were needed, by their place.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -48,19 +49,23 @@ func connections(s *side) {
 		{"SASL handshake on a plain listener", lengthed(header(17, 1, 1, []byte{0, 5, 'P', 'L', 'A', 'I', 'N'}))},
 		{"SASL authenticate on a plain listener", lengthed(header(36, 0, 1, []byte{0, 0, 0, 1, 0}))},
 	} {
-		s.note(of.step, s.reaction(of.sent))
+		within := answerWithin
+		if strings.HasPrefix(of.step, "half") { // more could come
+			within = silentFor
+		}
+		s.note(of.step, s.reaction(of.sent, within))
 	}
 	s.pipelined()
 }
 
-// reaction sends bytes on a new connection and tells what comes back within a moment.
-func (s *side) reaction(sent []byte) string {
+// reaction sends bytes on a new connection and tells what comes back.
+func (s *side) reaction(sent []byte, within time.Duration) string {
 	s.hangUp()
 	defer s.hangUp()
 	if err := s.send(sent); err != nil {
 		return err.Error()
 	}
-	body, err := s.receive(4 * time.Second)
+	body, err := s.receive(within)
 	if err != nil {
 		return err.Error()
 	}

@@ -70,16 +70,14 @@ func credentials(s *side) {
 			s.do(when, v, req)
 		})
 	}
-	// What a controller has decided is known to a broker a moment later.
-	settles := func(user string, mechanisms int) {
-		req := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
-		req.Users = []kmsg.DescribeUserSCRAMCredentialsRequestUser{{Name: user}}
-		s.eventually("credentials of "+user, func() bool {
-			return len(s.quiet(0, req).(*kmsg.DescribeUserSCRAMCredentialsResponse).Results[0].CredentialInfos) == mechanisms
-		})
-	}
+	var last string // who got a credential
 	up := func(step string, all ...kmsg.AlterUserSCRAMCredentialsRequestUpsertion) {
-		s.do(step, v, &kmsg.AlterUserSCRAMCredentialsRequest{Upsertions: all})
+		resp := s.do(step, v, &kmsg.AlterUserSCRAMCredentialsRequest{Upsertions: all}).(*kmsg.AlterUserSCRAMCredentialsResponse)
+		for _, r := range resp.Results {
+			if r.ErrorCode == 0 {
+				last = r.User
+			}
+		}
 	}
 	down := func(step string, all ...kmsg.AlterUserSCRAMCredentialsRequestDeletion) {
 		s.do(step, v, &kmsg.AlterUserSCRAMCredentialsRequest{Deletions: all})
@@ -89,13 +87,13 @@ func credentials(s *side) {
 	described("before, nobody", "")
 	up("nothing")
 	up("one", upsertion("ann", sha256Mechanism))
-	settles("ann", 1)
+	s.credentialsSettle("ann", 1)
 	up("another mechanism", upsertion("ann", sha512Mechanism, iterated(16384)))
-	settles("ann", 2)
+	s.credentialsSettle("ann", 2)
 	described("two mechanisms", "ann")
 	up("changed", upsertion("ann", sha256Mechanism, iterated(8192)))
 	up("two users", upsertion("bob", sha256Mechanism), upsertion("eve", sha512Mechanism))
-	settles("eve", 1)
+	s.credentialsSettle("eve", 1)
 	described("all")
 	described("some", "bob", "nobody", "eve")
 	described("twice", "ann", "bob", "ann")
@@ -111,27 +109,37 @@ func credentials(s *side) {
 		Deletions:  []kmsg.AlterUserSCRAMCredentialsRequestDeletion{deletion("nobody", sha256Mechanism)},
 		Upsertions: []kmsg.AlterUserSCRAMCredentialsRequestUpsertion{upsertion("joe", sha256Mechanism), upsertion("bad", sha256Mechanism, iterated(1))},
 	})
-	settles("joe", 1)
+	s.credentialsSettle("joe", 1)
 	s.refusedCredentials(up, down)
+	s.credentialsSettle(last, 1) // not all of them were refused
 	described("after all refusals")
 	own.do("at a controller", v, &kmsg.AlterUserSCRAMCredentialsRequest{Upsertions: []kmsg.AlterUserSCRAMCredentialsRequestUpsertion{upsertion("kim", sha256Mechanism)}})
 	own.do("described at a controller", 0, kmsg.NewPtrDescribeUserSCRAMCredentialsRequest())
 	s.entries = append(s.entries, own.entries...)
-	settles("kim", 1)
-	s.deletedCredentials(described, settles, down)
+	s.credentialsSettle("kim", 1)
+	s.deletedCredentials(described, down)
+}
+
+// credentialsSettle waits until the broker knows of so many credentials of a user: what a controller has decided is known to it a moment later.
+func (s *side) credentialsSettle(user string, mechanisms int) {
+	req := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
+	req.Users = []kmsg.DescribeUserSCRAMCredentialsRequestUser{{Name: user}}
+	s.eventually("credentials of "+user, func() bool {
+		return len(s.quiet(0, req).(*kmsg.DescribeUserSCRAMCredentialsResponse).Results[0].CredentialInfos) == mechanisms
+	})
 }
 
 // deletedCredentials deletes what there is.
-func (s *side) deletedCredentials(described func(string, ...string), settles func(string, int), down func(string, ...kmsg.AlterUserSCRAMCredentialsRequestDeletion)) {
+func (s *side) deletedCredentials(described func(string, ...string), down func(string, ...kmsg.AlterUserSCRAMCredentialsRequestDeletion)) {
 	down("deleted", deletion("ann", sha256Mechanism))
-	settles("ann", 1)
+	s.credentialsSettle("ann", 1)
 	described("one mechanism left", "ann")
 	down("deleted again", deletion("ann", sha256Mechanism))
 	down("deleted with several", deletion("ann", sha512Mechanism), deletion("bob", sha256Mechanism), deletion("joe", sha256Mechanism), deletion("kim", sha256Mechanism))
-	settles("joe", 0)
+	s.credentialsSettle("joe", 0)
 	described("nearly nobody")
 	down("the last", deletion("eve", sha512Mechanism))
-	settles("eve", 0)
+	s.credentialsSettle("eve", 0)
 	described("nobody at all")
 }
 

@@ -10,7 +10,7 @@ import (
 func joining(group, member string, change ...func(*kmsg.JoinGroupRequest)) *kmsg.JoinGroupRequest {
 	req := kmsg.NewPtrJoinGroupRequest()
 	req.Group, req.MemberID, req.ProtocolType = group, member, "consumer"
-	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 10000, 10000
+	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 120000, 120000 // nobody beats while a scenario goes on
 	req.Protocols = []kmsg.JoinGroupRequestProtocol{protocol("range", "metadata")}
 	for _, c := range change {
 		c(req)

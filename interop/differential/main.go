@@ -135,6 +135,14 @@ var settings = map[string]string{
 	"group.max.size":               "3",
 	"group.consumer.max.size":      "3",
 	"group.share.max.size":         "3",
+	// Members say something when a scenario has them do it, and not in time.
+	"group.consumer.session.timeout.ms":     "600000",
+	"group.consumer.max.session.timeout.ms": "600000",
+	"group.streams.session.timeout.ms":      "600000",
+	"group.streams.max.session.timeout.ms":  "600000",
+	"group.share.session.timeout.ms":        "600000",
+	"group.share.max.session.timeout.ms":    "600000",
+	"group.share.record.lock.duration.ms":   "60000",
 	// What leat tells members sooner than Kafka does: answers must come at the same time and say the same. Kafka does not know these.
 	"leat.group.heartbeat.hold.ms":           "0",
 	"leat.group.consumer.heartbeat.least.ms": "0",

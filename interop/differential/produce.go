@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -55,7 +54,7 @@ func produce(s *side) {
 				partition, records.bytes = 99, one
 			}
 			s.do(records.step, v, s.produced(0, "produce-1", id, partition, records.bytes))
-			body, err := s.receive(150 * time.Millisecond)
+			body, err := s.receive(answerWithin)
 			s.note(records.step+": what comes", fmt.Sprint(len(body), err))
 			s.hangUp()
 		}

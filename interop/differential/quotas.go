@@ -184,6 +184,9 @@ func (s *side) mutationRate() {
 	s.quiet(1, &kmsg.AlterClientQuotasRequest{Entries: []kmsg.AlterClientQuotasRequestEntry{
 		quotaOf(entityOf("client-id", "differential"), quotaSet("controller_mutation_rate", 0.0001))}})
 	s.quotaSettles("client-id", "differential")
+	// Kafka's broker shows a quota a moment before it counts; when it shows a later one, it does.
+	s.quiet(1, &kmsg.AlterClientQuotasRequest{Entries: []kmsg.AlterClientQuotasRequestEntry{quotaOf(entityOf("user", "later"), quotaSet("producer_byte_rate", 1e9))}})
+	s.quotaSettles("user", "later")
 	create := func(step string, v int16, looked bool, names ...string) {
 		req := kmsg.NewPtrCreateTopicsRequest()
 		req.TimeoutMillis, req.ValidateOnly = 10000, looked

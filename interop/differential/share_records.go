@@ -103,6 +103,11 @@ func (s *side) opened(group, member string, id [16]byte) *shareReader {
 	return r
 }
 
+// patiently waits for records, which are there, for as long as a slow machine takes to hand them out.
+func patiently(req *kmsg.ShareFetchRequest) {
+	req.MaxWaitMillis = int32(answerWithin.Milliseconds()) / 2
+}
+
 // fetch fetches in the session, and goes to its next epoch.
 func (r *shareReader) fetch(step string, v int16, change ...func(*kmsg.ShareFetchRequest)) *kmsg.ShareFetchResponse {
 	req := shareFetching(r.group, r.member, r.epoch, r.id, nil)
@@ -138,7 +143,7 @@ func shareRecords(s *side) {
 		s.shares(group, sharer)
 		s.shareSessionsRefused(group, id, v)
 		r := s.opened(group, sharer, id)
-		r.fetch("all", v, adds(id))
+		r.fetch("all", v, adds(id), patiently)
 		r.fetch("nothing left", v)
 		for _, refused := range []struct {
 			step    string
@@ -261,7 +266,7 @@ func shareStanding(s *side) {
 		s.do("stands "+when, s.last(kmsg.DescribeShareGroupOffsets), describingShareOffsets(group, group+"-t"))
 	}
 	stands("at first")
-	r.fetch("all", v, adds(id))
+	r.fetch("all", v, adds(id), patiently)
 	stands("with all handed out")
 	r.acks("the first accepted", ack, 0, ackBatch(0, 0, 1))
 	stands("after the first")
@@ -271,7 +276,7 @@ func shareStanding(s *side) {
 	stands("without a hole")
 	r.acks("mixed", ack, 0, ackBatch(4, 7, 1, 2, 3, 1))
 	stands("after a mixture")
-	r.fetch("again", v)
+	r.fetch("again", v, patiently)
 	r.acks("the rest", ack, 0, ackBatch(5, 5, 1))
 	stands("with everything done")
 }
@@ -289,16 +294,16 @@ func (s *side) shareLimits() {
 		}
 	}
 	if v >= 2 {
-		r.fetch("three and no more", v, adds(id), few(3, 3, 1))
-		r.fetch("one more", v, few(1, 1, 1))
+		r.fetch("three and no more", v, adds(id), few(3, 3, 1), patiently)
+		r.fetch("one more", v, few(1, 1, 1), patiently)
 		r.fetch("none", v, few(0, 0, 1))
 	}
-	r.fetch("two or as many as lie together", v, adds(id), few(2, 2, 0))
+	r.fetch("two or as many as lie together", v, adds(id), few(2, 2, 0), patiently)
 	r.fetch("the rest", v, few(100, 2, 0))
 	r.acks("all of it released", s.last(kmsg.ShareAcknowledge), 0, ackBatch(0, 7, 2))
 	// Five deliveries are what a record gets, and towards the end fewer at a time.
 	for n := range 4 {
-		for _, t := range r.fetch(fmt.Sprintf("delivery %d", n+2), v, few(100, 100, 0)).Topics {
+		for _, t := range r.fetch(fmt.Sprintf("delivery %d", n+2), v, few(100, 100, 0), patiently).Topics {
 			for _, a := range t.Partitions[0].AcquiredRecords {
 				r.acks(fmt.Sprintf("released %d", n+2), s.last(kmsg.ShareAcknowledge), 0, ackBatch(a.FirstOffset, a.LastOffset, 2))
 			}

@@ -10,20 +10,21 @@ import (
 func shareSessionsEnd(s *side) {
 	v, ack := s.last(kmsg.ShareFetch), s.last(kmsg.ShareAcknowledge)
 	for _, way := range []struct {
-		name string
-		end  func(r *shareReader)
+		name    string
+		end     func(r *shareReader)
+		notices bool // the broker does by itself, when it gets to it
 	}{
-		{"a last fetch", func(r *shareReader) { s.quiet(v, shareFetching(r.group, r.member, -1, r.id, nil)) }},
+		{"a last fetch", func(r *shareReader) { s.quiet(v, shareFetching(r.group, r.member, -1, r.id, nil)) }, false},
 		{"a last fetch that releases", func(r *shareReader) {
 			s.quiet(v, shareFetching(r.group, r.member, -1, r.id, []int32{0}, fetchAck(0, 3, 2)))
-		}},
+		}, false},
 		{"a last acknowledgement", func(r *shareReader) {
 			req := shareAcknowledging(r.group, r.member, -1, r.id, 0, 0, 0)
 			req.Topics = nil
 			s.quiet(ack, req)
-		}},
-		{"a session in its place", func(r *shareReader) { s.quiet(v, shareFetching(r.group, r.member, 0, r.id, []int32{1})) }},
-		{"the end of its connection", func(r *shareReader) { r.hangUp() }},
+		}, false},
+		{"a session in its place", func(r *shareReader) { s.quiet(v, shareFetching(r.group, r.member, 0, r.id, []int32{1})) }, false},
+		{"the end of its connection", func(r *shareReader) { r.hangUp() }, true},
 	} {
 		group := fmt.Sprintf("ended-%d", len(s.entries))
 		id := s.shareGroup(group, "a", "b", "c", "d")
@@ -32,10 +33,16 @@ func shareSessionsEnd(s *side) {
 		s.quiet(v, shareFetching(group, second, -1, id, nil))
 		own := &side{kind: s.kind, addr: s.addr, names: s.names, ranges: s.ranges}
 		first := &shareReader{side: own, group: group, member: sharer, id: id}
-		own.quiet(v, shareFetching(group, sharer, 0, id, []int32{0}))
+		takes := shareFetching(group, sharer, 0, id, []int32{0})
+		patiently(takes)
+		own.quiet(v, takes)
 		way.end(first)
 		next := &shareReader{side: s, group: group, member: second, id: id}
-		next.fetch("after "+way.name, v, adds(id))
+		next.fetch("after "+way.name, v, adds(id), func(req *kmsg.ShareFetchRequest) {
+			if way.notices { // Kafka may hand out what has come free only when the wait is over
+				req.MaxWaitMillis = 5000
+			}
+		})
 		s.quiet(v, shareFetching(group, second, -1, id, nil))
 		own.hangUp()
 		s.quiet(s.last(kmsg.ShareGroupHeartbeat), sharingBeat(group, sharer, -1))

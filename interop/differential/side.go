@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,8 +14,11 @@ import (
 	"leat/interop/target"
 )
 
-// answerWithin bounds how long a broker may take over one request.
-const answerWithin = 6 * time.Second
+// answerWithin bounds how long a broker may take over one request. Where it is known not to answer at all it is given silentFor, which is longer than an answer takes.
+const (
+	answerWithin = 60 * time.Second
+	silentFor    = 5 * time.Second
+)
 
 // side is one of the two brokers with all that a scenario learns about it. A scenario runs on both sides at once, with the
 // same steps; what it gets from its own broker (ids, member names) goes into its later requests.
@@ -32,7 +36,8 @@ type side struct {
 	correlation int32
 	names       *names
 	entries     []entry
-	asked       int16 // the version that askAll is at
+	asked       int16         // the version that askAll is at
+	within      time.Duration // how long the next answer may take; 0: answerWithin
 }
 
 // entry is what one recorded request led to.
@@ -46,19 +51,28 @@ type entry struct {
 var errClosed = errors.New("connection closed")
 
 func (s *side) dial() (net.Conn, error) {
-	return net.DialTimeout("tcp", s.addr, 5*time.Second)
+	return net.DialTimeout("tcp", s.addr, answerWithin)
 }
 
 // do sends a request in one version and records the answer under the name of the step. If the broker closes the connection
 // instead, that is recorded, and an empty response is returned.
 func (s *side) do(step string, version int16, req kmsg.Request) kmsg.Response {
 	began := time.Now()
+	s.expect(kmsg.NameForKey(req.Key()), step)
 	resp, extra, err := s.exchange(version, req)
 	if took := time.Since(began); took > 3*time.Second {
 		fmt.Printf("%s took %.1f s: %s v%d %s\n", s.kind, took.Seconds(), kmsg.NameForKey(req.Key()), version, step)
 	}
 	s.record(step, req, resp, extra, err)
 	return resp
+}
+
+// expect says what the next request is, for one that Kafka is known not to answer.
+func (s *side) expect(api, step string) {
+	s.within = answerWithin
+	if s.kind == target.Kafka && silent(api, step) {
+		s.within = silentFor
+	}
 }
 
 // quiet sends a request that only prepares something; its answer is not compared.
@@ -129,6 +143,8 @@ func (s *side) exchangeTold(version int16, req kmsg.Request, sent chan struct{})
 	req.SetVersion(version)
 	resp := req.ResponseKind()
 	resp.SetVersion(version)
+	within := cmp.Or(s.within, answerWithin)
+	s.within = 0 // a login in between is another request
 	s.correlation++
 	correlation := s.correlation // a login in between counts on
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("differential")).AppendRequest(nil, req, correlation)
@@ -140,7 +156,7 @@ func (s *side) exchangeTold(version int16, req kmsg.Request, sent chan struct{})
 	if p, ok := req.(*kmsg.ProduceRequest); ok && p.Acks == 0 {
 		return resp, 0, nil
 	}
-	body, err := s.receive(answerWithin)
+	body, err := s.receive(within)
 	if err != nil {
 		s.hangUp()
 		return resp, 0, err
@@ -240,7 +256,7 @@ func (s *side) last(key kmsg.Key) int16 { return s.ranges[int16(key)][1] }
 
 // eventually repeats what prepares something until it worked.
 func (s *side) eventually(what string, try func() bool) {
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !try() {
 		if time.Now().After(deadline) {
 			panic(fmt.Sprintf("%s: waited in vain for %s", s.kind, what))
