@@ -110,11 +110,13 @@ func (f *fetchCall) authorize() {
 		p := &f.parts[i]
 		if i == 0 || p.key.topic != f.parts[i-1].key.topic || p.key.topicID != f.parts[i-1].key.topicID {
 			name := f.c.innerTopic(p.key.topic)
-			if p.topic != nil {
+			switch {
+			case p.topic != nil:
 				name = p.topic.Name
+			case p.name != "":
+				name = p.name
 			}
-			unknownID := p.topic == nil && f.c.Header.Version >= fetchByID
-			denied = !unknownID && !f.h.may(f.c, security.OpRead, security.TopicResource, name)
+			denied = !f.unknownID(p) && !f.h.may(f.c, security.OpRead, security.TopicResource, name)
 		}
 		p.denied = denied
 	}

@@ -42,6 +42,7 @@ type fetchPart struct {
 	key    sessionKey
 	ask    fetchAsk
 	topic  *metadata.Topic // nil if there is none
+	name   string          // of the topic, if its session knows it by an id
 	cached *sessionPart    // in an incremental fetch
 	denied bool            // it may not be read
 }
@@ -56,6 +57,11 @@ const (
 // exists reports whether there is such a partition, and the client may know.
 func (p *fetchPart) exists() bool {
 	return !p.denied && p.topic != nil && p.key.partition >= 0 && int(p.key.partition) < len(p.topic.Partitions)
+}
+
+// unknownID reports whether a partition is asked for by an id that no topic has, and that had none in the fetch session.
+func (f *fetchCall) unknownID(p *fetchPart) bool {
+	return p.topic == nil && p.name == "" && f.c.Header.Version >= fetchByID
 }
 
 var fetchCalls = sync.Pool{New: func() any { return new(fetchCall) }}
@@ -139,7 +145,7 @@ func (f *fetchCall) noSuchPartition(p *fetchPart) wire.FetchPartition {
 		answer.ErrorCode = kerr.TopicAuthorizationFailed.Code
 		return answer
 	}
-	if p.topic == nil && f.c.Header.Version >= fetchByID {
+	if f.unknownID(p) {
 		answer.ErrorCode = kerr.UnknownTopicID.Code
 	}
 	return answer

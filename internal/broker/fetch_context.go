@@ -111,7 +111,19 @@ func (f *fetchCall) takeSession(s *fetchSession) {
 		if p == s.first || p.key.topicID != p.prev.key.topicID || p.key.topic != p.prev.key.topic {
 			topic = f.topic(p.key.topicID, p.key.topic)
 		}
-		f.parts = append(f.parts, fetchPart{key: p.key, ask: p.ask, topic: topic, cached: p})
+		p.called(topic)
+		part := fetchPart{key: p.key, ask: p.ask, topic: topic, name: p.name, cached: p}
+		if topic == nil && p.name != "" {
+			part.topic, _ = f.c.Image.Topic(p.name) // another one of that name: reading it tells that the ids differ
+		}
+		f.parts = append(f.parts, part)
+	}
+}
+
+// called keeps the name of the partition's topic, which outlives the topic: whoever goes on asking by the id is told what became of the name.
+func (p *sessionPart) called(topic *metadata.Topic) {
+	if topic != nil && !p.key.topicID.IsZero() {
+		p.name = topic.Name
 	}
 }
 
@@ -138,6 +150,7 @@ func (f *fetchCall) newSession(now time.Time) int32 {
 		parts: make(map[sessionKey]*sessionPart, len(f.parts))}
 	for i := range f.parts {
 		p := s.put(f.parts[i].key, f.parts[i].ask)
+		p.called(f.parts[i].topic)
 		p.tell(&f.answers[i])
 	}
 	if !f.h.sessions.add(s, now) {

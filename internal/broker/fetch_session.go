@@ -52,6 +52,7 @@ type fetchSession struct {
 type sessionPart struct {
 	key        sessionKey
 	ask        fetchAsk
+	name       string // what the topic of an id is or was called; empty as long as nobody knew
 	prev, next *sessionPart
 
 	highWatermark int64

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/metadata"
 	"leat/internal/record"
 )
 
@@ -153,6 +154,37 @@ func TestSessionOutlivesADeletedTopic(t *testing.T) {
 	if diff := cmp.Diff([]string{"0 0:x"}, answered(t, c.fetch(13, sessionFetch(resp.SessionID, 1)))); diff != "" {
 		t.Fatal(diff)
 	}
+}
+
+// A session by id remembers what its topics were called: the client is told that the topic has gone, or that another one has its name.
+func TestSessionRemembersTheNameOfATopicID(t *testing.T) {
+	n := newNode(t)
+	defer n.stop()
+	n.makeTopic("orders", 1)
+	c := n.dial()
+	defer c.close()
+	ask := func(session, epoch int32, partitions ...int32) *kmsg.FetchResponse {
+		rq := sessionFetch(session, epoch)
+		for _, p := range partitions {
+			addFetch(rq, "orders", p, 0)
+		}
+		return c.fetch(13, rq)
+	}
+	expect := func(want string, resp *kmsg.FetchResponse) {
+		t.Helper()
+		if diff := cmp.Diff([]string{want}, answered(t, resp)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	id := ask(0, 0, 0).SessionID
+	n.publish(&metadata.RemoveTopicRecord{TopicID: topicID("orders")})
+	expect("0 UNKNOWN_TOPIC_OR_PARTITION", ask(id, 1))
+	expect("0 UNKNOWN_TOPIC_OR_PARTITION", ask(id, 2, 0)) // asked for by its id again: the session knows it
+	expect("0 UNKNOWN_TOPIC_ID", ask(0, 0, 0))            // outside of the session there is only the id
+	n.makeTopicAs(record.UUID{0xaa}, "orders", 1, []int32{self})
+	expect("0 INCONSISTENT_TOPIC_ID", ask(id, 3))
+	expect("0 INCONSISTENT_TOPIC_ID", ask(id, 4, 0))
+	expect("0 UNKNOWN_TOPIC_ID", ask(0, 0, 0))
 }
 
 // fresh is a session of so many partitions.

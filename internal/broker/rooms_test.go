@@ -180,7 +180,12 @@ func (n *node) makeTopic(name string, partitions int, overrides ...string) {
 // makeTopicOn creates a topic on the given replicas, the first of which leads.
 func (n *node) makeTopicOn(name string, partitions int, replicas []int32, overrides ...string) {
 	n.t.Helper()
-	id := topicID(name)
+	n.makeTopicAs(topicID(name), name, partitions, replicas, overrides...)
+}
+
+// makeTopicAs creates a topic with an id of its own, for instance one that is there again after its deletion.
+func (n *node) makeTopicAs(id record.UUID, name string, partitions int, replicas []int32, overrides ...string) {
+	n.t.Helper()
 	records := []metadata.Record{&metadata.TopicRecord{Name: name, TopicID: id}}
 	for i := range partitions {
 		records = append(records, &metadata.PartitionRecord{PartitionID: int32(i), TopicID: id, Replicas: replicas, ISR: replicas,

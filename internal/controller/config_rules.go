@@ -180,11 +180,7 @@ func checkClientMetrics(all map[string]string, changed []string) *refusal {
 		if _, ok := config.Lookup(config.ClientMetrics, name); !ok {
 			return refuse(kerr.InvalidRequest, "Unknown client metrics configuration: %s", name)
 		}
-		code := kerr.InvalidRequest
-		if name == "match" {
-			code = kerr.InvalidConfig
-		}
-		if problem := checkValue(config.ClientMetrics, code, name, all[name]); problem != nil {
+		if problem := checkValue(config.ClientMetrics, kerr.InvalidConfig, name, all[name]); problem != nil {
 			return problem
 		}
 		if name == "interval.ms" {

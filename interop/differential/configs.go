@@ -122,6 +122,7 @@ var badChanges = []struct {
 	{"empty group", groupResource, "", []string{"consumer.session.timeout.ms", "45000"}},
 	{"metrics' bad key", metricsResource, "alter-metrics", []string{"no.such.key", "1"}},
 	{"metrics' bad value", metricsResource, "alter-metrics", []string{"interval.ms", "1"}},
+	{"metrics' value that is no number", metricsResource, "alter-metrics", []string{"interval.ms", "soon"}},
 	{"metrics' bad match", metricsResource, "alter-metrics", []string{"match", "x"}},
 	{"empty metrics", metricsResource, "", []string{"interval.ms", "1000"}},
 	{"unknown kind", kmsg.ConfigResourceTypeUnknown, "x", []string{"a", "1"}},
