@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -15,23 +16,40 @@ func disturb(ctx context.Context, f *fleet.Fleet, admin *fleet.Admin, round int,
 	switch round % 4 {
 	case 0:
 		teller := tellerID(chance.IntN(tellers))
-		found := admin.FindTxnCoordinators(ctx, teller)[teller]
-		if found.Err != nil {
-			return "coordinator of " + teller, found.Err
+		n, err := coordinator(ctx, f, admin, teller)
+		if err != nil {
+			return "coordinator of " + teller, err
 		}
-		return kill(ctx, f.Node(found.NodeID), "coordinates "+teller, chance)
+		return kill(ctx, n, "coordinates "+teller, chance)
 	case 1:
-		t, err := admin.Topic(ctx, topic)
+		leader, err := admin.Leader(ctx, topic, partition)
 		if err != nil {
 			return "leader of an account", err
 		}
-		return kill(ctx, f.Node(t.Partitions[partition].Leader), fmt.Sprintf("leads account %d", partition), chance)
+		return kill(ctx, f.Node(leader), fmt.Sprintf("leads account %d", partition), chance)
 	case 2:
 		first := chance.Int32N(3)
 		to := []int32{first + 1, (first+1)%3 + 1, (first+2)%3 + 1}
 		return fmt.Sprintf("account %d is led by node %d", partition, to[0]), admin.Lead(ctx, topic, partition, to...)
 	}
 	return kill(ctx, f.Nodes[chance.IntN(3)], "is any", chance)
+}
+
+// coordinator waits until a node coordinates a teller's transactions: at first the topic of their states is only being made.
+func coordinator(ctx context.Context, f *fleet.Fleet, admin *fleet.Admin, teller string) (*fleet.Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, fleet.Patience)
+	defer cancel()
+	for {
+		found := admin.FindTxnCoordinators(ctx, teller)[teller]
+		if n := f.Node(found.NodeID); found.Err == nil && n != nil {
+			return n, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(found.Err, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // kill ends a node without warning, and starts it again after a while.

@@ -65,7 +65,7 @@ func run(binary, dir string, rounds int, seed uint64) error {
 	for p := range int32(accounts) {
 		replicas = append(replicas, []int32{p%3 + 1, (p+1)%3 + 1, (p+2)%3 + 1})
 	}
-	if err := admin.CreateOn(ctx, topic, replicas); err != nil {
+	if err := errors.Join(admin.CreateOn(ctx, topic, replicas), admin.Known(ctx, topic)); err != nil {
 		return err
 	}
 	b := &bank{addresses: f.Addresses(), fate: map[string]fate{}}
@@ -198,7 +198,7 @@ func transfer(ctx context.Context, cl *kgo.Client, name string, chance *rand.Ran
 
 // audit reads everything that is committed, once nothing is open any more.
 func (b *bank) audit(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addresses...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())

@@ -60,7 +60,7 @@ func newProducer(c *cluster, l *ledger, rng *rand.Rand, name, topic string, part
 		return nil, err
 	}
 	p := &producer{name: name, ledger: l, client: client, rng: rng, topic: topic, parts: parts}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	p.produce()
 	return p, client.Flush(ctx)

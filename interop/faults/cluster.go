@@ -170,7 +170,7 @@ func (c *cluster) ask(ctx context.Context, id int, patience time.Duration, rq km
 func (c *cluster) metadata(ctx context.Context, id int) (*kmsg.MetadataResponse, error) {
 	rq := kmsg.NewPtrMetadataRequest()
 	rq.Topics = nil
-	answer, err := c.ask(ctx, id, 2*time.Second, rq)
+	answer, err := c.ask(ctx, id, 5*time.Second, rq)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +247,7 @@ func (c *cluster) controller(ctx context.Context) int {
 	t.Partitions = append(t.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
 	rq.Topics = append(rq.Topics, t)
 	for id := 1; id <= nodes; id++ {
-		answer, err := c.ask(ctx, id, time.Second, rq)
+		answer, err := c.ask(ctx, id, 5*time.Second, rq)
 		if err != nil {
 			continue
 		}

@@ -41,9 +41,9 @@ func runGame(ctx context.Context, o options, g ground, dir string) error {
 		return err
 	}
 	defer c.close()
-	game := &game{cluster: c, rng: rand.New(rand.NewPCG(o.seed, 8)), ledger: newLedger(), patience: 60 * time.Second, counts: map[string]int{}, left: map[string]error{}}
+	game := &game{cluster: c, rng: rand.New(rand.NewPCG(o.seed, 8)), ledger: newLedger(), patience: 3 * time.Minute, counts: map[string]int{}, left: map[string]error{}}
 	if o.defaults {
-		game.patience = 3 * time.Minute
+		game.patience = 5 * time.Minute
 	}
 	if err := game.open(ctx); err != nil {
 		return fmt.Errorf("start: %w", err)
@@ -98,7 +98,7 @@ func (g *game) open(ctx context.Context) error {
 // create makes the topic; each holder is the first of as many partitions.
 func (g *game) create(ctx context.Context, admin *kgo.Client) error {
 	rq := kmsg.NewPtrCreateTopicsRequest()
-	rq.TimeoutMillis = 10_000
+	rq.TimeoutMillis = 30_000
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, -1, -1
 	for p := range int32(partitions) {
@@ -111,11 +111,18 @@ func (g *game) create(ctx context.Context, admin *kgo.Client) error {
 		t.ReplicaAssignment = append(t.ReplicaAssignment, a)
 	}
 	rq.Topics = append(rq.Topics, t)
-	answer, err := rq.RequestWith(ctx, admin)
-	if err != nil {
-		return err
+	for end := time.Now().Add(g.patience); ; wait(ctx, 100*time.Millisecond) {
+		answer, err := rq.RequestWith(ctx, admin)
+		if err == nil {
+			err = kerr.ErrorForCode(answer.Topics[0].ErrorCode)
+		}
+		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) { // by a request whose answer was lost
+			return nil
+		}
+		if !kerr.IsRetriable(err) || time.Now().After(end) {
+			return err
+		}
 	}
-	return kerr.ErrorForCode(answer.Topics[0].ErrorCode)
 }
 
 // round hurts the cluster under load, heals it and checks it.
@@ -198,19 +205,18 @@ func (g *game) check(ctx context.Context) error {
 	})
 }
 
-// replicas compares the files. Followers get the last batch a moment after it is acknowledged, so it may take more than one look.
+// replicas compares the files. Followers get the last batch a moment after it is acknowledged, and the metadata log is written, rolled and shortened all the time,
+// so it may take more than one look.
 func (g *game) replicas() error {
-	var err error
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		err = nil
+	for end := time.Now().Add(g.patience); ; time.Sleep(50 * time.Millisecond) {
+		err := same(g.dirs("__cluster_metadata", 0), false)
 		for partition := range partitions {
 			err = errors.Join(err, same(g.dirs(topic, partition), true))
 		}
-		if err == nil {
-			break
+		if err == nil || time.Now().After(end) {
+			return err
 		}
 	}
-	return errors.Join(err, same(g.dirs("__cluster_metadata", 0), false))
 }
 
 func (g *game) dirs(topic string, partition int) []string {

@@ -112,7 +112,7 @@ func (k *keeper) halt() {
 
 // check holds what every node says against what was acknowledged. A node hears of a change a moment after the controller.
 func (k *keeper) check(ctx context.Context, c *cluster) error {
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		err := k.compare(ctx, c)
 		if err == nil || time.Now().After(end) {
 			return err

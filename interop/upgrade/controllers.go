@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 
 // ask sends a request to one node.
 func ask(ctx context.Context, n *fleet.Node, rq kmsg.Request) (kmsg.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(n.Address()), kgo.RequestRetries(0))
 	if err != nil {
@@ -33,13 +34,13 @@ func createBy(ctx context.Context, one *fleet.Admin, name string) error {
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = name, 2, 3
 	rq.Topics = append(rq.Topics, t)
-	for {
+	for again := false; ; again = true {
 		answer, err := one.Raw.SeedBrokers()[0].Request(ctx, rq)
 		if err != nil {
 			return fmt.Errorf("create %s: %w", name, err)
 		}
 		err = kerr.ErrorForCode(answer.(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode)
-		if err == nil {
+		if err == nil || again && errors.Is(err, kerr.TopicAlreadyExists) { // by the request whose answer came too late
 			return nil
 		}
 		if !kerr.IsRetriable(err) || ctx.Err() != nil { // a node that has just started may not know all brokers yet

@@ -52,8 +52,17 @@ func (c *cluster) unraised() error {
 	return nil
 }
 
-// raise asks for levels.
+// raise asks for levels, again if there was just no controller to decide.
 func (c *cluster) raise(n *fleet.Node, levels map[string]int16, dryRun bool) error {
+	for end := time.Now().Add(fleet.Patience); ; time.Sleep(50 * time.Millisecond) {
+		err := c.raiseOnce(n, levels, dryRun)
+		if err == nil || !kerr.IsRetriable(err) || time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+func (c *cluster) raiseOnce(n *fleet.Node, levels map[string]int16, dryRun bool) error {
 	rq := kmsg.NewPtrUpdateFeaturesRequest()
 	rq.TimeoutMillis, rq.ValidateOnly = 20_000, dryRun
 	for _, name := range slices.Sorted(maps.Keys(levels)) {

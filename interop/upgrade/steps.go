@@ -26,7 +26,7 @@ func (c *cluster) begin() (err error) {
 	if err := c.admin.CreateOn(c.ctx, topic, replicas); err != nil {
 		return err
 	}
-	if err := c.admin.InSync(c.ctx, topic); err != nil {
+	if err := errors.Join(c.admin.InSync(c.ctx, topic), c.admin.Known(c.ctx, topic)); err != nil {
 		return err
 	}
 	if c.began, err = c.features(c.Nodes[0]); err != nil {
