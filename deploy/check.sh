@@ -47,8 +47,12 @@ pass() { echo "ok   $*"; }
 skip() { echo "SKIP $*"; }
 installed() {
 	command -v "$1" >/dev/null && return
-	apt-get install -y -q --no-install-recommends "$2" >/dev/null 2>&1 ||
-		{ apt-get update -q >/dev/null && apt-get install -y -q --no-install-recommends "$2" >/dev/null; }
+	apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 "$2" >/dev/null 2>&1 && return
+	for _ in 1 2 3; do # mirrors are far away and sometimes busy
+		apt-get update -q >/dev/null && apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 "$2" >/dev/null && return
+		sleep 5
+	done
+	fail "$2 cannot be installed"
 }
 
 # until_true <seconds> <command>...
