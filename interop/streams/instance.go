@@ -115,9 +115,9 @@ func (i *instance) stop() error {
 	select {
 	case <-i.exited:
 		return nil
-	case <-time.After(45 * time.Second):
+	case <-time.After(3 * time.Minute):
 		i.kill()
-		return errors.New("application did not stop within 45 s\n" + i.tail())
+		return errors.New("application did not stop within three minutes\n" + i.tail())
 	}
 }
 

@@ -41,7 +41,8 @@ func newLoad(ctx context.Context, bootstrap []string, replicas int) (*load, erro
 	l := &load{totals: make(map[string]int64), named: make(map[string]string), windows: make(map[string]int64),
 		got: map[string]map[string]string{"totals": {}, "named": {}, "windows": {}}}
 	var err error
-	if l.producer, err = kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(5*time.Millisecond)); err != nil {
+	if l.producer, err = kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(5*time.Millisecond),
+		kgo.UnknownTopicRetries(-1)); err != nil {
 		return nil, err
 	}
 	admin := kadm.NewClient(l.producer)

@@ -61,7 +61,7 @@ func run(o options) error {
 		return err
 	}
 	o.dir = dir
-	ctx, cancel := context.WithTimeout(context.Background(), o.duration+5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), o.duration+20*time.Minute)
 	defer cancel()
 	nodes, err := target.NewCluster(target.ClusterConfig{Kind: target.Kind(o.kind), Binary: o.binary, Dir: o.dir, Nodes: o.nodes, Settings: map[string]string{
 		"group.initial.rebalance.delay.ms": "500", "group.streams.initial.rebalance.delay.ms": "500",
@@ -99,7 +99,7 @@ func play(ctx context.Context, o options, c *cluster) error {
 		return err
 	}
 	defer first.kill()
-	if err := first.awaitRunning(ctx, 2*time.Minute); err != nil {
+	if err := first.awaitRunning(ctx, 5*time.Minute); err != nil {
 		return err
 	}
 	fmt.Println("the first instance runs")
@@ -144,7 +144,7 @@ func play(ctx context.Context, o options, c *cluster) error {
 		return err
 	}
 	began := time.Now()
-	if err := l.check(ctx, 2*time.Minute, o.guarantee == "exactly_once_v2"); err != nil {
+	if err := l.check(ctx, 5*time.Minute, o.guarantee == "exactly_once_v2"); err != nil {
 		return fmt.Errorf("%w\n%s", err, first.tail())
 	}
 	fmt.Printf("%d orders sent, %d kills: totals, names and windows equal the oracle's %v after the last order\n", l.sent, c.kills, time.Since(began).Round(time.Millisecond))

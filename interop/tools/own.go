@@ -112,19 +112,23 @@ func reporting(ctx context.Context, dir string, lasting time.Duration, argv ...s
 	if err := cmd.Start(); err != nil {
 		return kafkatools.Said{}, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var ended error
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		ended = cmd.Wait()
+	}()
 	for began := time.Now(); ; {
 		select {
-		case err := <-ended:
-			return kafkatools.Said{}, fmt.Errorf("%s: ended, or did not come to rest within %s: %w\n%s%s", strings.Join(argv, " "), kafkatools.Patience, err, &out, &problems)
+		case <-over:
+			return kafkatools.Said{}, fmt.Errorf("%s: ended, or did not come to rest within %s: %w\n%s%s", strings.Join(argv, " "), kafkatools.Patience, ended, &out, &problems)
 		case <-time.After(50 * time.Millisecond):
 		}
 		const same = 3
 		lines := out.reports()
 		if n := len(lines); time.Since(began) > lasting && n >= same && lines[n-1] == lines[n-2] && lines[n-2] == lines[n-3] {
 			cancel()
-			_ = <-ended // killed
+			<-over
 			return kafkatools.Said{Out: lines[0] + lines[n-1], Err: problems.String()}, nil
 		}
 	}
