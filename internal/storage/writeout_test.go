@@ -19,7 +19,7 @@ func TestLogsAreWrittenOutByAgeAndBySize(t *testing.T) {
 		after  time.Duration
 		synced bool
 	}{
-		"young":        {Settings{WriteOutAfter: time.Minute}, 50 * time.Second, false},
+		"young":        {Settings{WriteOutAfter: time.Minute}, 20 * time.Second, false},
 		"old":          {Settings{WriteOutAfter: time.Minute}, 70 * time.Second, true},
 		"much":         {Settings{WriteOutBytes: 100}, time.Second, true},
 		"little":       {Settings{WriteOutBytes: 1 << 20}, time.Hour, false},
