@@ -93,7 +93,7 @@ func (f *clusterFlags) ask(ctx context.Context, rq kmsg.Request) (kmsg.Response,
 		default:
 			why = append(why, err)
 			if peer.MaybeSent(err) && !onlyAsks(rq) {
-				return nil, fmt.Errorf("%w: it may have been done, look before trying again", errors.Join(why...))
+				return nil, run.Hint(errors.Join(why...), "it may have been done, look before trying again")
 			}
 		}
 	}

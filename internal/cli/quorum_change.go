@@ -143,7 +143,7 @@ func (f *clusterFlags) replaceVoter(ctx context.Context, id int32, at string) (c
 	who, err := identify(ctx, at)
 	switch {
 	case err != nil:
-		return change, fmt.Errorf("%w: start the new controller with node.id=%d and empty log.dirs, or say --at where it is", err, id)
+		return change, run.Hint(err, "start the new controller with node.id=%d and empty log.dirs, or say --at where it is", id)
 	case who.NodeID != id:
 		return change, fmt.Errorf("%s is controller %d, not %d", at, who.NodeID, id)
 	case votes && who.DirID == old.DirectoryID:
@@ -156,7 +156,7 @@ func (f *clusterFlags) replaceVoter(ctx context.Context, id int32, at string) (c
 		change.Removed = &changedVoter{ID: id, Directory: old.Directory}
 	}
 	if err := f.addVoter(ctx, state, who, at); err != nil {
-		return change, fmt.Errorf("%w: the old vote is removed already; do the same again", err)
+		return change, run.Hint(err, "the old vote is removed already; do the same again")
 	}
 	change.Added = added(who, at)
 	return change, nil

@@ -34,19 +34,25 @@ const maxExamples = 10
 // Health is the command cluster health.
 func Health(s run.Streams) *cobra.Command {
 	var wait time.Duration
-	var full int
+	var want wanted
 	c := newCommand(s, &cobra.Command{
 		Use: "health", Short: "Say whether brokers, controllers, partitions and disks are well",
-		Long: `Say whether brokers, controllers, partitions and disks are well: exit status 0 if so, 1 if not. What is not well has a next step.`,
-		Example: "  leat cluster health\n  leat cluster health --wait 1m && echo ready\n" +
+		Long: `Say whether brokers, controllers, partitions and disks are well: exit status 0 if so, 1 if not. What is not well has a next step.
+
+A broker that is registered and fenced is not well, nor is a controller that votes and is not heard of. One that never registered is not known to the
+cluster: --brokers and --controllers say how many there have to be.`,
+		Example: "  leat cluster health\n  leat cluster health --wait 1m --brokers 3 && echo ready\n" +
 			"  leat cluster health -o template='{{.healthy}}'",
 		Args: cobra.NoArgs,
 	})
 	c.Command.Flags().DurationVar(&wait, "wait", 0, "wait so long until everything is well")
-	c.Command.Flags().IntVar(&full, "max-disk", 95, "how full a disk may be, in percent")
+	c.Command.Flags().IntVar(&want.full, "max-disk", 95, "how full a disk may be, in percent")
+	c.Command.Flags().IntVar(&want.brokers, "brokers", 0, "how many brokers have to be up, at least; 0: those that are registered")
+	c.Command.Flags().IntVar(&want.controllers, "controllers", 0, "how many controllers have to vote and be heard of, at least; 0: those that vote")
 	c.patience = &wait
+	c.check = func([]string) error { return want.check() }
 	c.run = func(ctx context.Context, cl *cluster, _ []string) error {
-		h, err := c.awaitHealth(ctx, cl, wait, full)
+		h, err := c.awaitHealth(ctx, cl, wait, want)
 		if err != nil {
 			return err
 		}
@@ -69,24 +75,24 @@ func Health(s run.Streams) *cobra.Command {
 	return c.Command
 }
 
-func (c *command) awaitHealth(ctx context.Context, cl *cluster, wait time.Duration, full int) (*health, error) {
+func (c *command) awaitHealth(ctx context.Context, cl *cluster, wait time.Duration, want wanted) (*health, error) {
 	progress := c.Progress()
 	defer progress.End()
-	h, err := readHealth(ctx, cl, full)
+	h, err := readHealth(ctx, cl, want)
 	for until := time.Now().Add(wait); (err != nil || !h.Healthy) && time.Now().Before(until); {
 		progress.Say("not well yet, %v left", time.Until(until).Round(time.Second))
 		time.Sleep(pollEvery)
 		again, cancel := c.Timed(context.Background())
-		h, err = readHealth(again, cl, full)
+		h, err = readHealth(again, cl, want)
 		cancel()
 	}
 	return h, err
 }
 
 // readHealth looks at everything.
-func readHealth(ctx context.Context, cl *cluster, full int) (*health, error) {
+func readHealth(ctx context.Context, cl *cluster, want wanted) (*health, error) {
 	h := &health{Healthy: true}
-	brokers, up, err := checkBrokers(ctx, cl)
+	brokers, up, err := checkBrokers(ctx, cl, want.brokers)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +100,7 @@ func readHealth(ctx context.Context, cl *cluster, full int) (*health, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Checks = append(append([]check{brokers, checkQuorum(ctx, cl)}, partitions...), checkDisks(ctx, cl, up, full))
+	h.Checks = append(append([]check{brokers, checkQuorum(ctx, cl, want.controllers)}, partitions...), checkDisks(ctx, cl, up, want.full))
 	for i := range h.Checks {
 		k := &h.Checks[i]
 		if h.Healthy = h.Healthy && k.Healthy; k.Healthy {
@@ -111,7 +117,10 @@ func (k *check) example(text string) {
 	}
 }
 
-func checkBrokers(ctx context.Context, cl *cluster) (k check, up []int32, err error) {
+// tellsFenced is the first version of DescribeCluster that lists brokers that are fenced.
+const tellsFenced = 2
+
+func checkBrokers(ctx context.Context, cl *cluster, want int) (k check, up []int32, err error) {
 	rq := kmsg.NewPtrDescribeClusterRequest()
 	rq.IncludeFencedBrokers = true
 	resp, err := ask[*kmsg.DescribeClusterResponse](ctx, cl, rq)
@@ -130,12 +139,17 @@ func checkBrokers(ctx context.Context, cl *cluster) (k check, up []int32, err er
 		}
 	}
 	k.Found = fmt.Sprintf("%d of %d are up", len(up), len(resp.Brokers))
+	if resp.Version < tellsFenced {
+		k.Found = fmt.Sprintf("%d are up; this version of Kafka does not tell of fenced ones", len(up))
+	}
+	if len(up) < want {
+		k.example(fmt.Sprintf("%d are expected (--brokers), %d are up", want, len(up)))
+	}
 	return k, up, nil
 }
 
 // checkQuorum looks at the controllers. It is no error that they cannot be asked: that is what is wrong then.
-func checkQuorum(ctx context.Context, cl *cluster) check {
-	k := check{Name: "controllers", Healthy: true, Next: "leat quorum status shows who is behind"}
+func checkQuorum(ctx context.Context, cl *cluster, want int) check {
 	rq := kmsg.NewPtrDescribeQuorumRequest()
 	t := kmsg.NewDescribeQuorumRequestTopic()
 	t.Topic, t.Partitions = "__cluster_metadata", []kmsg.DescribeQuorumRequestTopicPartition{{}}
@@ -147,29 +161,15 @@ func checkQuorum(ctx context.Context, cl *cluster) check {
 	if err == nil && (len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1) {
 		err = fmt.Errorf("the answer is not about one partition")
 	}
+	if err == nil {
+		err = answered(resp.Topics[0].Partitions[0].ErrorCode, resp.Topics[0].Partitions[0].ErrorMessage)
+	}
 	if err != nil {
-		k.Found = "they cannot be asked"
+		k := check{Name: "controllers", Found: "they cannot be asked", Next: controllersNext}
 		k.example(err.Error())
 		return k
 	}
-	p := &resp.Topics[0].Partitions[0]
-	end := int64(0)
-	for _, v := range p.CurrentVoters {
-		end = max(end, v.LogEndOffset)
-	}
-	behind := 0
-	for _, v := range p.CurrentVoters {
-		const slack = 10_000 // milliseconds
-		if v.ReplicaID != p.LeaderID && v.LogEndOffset < end && v.LastCaughtUpTimestamp >= 0 && time.Now().UnixMilli()-v.LastCaughtUpTimestamp > slack {
-			behind++
-			k.example(fmt.Sprintf("controller %d is %d records behind", v.ReplicaID, end-v.LogEndOffset))
-		}
-	}
-	if k.Found = fmt.Sprintf("%d leads, %d of %d have what it has", p.LeaderID, len(p.CurrentVoters)-behind, len(p.CurrentVoters)); p.LeaderID < 0 {
-		k.Found = "nobody leads"
-		k.example("the controllers have no leader")
-	}
-	return k
+	return controllersCheck(&resp.Topics[0].Partitions[0], want)
 }
 
 func checkPartitions(ctx context.Context, cl *cluster) ([]check, error) {

@@ -116,7 +116,7 @@ func (c *command) do(args []string) error {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: the cluster took longer than --timeout=%v", err, c.Timeout)
+		err = run.Hint(err, "the cluster took longer than --timeout=%v", c.Timeout)
 	}
 	return run.Failed(err)
 }

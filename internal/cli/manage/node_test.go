@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,16 @@ func startCluster(t *testing.T, nodes int, settings ...string) string {
 	return first.Bootstrap
 }
 
+// run1 runs a node until the test ends.
 func run1(t *testing.T, settings ...string) server.Addresses {
+	t.Helper()
+	at, stop := runUntil(t, settings...)
+	t.Cleanup(stop)
+	return at
+}
+
+// runUntil runs a node until it is stopped.
+func runUntil(t *testing.T, settings ...string) (at server.Addresses, stop func()) {
 	t.Helper()
 	set := map[string]string{"log.dirs": t.TempDir(), "listeners": "PLAINTEXT://127.0.0.1:0,CONTROLLER://127.0.0.1:0", "leat.http.listener": ""}
 	for _, text := range settings {
@@ -62,19 +72,19 @@ func run1(t *testing.T, settings ...string) server.Addresses {
 	go func() {
 		ended <- server.Run(ctx, server.Config{Values: v, Logger: slog.New(slog.DiscardHandler), Ready: func(a server.Addresses) { ready <- a }})
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
 	})
 	select {
-	case a := <-ready:
-		return a
+	case at = <-ready:
+		return at, stop
 	case err := <-ended:
-		ended <- nil
+		cancel()
 		t.Fatalf("node did not start: %v", err)
-		return server.Addresses{}
+		return at, nil
 	}
 }
 

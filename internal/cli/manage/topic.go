@@ -81,7 +81,7 @@ func readTopics(ctx context.Context, cl *cluster, names ...string) ([]topic, err
 		rt := &resp.Topics[i]
 		name := orNothing(rt.Topic)
 		if err := answered(rt.ErrorCode, nil); err != nil {
-			return nil, fmt.Errorf("topic %s: %w: leat topic list shows which there are", name, err)
+			return nil, of("topic "+name, run.Hint(err, "leat topic list shows which there are"))
 		}
 		t := topic{Name: name, ID: record.UUID(rt.TopicID).String(), Internal: rt.IsInternal, Partitions: []partition{}}
 		for _, p := range rt.Partitions {

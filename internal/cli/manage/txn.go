@@ -68,7 +68,7 @@ func txnDescribeCommand(s run.Streams) *cobra.Command {
 		all, t := []txn{}, present.NewTable("TRANSACTIONAL ID", "STATE", "OPEN FOR", "TIMEOUT", "PRODUCER ID", "EPOCH", "COORDINATOR", "PARTITIONS")
 		for _, d := range described.Sorted() {
 			if d.Err != nil {
-				return fmt.Errorf("transactional id %s: %w: leat txn list shows which there are", d.TxnID, d.Err)
+				return of("transactional id "+d.TxnID, run.Hint(d.Err, "leat txn list shows which there are"))
 			}
 			one := txn{ID: d.TxnID, State: d.State, ProducerID: d.ProducerID, Epoch: &d.ProducerEpoch, Coordinator: d.Coordinator, Timeout: new(float64(d.TimeoutMillis) / 1000)}
 			var open any
@@ -221,7 +221,7 @@ func (c *command) abortID(ctx context.Context, cl *cluster, id string) error {
 	}
 	d := described[id]
 	if d.Err != nil {
-		return fmt.Errorf("transactional id %s: %w: leat txn list shows which there are", id, d.Err)
+		return of("transactional id "+id, run.Hint(d.Err, "leat txn list shows which there are"))
 	}
 	var steps present.Steps
 	if d.State == "Ongoing" {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Streams are those of the process. A command reads and writes nowhere else, so that a test can hand it others.
@@ -35,6 +36,21 @@ func IsFailed(err error) bool {
 	var f failure
 	return errors.As(err, &f)
 }
+
+// Hint puts what to do behind an error. Errors of the protocol are sentences with a full stop, which does not stand before a colon.
+func Hint(err error, format string, args ...any) error {
+	return hinted{err, fmt.Sprintf(format, args...)}
+}
+
+// hinted is an error with what to do.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Error() string { return strings.TrimSuffix(h.error.Error(), ".") + ": " + h.hint }
+
+func (h hinted) Unwrap() error { return h.error }
 
 // Exit ends the process with a status; whatever there was to say has been said.
 type Exit int

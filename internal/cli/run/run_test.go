@@ -21,3 +21,14 @@ func TestWhatACommandEndsWith(t *testing.T) {
 		t.Error("an error that nobody marked is a failure")
 	}
 }
+
+func TestAHintStandsBehindOneMark(t *testing.T) {
+	gone := errors.New("TOPIC_GONE: This server does not have it.")
+	err := fmt.Errorf("topic orders: %w", Hint(gone, "leat topic list shows %s", "which there are"))
+	if want := "topic orders: TOPIC_GONE: This server does not have it: leat topic list shows which there are"; err.Error() != want || !errors.Is(err, gone) {
+		t.Errorf("%q, not %q", err, want)
+	}
+	if err := Hint(errors.New("connection refused"), "is it running?"); err.Error() != "connection refused: is it running?" {
+		t.Error(err)
+	}
+}

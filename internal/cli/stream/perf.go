@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"leat/internal/cli/present"
 	"leat/internal/cli/reach"
 	"leat/internal/cli/run"
 )
@@ -35,7 +36,7 @@ type perfFlags struct {
 	partitions  int32
 	replication int16
 	from        string
-	output      string
+	shown       *present.Output
 }
 
 const perfLong = `Measure how fast a cluster takes and gives records.
@@ -61,7 +62,7 @@ func perfCommand(s run.Streams) *cobra.Command {
 
 // perfOf is one of the measurements.
 func perfOf(s run.Streams, use, text string, measure func(*perfFlags, context.Context) error) *cobra.Command {
-	f := &perfFlags{Streams: s}
+	f := &perfFlags{Streams: s, shown: present.To(s)}
 	cmd := &cobra.Command{Use: use, Short: text, Args: cobra.MaximumNArgs(1), Long: text + ".\n\nWithout TOPIC one is made for the measurement and deleted afterwards."}
 	f.Add(cmd)
 	fs := cmd.Flags()
@@ -69,8 +70,7 @@ func perfOf(s run.Streams, use, text string, measure func(*perfFlags, context.Co
 	fs.DurationVar(&f.duration, "duration", 10*time.Second, "stop after this time, if not after --records; without the warm-up")
 	fs.DurationVar(&f.warmUp, "warm-up", time.Second, "what is not counted at the beginning")
 	fs.IntVar(&f.clients, "clients", 1, "how many clients share the work, each with connections of its own")
-	fs.StringVarP(&f.output, "output", "o", "text", "text or json")
-	choices(cmd, "output", "text", "json")
+	f.shown.Add(cmd)
 	if use != "consume TOPIC" {
 		fs.Float64Var(&f.rate, "rate", 0, "records a second that become due, of all clients together; 0: as fast as possible")
 		fs.IntVar(&f.size, "size", 1024, "bytes of a value")
@@ -108,9 +108,10 @@ func perfOf(s run.Streams, use, text string, measure func(*perfFlags, context.Co
 }
 
 func (f *perfFlags) check(consumes bool) error {
+	if err := f.shown.Check(); err != nil {
+		return err
+	}
 	switch {
-	case f.output != "text" && f.output != "json":
-		return fmt.Errorf("--output=%s: neither text nor json", f.output)
 	case f.clients < 1 || f.clients > 1000:
 		return fmt.Errorf("--clients=%d: from 1 to 1000", f.clients)
 	case f.duration <= 0 || f.warmUp < 0 || f.records < 0:

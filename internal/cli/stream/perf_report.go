@@ -1,12 +1,11 @@
 package stream
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 )
 
-// result is what a measurement found, as -o json prints it.
+// result is what a measurement found, as -o json, yaml and template print it.
 type result struct {
 	Kind        string    `json:"kind"`
 	Topic       string    `json:"topic"`
@@ -62,13 +61,11 @@ func (f *perfFlags) report(kind string, m, sent *meter) error {
 	if sent != nil {
 		r.Written, r.Failed, r.Missing = summarize(&sent.latencies), sent.failed, max(0, sent.records-m.records)
 	}
-	var err error
-	if f.output == "json" {
-		err = json.NewEncoder(f.Out).Encode(r)
-	} else {
-		err = f.text(&r, m)
+	show := func() error { return f.shown.Show(r) }
+	if f.shown.People() {
+		show = func() error { return f.text(&r, m) }
 	}
-	switch {
+	switch err := show(); {
 	case err != nil:
 		return err
 	case r.Missing > 0:

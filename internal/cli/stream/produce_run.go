@@ -120,9 +120,9 @@ func (p *producer) run(ctx context.Context) error {
 // explain adds to an error what became of the other records.
 func (p *producer) explain(err error) error {
 	if p.transaction {
-		return fmt.Errorf("%w: the transaction was aborted: nothing was written", err)
+		return run.Hint(err, "the transaction was aborted: nothing was written")
 	}
-	return fmt.Errorf("%w: %s written", err, counted(p.written))
+	return run.Hint(err, "%s written", counted(p.written))
 }
 
 func counted(n int64) string {

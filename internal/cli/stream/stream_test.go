@@ -118,6 +118,7 @@ func TestWrongUseIsNoFailure(t *testing.T) {
 		"--transaction: it needs":          {"produce", "orders", "x", "--acks", "1", "--transaction"},
 		"where does the first end":         {"produce", "orders", "-f", "%k%v"},
 		"--header=":                        {"produce", "orders", "x", "-H", ""},
+		"--output=csv":                     {"perf", "produce", "-o", "csv"},
 		"--rate=-1":                        {"perf", "produce", "--rate", "-1"},
 		"--size=3":                         {"perf", "produce", "--size", "3"},
 		"requires at least 1 arg(s)":       {"consume"},
@@ -209,6 +210,11 @@ func TestMeasurementsCountEveryRecord(t *testing.T) {
 	if out, _, err := call(t, c, "", "perf", "produce", "orders", "--records", "50", "--warm-up", "0"); err != nil || !strings.HasPrefix(out, "50 records of 1.0 KiB in ") ||
 		!strings.Contains(out, "█") || !strings.Contains(out, "from the send call") {
 		t.Errorf("%s, %v", out, err)
+	}
+	for form, want := range map[string]string{"yaml": "\nrecords: 50\n", "table": "50 records of 1.0 KiB in ", "template={{.kind}} {{.records}}": "produce 50\n"} {
+		if out, errs, err := call(t, c, "", "perf", "produce", "orders", "--records", "50", "--warm-up", "0", "-o", form); err != nil || !strings.Contains(out, want) || errs != "" {
+			t.Errorf("-o %s: %s, %s, %v", form, out, errs, err)
+		}
 	}
 	if err := quietly(errors.New("x")); !run.IsFailed(err) {
 		t.Error("an error is none")
