@@ -17,7 +17,7 @@ import (
 // request asks a node through a real client.
 func request[R kmsg.Response](t *testing.T, cl *kgo.Client, rq kmsg.Request) R {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	resp, err := cl.Request(ctx, rq)
 	if err != nil {

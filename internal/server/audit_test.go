@@ -101,7 +101,7 @@ func about(e *audit.Event, kind, name string) bool {
 func TestAnAuditedNodeTellsWhoDidWhatWithWhichOutcome(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "audit", "log")
 	n := start(t, t.TempDir(), auditedSettings(file))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := ask(t, n.Bootstrap, as("alice", "canary-password")); err == nil {
 		t.Fatal("a wrong password gets in")
@@ -170,7 +170,13 @@ func TestAnAuditedNodeTellsWhoDidWhatWithWhichOutcome(t *testing.T) {
 		find("of the first record", func(e *audit.Event) bool {
 			return e.Kind == audit.Access && e.Operation == "WRITE" && about(e, "topic", "payments-eu") && e.Count == 0
 		})
-		find("of other records", func(e *audit.Event) bool {
+		// Two of the next records may come within one interval, however slow the node is; only then there is something to sum up.
+		event(t, func() []audit.Event {
+			for range 2 {
+				rootClient.Produce(ctx, kgo.StringRecord("v"), nil)
+			}
+			return events()
+		}, place+": of other records", func(e *audit.Event) bool {
 			return e.Kind == audit.Access && e.Operation == "WRITE" && about(e, "topic", "payments-eu") && e.Count >= 1
 		})
 	}
@@ -182,7 +188,7 @@ func TestAnAuditedNodeTellsWhoDidWhatWithWhichOutcome(t *testing.T) {
 func TestClientsReadTheAuditTopicOnlyIfTheyMayAndNeverWriteToIt(t *testing.T) {
 	set := auditedSettings("")
 	n := start(t, t.TempDir(), set)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	root := securedClient(t, n.Bootstrap, as("root", "root-secret"), kgo.ConsumeTopics(broker.AuditTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	event(t, topicEvents(t, root), "of an authentication", func(e *audit.Event) bool { return e.Kind == audit.Authentication })

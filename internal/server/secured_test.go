@@ -83,7 +83,7 @@ func securedClient(t *testing.T, address string, opts ...kgo.Opt) *kgo.Client {
 
 // ask asks for something that only clients that got in are told.
 func ask(t *testing.T, address string, opts ...kgo.Opt) error {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err := kadm.NewClient(securedClient(t, address, opts...)).ListTopics(ctx)
 	return err

@@ -130,7 +130,7 @@ func TestTenantsAreBoundByTokensAndCertificates(t *testing.T) {
 		return kgo.SASL(oauth.Auth{Token: unsigned(claims)}.AsMechanism())
 	}
 	soon := time.Now().Add(time.Hour).Unix()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for _, c := range []struct {
 		name, address string
