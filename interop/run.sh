@@ -24,7 +24,7 @@
 #   interop/run.sh security [-short]      seven clients, curl, openssl and Kafka's tools at listeners with TLS and SASL; -target kafka too
 #   interop/run.sh quotas                clients at their quotas: rates, kafka-configs, connections; others beside them
 #   interop/run.sh hostile [-short]      attackers of all kinds, and what a well-behaved client notices of them
-#   interop/run.sh why [-short | -part 1/2]  50 faults in a cluster of three: leat why names the cause of each first, within a second, and is silent otherwise
+#   interop/run.sh why [-short | -part 1/2]  52 faults in a cluster of three: leat why names the cause of each first, within a second, and is silent otherwise
 #   interop/run.sh tenants [-short]      two tenants with equal names: what clients and tools of each see, and a quiet one beside a noisy one at its limits
 #   interop/run.sh monitoring [-short]   a real Prometheus: the queries of Strimzi's dashboards and of leat's have data, every alert fires on its fault and only then
 #   interop/run.sh stream-tools [-short]  Kafka's tools that move records and leat's of the same names: output, status, and what they wrote

@@ -147,6 +147,9 @@ func (n *node) publish(im *metadata.Image, delta *metadata.Delta) {
 	if n.uplink != nil {
 		n.publishReplicas(im, delta)
 	}
+	if delta == nil || delta.BrokersChanged() {
+		n.standings.absences.publish(im, time.Now(), n.absencesFrom())
+	}
 	n.images.publish(im)
 	if n.uplink != nil {
 		n.uplink.Publish(im)

@@ -81,10 +81,19 @@ func (u *unreached) list() []string {
 	defer u.mu.Unlock()
 	var out []string
 	for id, f := range u.brokers {
-		out = append(out, fmt.Sprintf("broker %d at %s since %s: %v", id, f.address, f.since.UTC().Format(time.RFC3339), f.err))
+		out = append(out, fmt.Sprintf("broker %d at %s since %s: %s", id, f.address, f.since.UTC().Format(time.RFC3339), without(f.address, f.err)))
 	}
 	slices.Sort(out)
 	return out
+}
+
+// without is what an error says, for a text that has told the address already.
+func without(address string, err error) string {
+	text := err.Error()
+	if address == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, " "+address, "")
 }
 
 // unreachedNodes is whom this node cannot reach: brokers that it replicates from, and controllers as long as it depends on reaching them.

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"leat/internal/peer"
 )
 
 // A broker with a wrong address finds out at its start, and those who replicate from it say whom they cannot reach, where and why.
@@ -85,4 +88,26 @@ func TestUnreachedBrokersAreToldNowAndThen(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who is told that a node cannot be reached at an address is told the address once.
+func TestWhyANodeIsNotReachedDoesNotRepeatItsAddress(t *testing.T) {
+	const at = "192.0.2.7:9092"
+	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(at)), Err: syscall.ECONNREFUSED}
+	late := fmt.Errorf("%w: %w", peer.ErrNoAnswer, refused)
+	for _, x := range []struct {
+		err     error
+		address string
+		want    string
+	}{
+		{&peer.Error{NodeID: 3, Address: at, Doing: "connect", Err: refused}, at, "connect: dial tcp: connection refused"},
+		{&peer.Error{NodeID: 3, Address: at, Doing: "connect", Err: late}, at, "connect: no answer in time: dial tcp: connection refused"},
+		{&peer.Error{NodeID: 3, Address: "c:9092", Doing: "connect", Err: refused}, "c:9092", "connect: dial tcp " + at + ": connection refused"}, // what the name stands for
+		{&peer.Error{NodeID: 3, Doing: "find its address", Err: errors.New("broker 3 is not registered")}, "", "find its address: broker 3 is not registered"},
+		{refused, at, "dial tcp: connection refused"},
+	} {
+		if got := unanswered(x.err, x.address); got != x.want {
+			t.Errorf("%v: %q, not %q", x.err, got, x.want)
+		}
+	}
 }

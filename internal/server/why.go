@@ -45,6 +45,7 @@ func (n *node) facts(ctx context.Context, about why.About) why.Facts {
 		}
 	}
 	f.Unreached = n.outOfReach.facts()
+	f.Away = n.standings.absences.facts(n.absencesFrom())
 	if f.State != "running" && f.State != "starting" {
 		return f
 	}
@@ -229,7 +230,7 @@ func (u *unreached) facts() []why.Unreached {
 	defer u.mu.Unlock()
 	var all []why.Unreached
 	for id, f := range u.brokers {
-		all = append(all, why.Unreached{Node: id, Address: f.address, Err: f.err.Error(), Since: f.since})
+		all = append(all, why.Unreached{Node: id, Address: f.address, Err: without(f.address, f.err), Since: f.since})
 	}
 	slices.SortFunc(all, func(a, b why.Unreached) int { return int(a.Node - b.Node) })
 	return all

@@ -55,7 +55,7 @@ func (n *node) gather(ctx context.Context, about why.About) *why.Cluster {
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				c.Silent = append(c.Silent, why.Silent{Node: a.node, Address: a.address, Err: err.Error(), Refused: notDialled(err)})
+				c.Silent = append(c.Silent, why.Silent{Node: a.node, Address: a.address, Err: unanswered(err, a.address), Refused: notDialled(err)})
 				return
 			}
 			c.Nodes = append(c.Nodes, *f)
@@ -136,6 +136,15 @@ func (n *node) factsOf(ctx context.Context, a whyAddress, about why.About) (*why
 func notDialled(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial" && !op.Timeout()
+}
+
+// unanswered says why a node told nothing, for a text that has named it and its address already.
+func unanswered(err error, address string) string {
+	var e *peer.Error
+	if !errors.As(err, &e) {
+		return without(address, err)
+	}
+	return e.Doing + ": " + without(address, e.Err)
 }
 
 // askWhy asks another broker, over a connection of its own. That it cannot be reached is not noted as for replication: it is told here.

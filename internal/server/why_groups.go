@@ -12,9 +12,11 @@ import (
 	"leat/internal/why"
 )
 
-// standings is what this node watches for whoever asks why, since nothing else remembers it: looks at the lag of groups, and heartbeats of brokers.
+// standings is what this node watches for whoever asks why, since nothing else remembers it: looks at the lag of groups, heartbeats of brokers, and when they
+// were fenced.
 type standings struct {
-	beats beats // of brokers, on the active controller
+	beats    beats    // of brokers, on the active controller
+	absences absences // of brokers
 
 	mu      sync.Mutex // guards what follows
 	history why.History

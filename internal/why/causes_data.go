@@ -35,8 +35,8 @@ var dataCauses = []Cause{
 	},
 	{
 		Name: "storage-refused", Severity: Critical, find: findStorageRefused,
-		Seen: "Writes fail because the log cannot be written (KAFKA_STORAGE_ERROR).",
-		Next: []string{"look at the disks: leat cluster health; the log of the node says which operation failed"},
+		Seen: "Writes fail because the log cannot be written (KAFKA_STORAGE_ERROR): its files contradict each other, or the disk has no room or fails.",
+		Next: []string{"look at the disks: leat cluster health", "the log of the node that leads {resource} says which file is wrong (log damaged) or which operation failed; docs/how-to/recover.md says what to do"},
 	},
 	{
 		Name: "bad-timestamp", Severity: Warning, find: findTimestamp,

@@ -45,6 +45,14 @@ var nodeCauses = []Cause{
 		Explains: replicaTrouble,
 	},
 	{
+		Name: "broker-flapping", Severity: Warning, find: findFlapping,
+		Seen: "A broker was fenced and let in again three times or more lately (within ten times leat.why.window.ms), by the same process each time: its heartbeats come too seldom. " +
+			"The process stands still now and then (stopped, swapped out, on a virtual machine that is paused), gets too little of the processors, or its network to the controllers comes and goes.",
+		Next: []string{"look what holds node {node} up at these times: vmstat 5 shows swapping and processor time that was stolen, dmesg a disk that hangs, ping a network that loses packets",
+			"if it cannot be mended: broker.session.timeout.ms of the controllers, raised by more than {longest}, lets it stay; a machine that is dead is noticed later then, too"},
+		Explains: replicaTrouble,
+	},
+	{
 		Name: "node-down", Severity: Critical, find: findNodeDown,
 		Seen:     "A registered broker is fenced or not answering, and cannot be connected to: its process does not run, hangs, or is cut off.",
 		Next:     []string{"start node {node}, or look why it stopped (its log; systemctl status leat)", "if it is gone for good: leat cluster drain {node} moves its replicas to others"},
@@ -107,7 +115,7 @@ func findNoController(v *view, at func() *Finding) {
 	var silent []int32
 	for _, s := range v.Silent {
 		silent = append(silent, s.Node)
-		f.Evidence = append(f.Evidence, fmt.Sprintf("node %d does not answer: %s", s.Node, s.Err))
+		f.Evidence = append(f.Evidence, fmt.Sprintf("node %d does not answer at %s: %s", s.Node, s.Address, s.Err))
 	}
 	for _, n := range since {
 		text := fmt.Sprintf("node %d knows no active controller", n.Node)

@@ -88,6 +88,21 @@ func fence(id int32) func(*Cluster) {
 	return func(c *Cluster) { c.each(func(f *Facts) { f.Brokers[id-1].Fenced = true }) }
 }
 
+// away has a broker fenced for so long each time, the last time a minute ago; since is when it was fenced again.
+func away(id int32, since time.Time, times ...time.Duration) func(*Cluster) {
+	return func(c *Cluster) {
+		a := Absent{Node: id, Since: since}
+		end := before(time.Minute + time.Duration(len(times)-1)*20*time.Second)
+		for _, d := range times {
+			a.Past = append(a.Past, Absence{end.Add(-d), end})
+			end = end.Add(20 * time.Second)
+		}
+		// Who was away has seen one absence less, or none.
+		c.Nodes[0].Away = []Absent{a}
+		c.Nodes[1].Away = []Absent{{Node: id, Past: a.Past[1:]}}
+	}
+}
+
 func silent(id int32) func(*Cluster) { return func(c *Cluster) { c.silence(id) } }
 
 func node(id int32, change func(*Facts)) func(*Cluster) {
@@ -119,6 +134,9 @@ var stories = []struct {
 	}}, "no controller"},
 	{"log-dir-failed", "topic:orders", []func(*Cluster){node(2, func(f *Facts) { f.Dirs[0].Err = "input/output error" }), under("orders", -1, 1, 2), refusedWith("KAFKA_STORAGE_ERROR", "partition:orders-0")}, "writes of client app"},
 	{"node-recovering", "node:2", []func(*Cluster){node(2, func(f *Facts) { f.State, f.Recovering = "recovering", 40 }), fence(2), under("orders", 1, 2, 1, 3)}, "reading its logs"},
+	{"broker-flapping", "node:3", []func(*Cluster){away(3, time.Time{}, 5*time.Second, 8*time.Second, 6*time.Second)}, "fenced 3 times in 45 s"},
+	{"broker-flapping", "topic:orders", []func(*Cluster){silent(3), fence(3), under("orders", 1, 3, 1, 2), away(3, before(15*time.Second), 5*time.Second, 8*time.Second, 6*time.Second)}, "node 3 is down"},
+	{"node-down", "", []func(*Cluster){silent(3), fence(3), away(3, before(5*time.Minute), 5*time.Second, 8*time.Second, 6*time.Second)}, "node 3 is down"},
 	{"node-down", "partition:orders-0", []func(*Cluster){silent(3), fence(3), under("orders", 1, 3, 1, 2)}, "min.insync.replicas=3"},
 	{"node-down", "", []func(*Cluster){silent(3)}, "node 3 is down"},
 	{"address-unreachable", "node:3", []func(*Cluster){silent(3), node(1, func(f *Facts) { f.Unreached = []Unreached{{3, "c:1", "refused", before(time.Minute)}} })}, "advertises"},
@@ -213,6 +231,8 @@ func TestAHealthyClusterIsSilent(t *testing.T) {
 	happened(Event{Kind: Rebalanced, Resource: "group:shop", Count: 2})(c)
 	happened(Event{Kind: Left, Resource: "group:shop", Detail: "the consumer is being closed", Count: 1})(c)
 	happened(Event{Kind: Refused, Code: "UNKNOWN_TOPIC_OR_PARTITION", Resource: "topic:new", Count: 1})(c)
+	// A broker that was fenced twice, as when its machine was moved.
+	away(2, time.Time{}, 10*time.Second, 12*time.Second)(c)
 	// A transaction that has just begun.
 	c.Nodes[1].Open = []Transaction{{Topic: "orders", Since: before(time.Second), LastStable: 100, HighWatermark: 900}}
 	if r := Explain(c, About{}); len(r.Findings) > 0 {

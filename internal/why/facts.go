@@ -46,6 +46,7 @@ type Facts struct {
 	Dirs          []Dir
 	Certificates  []Certificate
 	Unreached     []Unreached
+	Away          []Absent
 	Uncleanable   []Uncleanable
 	Open          []Transaction    // that hold the last stable offset of partitions led by this node
 	Transactional map[int64]string // transactional ids by producer id, of transactions that this node coordinates and that are open
@@ -62,6 +63,16 @@ type Broker struct {
 	Fenced   bool
 	Stopping bool // in a controlled shutdown
 }
+
+// Absent is a broker that was fenced lately though its process ran, and was let in again.
+type Absent struct {
+	Node  int32
+	Past  []Absence // in order
+	Since time.Time // it is fenced now; zero: it is not
+}
+
+// Absence is from when a broker was fenced until it was let in again.
+type Absence struct{ Began, Ended time.Time }
 
 // Partition is one that is not as it should be.
 type Partition struct {

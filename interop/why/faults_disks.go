@@ -23,6 +23,7 @@ func init() {
 	register(
 		fault{"log-dir-gone", "node 3", "log-dir-failed", false, loseDir},
 		fault{"segment-damaged", "topic ledger", "compaction-failed", false, damageSegment},
+		fault{"segment-cut-short", "topic torn", "storage-refused", false, cutSegment},
 		fault{"crash-of-much", itself, "node-recovering", false, recoverSlowly},
 		fault{"sequence-skipped", "client hasty", "sequence-gap", false, again(skip)},
 	)
@@ -111,6 +112,31 @@ func damageSegment(ctx context.Context, s *suite) (func(context.Context) error, 
 	return func(ctx context.Context) error {
 		_, err := s.admin.DeleteTopics(ctx, "ledger")
 		return err
+	}, err
+}
+
+// cutSegment cuts the file of a partition short while its node is stopped in order, as a restored backup may be: what is left can be read, and nothing written.
+func cutSegment(ctx context.Context, s *suite) (func(context.Context) error, error) {
+	if err := errors.Join(s.placed(ctx, "torn", nil, 2), s.fill(ctx, "torn", 50, 500)); err != nil {
+		return nil, err
+	}
+	n := s.fleet.Node(2)
+	if err := n.Stop(); err != nil {
+		return nil, err
+	}
+	file, err := firstSegment(n, "torn-0")
+	if err != nil {
+		return nil, err
+	}
+	const left = 300
+	if err := errors.Join(os.Truncate(file, left), n.Start(ctx)); err != nil {
+		return nil, err
+	}
+	stop, err := failing("writer-behind-a-hole", "torn", func() *kgo.Record { return &kgo.Record{Value: []byte("x")} })(ctx, s)
+	return func(ctx context.Context) error {
+		err := stop(ctx)
+		_, gone := s.admin.DeleteTopics(ctx, "torn")
+		return errors.Join(err, gone)
 	}, err
 }
 
