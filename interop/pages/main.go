@@ -37,7 +37,7 @@ func main() {
 	flag.StringVar(&o.binary, "binary", "", "the `leat` to use; the pages have it as leat")
 	flag.BoolVar(&o.all, "all", false, "run what takes minutes, too, and everything at its full length")
 	flag.BoolVar(&o.write, "write", false, "write into the pages how long they took")
-	flag.DurationVar(&o.timeout, "timeout", 0, "how long one block may take (two minutes, with -all half an hour)")
+	flag.DurationVar(&o.timeout, "timeout", 0, "how long one block may take (six minutes, with -all half an hour)")
 	flag.IntVar(&o.parallel, "parallel", 1, "how many pages are run at a time")
 	flag.BoolVar(&o.verbose, "v", false, "print what is run and what it prints")
 	flag.Parse()
@@ -46,7 +46,7 @@ func main() {
 		os.Exit(2)
 	}
 	if o.timeout == 0 {
-		o.timeout = 2 * time.Minute
+		o.timeout = 6 * time.Minute
 		if o.all {
 			o.timeout = 30 * time.Minute
 		}

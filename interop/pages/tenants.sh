@@ -18,5 +18,5 @@ log.dirs=data
 END
 for who in admin ann app; do login $who.properties $who p; done
 leat server server.properties >"$PAGES_LOGS/server.log" 2>&1 &
-for _ in $(seq 300); do leat cluster health -b localhost:9092 --command-config admin.properties >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 1200); do leat cluster health -b localhost:9092 --command-config admin.properties >/dev/null 2>&1 && break; sleep 0.1; done
 leat cluster health -b localhost:9092 --command-config admin.properties >/dev/null || { tail "$PAGES_LOGS/server.log"; false; }

@@ -12,5 +12,5 @@ ssl.keystore.location=$PAGES_LOGS/node.pem
 log.dirs=data
 END
 leat server server.properties >"$PAGES_LOGS/server.log" 2>&1 &
-for _ in $(seq 300); do leat cluster health -b broker:9092 >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 1200); do leat cluster health -b broker:9092 >/dev/null 2>&1 && break; sleep 0.1; done
 echo secret | leat user create me --mechanism SCRAM-SHA-256 -b broker:9092

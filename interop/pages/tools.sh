@@ -4,7 +4,7 @@ leat install-tools "$PAGES_LOGS/bin" >/dev/null
 
 # all_up N ADDRESS: waits until a cluster has that many brokers, and nothing is wrong with them.
 all_up() {
-	for _ in $(seq 600); do
+	for _ in $(seq 1200); do
 		{ leat cluster health -b "$2" || true; } >"$PAGES_LOGS/health" 2>&1
 		grep -q " $1 of $1 are up" "$PAGES_LOGS/health" && leat cluster health -b "$2" >/dev/null 2>&1 && return
 		sleep 0.1
