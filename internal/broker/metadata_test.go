@@ -251,6 +251,37 @@ func TestMetadataCreatesTopicsWhenItMay(t *testing.T) {
 	}
 }
 
+// A controller that is a node of its own may be configured otherwise than the broker that the client asked.
+func TestTopicsMadeOnDemandHaveWhatTheBrokerIsConfiguredWith(t *testing.T) {
+	for name, test := range map[string]struct {
+		settings   []string
+		partitions int32
+		factor     int16
+	}{
+		"neither":    {nil, -1, -1},
+		"partitions": {[]string{"num.partitions", "5"}, 5, -1},
+		"factor":     {[]string{"default.replication.factor", "2"}, -1, 2},
+		"default":    {[]string{"num.partitions", "1", "default.replication.factor", "1"}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withAdmin(t, test.settings, func(t *testing.T, n *adminNode, c, _ *client) {
+				n.creates(nil)
+				rq := metadataOf("new")
+				rq.AllowAutoTopicCreation = true
+				ask[*kmsg.MetadataResponse](c, rq, 12)
+				if len(n.asked) != 1 {
+					t.Fatalf("asked the controller %d times", len(n.asked))
+				}
+				for _, made := range n.asked[0].(*kmsg.CreateTopicsRequest).Topics {
+					if made.NumPartitions != test.partitions || made.ReplicationFactor != test.factor {
+						t.Errorf("asked for %d partitions and %d replicas, want %d and %d", made.NumPartitions, made.ReplicationFactor, test.partitions, test.factor)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestMetadataTellsWhyATopicWasNotCreated(t *testing.T) {
 	withAdmin(t, nil, func(t *testing.T, n *adminNode, c, _ *client) {
 		n.creates(map[string]*kerr.Error{"factor": kerr.InvalidReplicationFactor, "policy": kerr.PolicyViolation, "name": kerr.InvalidTopicException,

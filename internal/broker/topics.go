@@ -249,13 +249,21 @@ func (h *Handlers) autoCreate(ctx context.Context, c *Call, names []string) map[
 	return refused
 }
 
-// autoCreated is a topic with the cluster's defaults, or one of the platform's own.
+// autoCreated is one of the platform's own topics, or one with what this broker's configuration says; where it says nothing the
+// controller's defaults count.
 func (h *Handlers) autoCreated(name string) kmsg.CreateTopicsRequestTopic {
 	if t, ok := h.internalTopic(name); ok {
 		return t
 	}
 	t := kmsg.NewCreateTopicsRequestTopic()
 	t.Topic, t.NumPartitions, t.ReplicationFactor = name, -1, -1
+	v := h.Config()
+	if _, set, _ := v.Lookup("num.partitions"); set {
+		t.NumPartitions = int32(v.Int("num.partitions"))
+	}
+	if _, set, _ := v.Lookup("default.replication.factor"); set {
+		t.ReplicationFactor = int16(v.Int("default.replication.factor"))
+	}
 	return t
 }
 
