@@ -52,13 +52,13 @@ var leatKeys = []Key{
 		Doc: "For how long refusals, throttles, lost members and the like count when somebody asks why; also how long a group must stand still to be called stuck."},
 }
 
-// brokerThrottleKeys are set by kafka-reassign-partitions on brokers, and only while partitions move.
+// brokerThrottleKeys are set by kafka-reassign-partitions on brokers, and only while partitions move. Whoever wants one rate for all sets the default of the cluster.
 var brokerThrottleKeys = []Key{
-	{Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: PerBroker, Importance: "MEDIUM",
+	{Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: ClusterWide, Importance: "MEDIUM",
 		Unlisted: true, Built: true, Doc: "Bytes per second that this broker sends for throttled replicas it leads."},
-	{Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: PerBroker, Importance: "MEDIUM",
+	{Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: ClusterWide, Importance: "MEDIUM",
 		Unlisted: true, Built: true, Doc: "Bytes per second that this broker fetches for throttled replicas it follows."},
-	{Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: PerBroker,
+	{Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Default: "9223372036854775807", Valid: atLeast(0), Mode: ClusterWide,
 		Importance: "MEDIUM", Unlisted: true, Built: true, Doc: "Bytes per second that moving replicas between directories of this broker may take."},
 }
 
