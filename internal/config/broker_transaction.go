@@ -6,7 +6,7 @@ var brokerTransactionKeys = []Key{
 		Doc: "Longest wait between a broker's attempts to add partitions to a transaction."},
 	{Name: "add.partitions.to.txn.retry.backoff.ms", Type: Int, Default: "20", Valid: atLeast(1), Importance: "HIGH", Built: true,
 		Doc: "Longest pause before a broker tries again to add partitions to a transaction; the first is a sixteenth of it."},
-	{Name: "producer.id.expiration.check.interval.ms", Type: Int, Default: "600000", Valid: atLeast(1), Importance: "LOW", Internal: true,
+	{Name: "producer.id.expiration.check.interval.ms", Type: Int, Default: "600000", Valid: atLeast(1), Importance: "LOW", Internal: true, Built: true,
 		Doc: "Time between two looks for idempotent producers to forget."},
 	{Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", Valid: atLeast(1), Mode: ClusterWide, Importance: "LOW", Built: true,
 		Doc: "How long an idempotent producer that is silent is remembered."},

@@ -121,7 +121,7 @@ func typed(v *config.Values) *settings {
 func logConfig(v *config.Values) storage.LogConfig {
 	cleanup := v.List("cleanup.policy")
 	return storage.LogConfig{
-		SegmentBytes:           int64(v.Int("segment.bytes")),
+		SegmentBytes:           segmentBytes(v),
 		SegmentMs:              v.Millis("segment.ms"),
 		SegmentJitter:          v.Millis("segment.jitter.ms"),
 		SegmentIndexBytes:      int64(v.Int("segment.index.bytes")),
@@ -152,6 +152,15 @@ func logConfig(v *config.Values) storage.LogConfig {
 	}
 }
 
+// segmentBytes is how large a segment of a topic may become. What Kafka has for tests goes before segment.bytes: with it segments may be smaller than the
+// megabyte that segment.bytes has at least (KIP-1030).
+func segmentBytes(v *config.Values) int64 {
+	if small := v.Int64("internal.segment.bytes"); small > 0 {
+		return small
+	}
+	return v.Int64("segment.bytes")
+}
+
 // storageSettings are the node's settings for its log directories.
 func storageSettings(v *config.Values) storage.Settings {
 	return storage.Settings{
@@ -163,6 +172,7 @@ func storageSettings(v *config.Values) storage.Settings {
 		InitialTaskDelay:          v.Millis("log.initial.task.delay.ms"),
 		RecoveryThreadsPerDir:     v.Int("num.recovery.threads.per.data.dir"),
 		ProducerIDExpiration:      v.Millis("producer.id.expiration.ms"),
+		ProducerExpiryCheck:       v.Millis("producer.id.expiration.check.interval.ms"),
 		TransactionMaxTimeout:     v.Millis("transaction.max.timeout.ms"),
 		MaxDecompressedBatchBytes: v.Int("max.decompressed.message.bytes"),
 		CheckCompressed:           v.String("leat.compressed.records.check") == "all",

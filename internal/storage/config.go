@@ -51,6 +51,7 @@ type Settings struct {
 	InitialTaskDelay          time.Duration // log.initial.task.delay.ms
 	RecoveryThreadsPerDir     int           // num.recovery.threads.per.data.dir
 	ProducerIDExpiration      time.Duration // producer.id.expiration.ms
+	ProducerExpiryCheck       time.Duration // producer.id.expiration.check.interval.ms: how often silent producers are looked for
 	TransactionMaxTimeout     time.Duration
 	MaxDecompressedBatchBytes int
 	CheckCompressed           bool // whether the records of every compressed batch of a client are looked at, and not of some
@@ -98,6 +99,7 @@ func (s Settings) withDefaults() Settings {
 	orDuration(&s.RecoveryPointCheckpoint, time.Minute)
 	orDuration(&s.LogStartOffsetCheckpoint, time.Minute)
 	orDuration(&s.HighWatermarkCheckpoint, 5*time.Second)
+	orDuration(&s.ProducerExpiryCheck, 10*time.Minute)
 	orDuration(&s.InitialTaskDelay, 30*time.Second)
 	orDuration(&s.ProducerIDExpiration, 24*time.Hour)
 	orInt(&s.RecoveryThreadsPerDir, 2)

@@ -37,9 +37,6 @@ type chore struct {
 	due   time.Time
 }
 
-// producerExpiryCheck is how often silent producers are looked for (Kafka: producer.id.expiration.check.interval.ms).
-const producerExpiryCheck = 10 * time.Minute
-
 func (t *tasks) initLocked() {
 	if !t.once {
 		t.once = true
@@ -169,7 +166,7 @@ func (t *tasks) chores() []chore {
 				}
 			}
 		}},
-		{every: func(Settings) time.Duration { return producerExpiryCheck }, run: func(now time.Time) {
+		{every: func(x Settings) time.Duration { return x.ProducerExpiryCheck }, run: func(now time.Time) {
 			for l := range s.Logs() {
 				l.expireProducers(now, s.settings().ProducerIDExpiration)
 			}

@@ -91,6 +91,36 @@ func TestRetentionByTimeDeletesWholeSegments(t *testing.T) {
 	})
 }
 
+func TestSilentProducersAreLookedForAsOftenAsConfigured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := testStoreConfig(t, fs.NewMem(), "/data")
+		c.LogConfig = func(string) LogConfig { return LogConfig{} }
+		c.Settings = func() Settings {
+			return Settings{InitialTaskDelay: time.Second, ProducerIDExpiration: 10 * time.Second, ProducerExpiryCheck: 500 * time.Millisecond}
+		}
+		s := openRunningStore(t, c)
+		l := create(t, s, 0)
+		spec := record.NewSpec()
+		spec.ProducerID, spec.ProducerEpoch, spec.BaseSequence = 7, 0, 0
+		batch, err := record.AppendBatch(nil, spec, []record.Record{{Timestamp: time.Now().UnixMilli(), Value: []byte("v")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAppend(t, l, batch)
+		time.Sleep(9 * time.Second)
+		if got := len(l.Producers()); got != 1 {
+			t.Errorf("%d producers before their time", got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := l.Producers(); len(got) != 0 {
+			t.Errorf("still remembered: %+v", got)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestRetentionByBytesKeepsAtLeastTheLimit(t *testing.T) {
 	cfg := LogConfig{SegmentBytes: 300, RetentionMs: -1, RetentionBytes: 600, Delete: true}
 	inBubble(t, cfg, func(t *testing.T, s *Store, mem *fs.Mem) {
