@@ -26,7 +26,7 @@ var topicKeys = []Key{
 		Doc: "Replicas whose followers are throttled, as partition:broker pairs, or * for all."},
 	{Name: "index.interval.bytes", Type: Int, Default: "4096", Valid: atLeast(0), Mode: PerTopic, Synonyms: []string{"log.index.interval.bytes"}, Built: true,
 		Doc: "Bytes of log between two entries of its index."},
-	{Name: "internal.segment.bytes", Type: Int, NoDefault: true, Mode: PerTopic, Internal: true,
+	{Name: "internal.segment.bytes", Type: Int, NoDefault: true, Mode: PerTopic, Internal: true, Built: true,
 		Doc: "Size of a segment, for tests."},
 	{Name: "leader.replication.throttled.replicas", Type: List, Valid: throttled, Mode: PerTopic, Built: true,
 		Doc: "Replicas whose leaders are throttled, as partition:broker pairs, or * for all."},
