@@ -9,32 +9,25 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"leat/bench/beside"
 	"leat/bench/table"
 )
 
 // options are the flags of a run.
 type options struct {
-	binary     string
-	dir        string
-	operations string
-	kinds      []string
-	parts      []part
-	counts     []int
-	rounds     int
-	warm       int
-	leaves     int
-	pause      time.Duration
-	spread     time.Duration
-	seed       int
-	json       string
-	docs       string
-	from       []string
+	beside.Flags
+	parts  []part
+	counts []int
+	warm   int
+	leaves int
+	pause  time.Duration
+	spread time.Duration
+	seed   int
 }
 
 // part is a kind of group, and the initial rebalance delay, which only classic groups know.
@@ -80,100 +73,53 @@ func rows() []table.Row {
 	return all
 }
 
-func main() {
-	o, err := parse()
-	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-		defer stop()
-		err = run(ctx, o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "groups:", err)
-		os.Exit(1)
-	}
-}
+func main() { beside.Main("groups", run) }
 
-func parse() (options, error) {
+func run(ctx context.Context) error {
 	var o options
-	var kinds, names, counts, from string
-	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
-	flag.StringVar(&o.dir, "dir", "", "directory for all data, removed at the end; a new temporary one if empty")
-	flag.StringVar(&o.operations, "operations", "", "address for leat's operations listener; none if empty")
-	flag.StringVar(&kinds, "kinds", "leat,kafka", "what to measure")
+	var names, counts string
+	o.Add()
 	flag.StringVar(&names, "parts", "classic-0,classic-3000,consumer-0", "kinds of groups, with group.initial.rebalance.delay.ms")
 	flag.StringVar(&counts, "counts", "1,10,100,500", "how many members")
-	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
 	flag.IntVar(&o.warm, "warm", 1, "how often ten members join and leave before anything is measured")
 	flag.IntVar(&o.leaves, "leaves", 3, "how many members leave, one after the other; the table has the medians")
 	flag.DurationVar(&o.pause, "pause", 4*time.Second, "from a settled group to the leave, at least")
 	flag.DurationVar(&o.spread, "spread", 5*time.Second, "how much later the leave may come")
 	flag.IntVar(&o.seed, "seed", 1, "of the times of leaves")
-	flag.StringVar(&o.json, "o", "", "file to write the raw results to")
-	flag.StringVar(&o.docs, "docs", "", "page whose table is replaced")
-	flag.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with commas between them")
-	flag.Parse()
-	o.kinds = strings.Split(kinds, ",")
-	if from != "" {
-		o.from = strings.Split(from, ",")
+	o.Parse()
+	if err := o.choose(names, counts); err != nil {
+		return err
 	}
+	return o.Run(ctx, rows(), o.measure)
+}
+
+// choose reads which parts, and how many members.
+func (o *options) choose(names, counts string) error {
 	for name := range strings.SplitSeq(names, ",") {
-		found := false
-		for _, p := range everything {
-			if p.name() == name {
-				o.parts, found = append(o.parts, p), true
-			}
+		i := slices.IndexFunc(everything, func(p part) bool { return p.name() == name })
+		if i < 0 {
+			return fmt.Errorf("-parts: %q is none of classic-0,classic-3000,consumer-0", name)
 		}
-		if !found {
-			return o, fmt.Errorf("-parts: %q is none of classic-0,classic-3000,consumer-0", name)
-		}
+		o.parts = append(o.parts, everything[i])
 	}
 	for text := range strings.SplitSeq(counts, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return o, fmt.Errorf("-counts: %q is no number of members", text)
+			return fmt.Errorf("-counts: %q is no number of members", text)
 		}
 		o.counts = append(o.counts, n)
-	}
-	return o, nil
-}
-
-func run(ctx context.Context, o options) error {
-	all := table.New(rows())
-	if err := all.Read(o.from); err != nil {
-		return err
-	}
-	if len(o.from) == 0 {
-		if err := measure(ctx, o, all); err != nil {
-			return err
-		}
-	}
-	fmt.Print(all)
-	if o.json != "" {
-		if err := all.Write(o.json); err != nil {
-			return err
-		}
-	}
-	if o.docs != "" {
-		return all.Fill(o.docs)
 	}
 	return nil
 }
 
-func measure(ctx context.Context, o options, all *table.Table) error {
-	dir, err := os.MkdirTemp(o.dir, "leat-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	o.dir = dir
-	for round := range o.rounds {
+func (o *options) measure(ctx context.Context, all *table.Table) error {
+	for round := range o.Rounds {
 		for _, p := range o.parts {
-			for i := range o.kinds {
-				kind := o.kinds[(i+round)%len(o.kinds)] // each comes first in some round
+			if err := o.Each(round, func(kind string) error {
 				s := &session{options: o, kind: kind, part: p, round: round + o.seed, add: func(id string, value float64) { all.Add(kind, id, value) }}
-				if err := s.run(ctx); err != nil {
-					return fmt.Errorf("%s, %s: %w", kind, p.name(), err)
-				}
+				return s.run(ctx)
+			}); err != nil {
+				return fmt.Errorf("%s: %w", p.name(), err)
 			}
 		}
 	}

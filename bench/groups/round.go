@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -21,7 +20,7 @@ const patience = 1 * time.Minute
 
 // session is one started broker.
 type session struct {
-	options
+	*options
 	kind   string
 	part   part
 	round  int
@@ -33,23 +32,13 @@ type session struct {
 
 // run starts a broker on an empty directory, warms it up and measures the joining and leaving of each count of members.
 func (s *session) run(ctx context.Context) error {
-	dir := filepath.Join(s.dir, s.kind+"-"+s.part.name())
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
 	settings := map[string]string{"group.initial.rebalance.delay.ms": strconv.FormatInt(s.part.delay.Milliseconds(), 10)}
-	var err error
-	s.node, err = target.New(target.Config{Kind: target.Kind(s.kind), Binary: s.binary, Dir: dir, Settings: settings, Operations: s.operations})
+	node, end, err := s.Start(ctx, s.kind, s.kind+"-"+s.part.name(), target.Config{Settings: settings})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		s.node.Kill()
-		_ = os.RemoveAll(dir) // the next one looks whether it is there
-	}()
-	if _, err := s.node.Start(ctx); err != nil {
-		return err
-	}
+	defer end()
+	s.node = node
 	s.client, err = kgo.NewClient(kgo.SeedBrokers(s.node.Bootstrap()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return err

@@ -32,11 +32,11 @@ func (s *session) handshakes(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.connect(ctx, config, s.warm); err != nil {
+		if _, err := s.connect(ctx, config, s.Warm); err != nil {
 			return err
 		}
 		saved := s.profile(ctx, "handshakes-"+name)
-		got, err := s.connect(ctx, config, s.window)
+		got, err := s.connect(ctx, config, s.Window)
 		if err != nil {
 			return err
 		}

@@ -50,12 +50,12 @@ func (s *session) produceLoads(ctx context.Context) error {
 
 // measure runs a load until a JVM has compiled what it needs for it, and then measures it.
 func (s *session) measure(ctx context.Context, name string, bytes int, secure *tls.Config) error {
-	for began := time.Now(); time.Since(began) < s.warm; { // each ends when there are so many bytes, too
-		if _, err := s.produce(ctx, bytes, secure, s.warm); err != nil {
+	for began := time.Now(); time.Since(began) < s.Warm; { // each ends when there are so many bytes, too
+		if _, err := s.produce(ctx, bytes, secure, s.Warm); err != nil {
 			return err
 		}
 	}
-	total, err := s.produce(ctx, bytes, secure, s.window)
+	total, err := s.produce(ctx, bytes, secure, s.Window)
 	if err != nil {
 		return err
 	}
@@ -156,11 +156,11 @@ func (s *session) consumeLoads(ctx context.Context) error {
 		secure *tls.Config
 	}{{1, config}, {4, config}, {4, nil}} {
 		spec := load.ConsumeSpec{Address: s.address(l.secure), Topic: topic, Ends: filled.Ends, Connections: l.count, BatchBytes: len(batch.Bytes), Batch: batch,
-			RecordSize: recordSize, Limits: load.DefaultLimits, Duration: s.warm / time.Duration(1+i), PID: s.node.PID(), TLS: l.secure}
+			RecordSize: recordSize, Limits: load.DefaultLimits, Duration: s.Warm / time.Duration(1+i), PID: s.node.PID(), TLS: l.secure}
 		if _, err := load.Consume(ctx, spec); err != nil {
 			return err
 		}
-		spec.Duration = s.window
+		spec.Duration = s.Window
 		saved := s.profile(ctx, fmt.Sprintf("consume-%s-%d", way(l.secure), l.count))
 		total, err := load.Consume(ctx, spec)
 		if err != nil {

@@ -10,14 +10,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"leat/bench/beside"
 	"leat/bench/load"
 	"leat/bench/table"
 	"leat/interop/target"
@@ -25,20 +23,10 @@ import (
 
 // options are the flags of a run.
 type options struct {
-	binary     string
-	dir        string
-	operations string
-	profiles   string
-	kinds      []string
-	counts     []int
-	versions   []int
-	loads      []string
-	rounds     int
-	window     time.Duration
-	warm       time.Duration
-	json       string
-	docs       string
-	from       []string
+	beside.Flags
+	counts   []int
+	versions []int
+	loads    []string
 }
 
 const (
@@ -77,47 +65,33 @@ func rows() []table.Row {
 // about half of what it takes at most.
 var evenly = map[int]int{1: 30, 16: 400, 64: 1000}
 
-func main() {
-	o, err := parse()
-	if err == nil {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-		defer stop()
-		err = run(ctx, o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "transactions:", err)
-		os.Exit(1)
-	}
-}
+func main() { beside.Main("transactions", run) }
 
-func parse() (options, error) {
+func run(ctx context.Context) error {
 	var o options
-	var kinds, counts, versions, loads, from string
-	flag.StringVar(&o.binary, "binary", "leat", "leat's program")
-	flag.StringVar(&o.dir, "dir", "", "directory for all data, removed at the end; a new temporary one if empty")
-	flag.StringVar(&o.operations, "operations", "", "address for leat's operations listener; none if empty")
-	flag.StringVar(&o.profiles, "profiles", "", "directory for processor profiles of leat, which needs -operations; the loads become slower by it")
-	flag.StringVar(&kinds, "kinds", "leat,kafka", "what to measure")
+	var counts, versions, loads string
+	o.Add()
+	o.AddLoads(4*time.Second, 4*time.Second, "how long 16 producers run with each protocol before anything is measured")
 	flag.StringVar(&counts, "counts", "1,16,64", "how many producers")
 	flag.StringVar(&versions, "versions", "2,1", "commit protocols")
 	flag.StringVar(&loads, "loads", "full,even", "full: as many transactions as there is time for; even: the same number for both")
-	flag.IntVar(&o.rounds, "rounds", 1, "rounds; the table has the medians")
-	flag.DurationVar(&o.window, "window", 4*time.Second, "how long each load is measured")
-	flag.DurationVar(&o.warm, "warm", 4*time.Second, "how long 16 producers run with each protocol before anything is measured")
-	flag.StringVar(&o.json, "o", "", "file to write the raw results to")
-	flag.StringVar(&o.docs, "docs", "", "page whose table is replaced")
-	flag.StringVar(&from, "from", "", "measure nothing: put the raw results of earlier runs together, files with commas between them")
-	flag.Parse()
-	o.kinds, o.loads = strings.Split(kinds, ","), strings.Split(loads, ",")
-	if from != "" {
-		o.from = strings.Split(from, ",")
-	}
+	o.Parse()
+	o.loads = strings.Split(loads, ",")
 	var err error
 	if o.counts, err = numbers("-counts", counts, 1, 16, 64); err != nil {
-		return o, err
+		return err
 	}
-	o.versions, err = numbers("-versions", versions, 1, 2)
-	return o, err
+	if o.versions, err = numbers("-versions", versions, 1, 2); err != nil {
+		return err
+	}
+	return o.Run(ctx, rows(), func(ctx context.Context, all *table.Table) error {
+		for round := range o.Rounds {
+			if err := o.Each(round, func(kind string) error { return measure(ctx, &o, kind, all) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func numbers(name, list string, known ...int) ([]int, error) {
@@ -132,61 +106,18 @@ func numbers(name, list string, known ...int) ([]int, error) {
 	return all, nil
 }
 
-func run(ctx context.Context, o options) error {
-	all := table.New(rows())
-	if err := all.Read(o.from); err != nil {
-		return err
-	}
-	if len(o.from) == 0 {
-		dir, err := os.MkdirTemp(o.dir, "leat-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		o.dir = dir
-		for round := range o.rounds {
-			for i := range o.kinds {
-				kind := o.kinds[(i+round)%len(o.kinds)] // each comes first in some round
-				if err := measure(ctx, o, kind, all); err != nil {
-					return fmt.Errorf("%s: %w", kind, err)
-				}
-			}
-		}
-	}
-	fmt.Print(all)
-	if o.json != "" {
-		if err := all.Write(o.json); err != nil {
-			return err
-		}
-	}
-	if o.docs != "" {
-		return all.Fill(o.docs)
-	}
-	return nil
-}
-
 // measure starts a broker on an empty directory, warms it up and measures all loads.
-func measure(ctx context.Context, o options, kind string, all *table.Table) error {
-	dir := filepath.Join(o.dir, kind)
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
-	node, err := target.New(target.Config{Kind: target.Kind(kind), Binary: o.binary, Dir: dir, Operations: o.operations})
+func measure(ctx context.Context, o *options, kind string, all *table.Table) error {
+	node, end, err := o.Start(ctx, kind, kind, target.Config{})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		node.Kill()
-		_ = os.RemoveAll(dir) // the next one looks whether it is there
-	}()
-	if _, err := node.Start(ctx); err != nil {
-		return err
-	}
+	defer end()
 	if err := load.Create(node.Bootstrap(), topic, partitions, nil); err != nil {
 		return err
 	}
 	for _, version := range o.versions {
-		if _, err := offer(ctx, node, demand{version: version, producers: 16}, o.warm); err != nil {
+		if _, err := offer(ctx, node, demand{version: version, producers: 16}, o.Warm); err != nil {
 			return fmt.Errorf("warm-up: %w\n%s", err, node.LogTail(20))
 		}
 	}
@@ -203,14 +134,14 @@ func measure(ctx context.Context, o options, kind string, all *table.Table) erro
 }
 
 // one measures a load.
-func one(ctx context.Context, o options, node *target.Node, kind, mode string, d demand, all *table.Table) error {
+func one(ctx context.Context, o *options, node *target.Node, kind, mode string, d demand, all *table.Table) error {
 	id := fmt.Sprintf("v%d/%d/", d.version, d.producers)
 	if mode == "even" {
 		id += "even/"
 		d.rate = evenly[d.producers]
 	}
-	saved := profile(ctx, o, node, kind, strings.ReplaceAll(strings.TrimSuffix(id, "/"), "/", "-"))
-	got, err := offer(ctx, node, d, o.window)
+	saved := o.Profile(ctx, node, kind, strings.ReplaceAll(strings.TrimSuffix(id, "/"), "/", "-"))
+	got, err := offer(ctx, node, d, o.Window)
 	if err == nil {
 		err = saved()
 	}
@@ -226,16 +157,4 @@ func one(ctx context.Context, o options, node *target.Node, kind, mode string, d
 		all.Add(kind, id+"retries", float64(got.retries)/n)
 	}
 	return nil
-}
-
-// profile saves what leat's processors do during a load, if that is wanted. What it returns waits for it.
-func profile(ctx context.Context, o options, node *target.Node, kind, name string) func() error {
-	if o.profiles == "" || kind != table.Leat {
-		return func() error { return nil }
-	}
-	done := make(chan error, 1)
-	go func() {
-		done <- load.SaveProfile(ctx, node.Operations(), fmt.Sprintf("profile?seconds=%d", max(int(o.window.Seconds()), 1)), filepath.Join(o.profiles, name+".pprof"))
-	}()
-	return func() error { return <-done }
 }
