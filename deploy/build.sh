@@ -19,8 +19,8 @@ case $VERSION in [0-9]*) ;; *) VERSION=0.0.0+$VERSION ;; esac
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 export DIST VERSION SOURCE_DATE_EPOCH
 umask 022
-# Later ones need a module that not every proxy has.
-NFPM=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
+# Later ones need modules that not every proxy has.
+NFPM=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 mkdir -p "$DIST"
 
 # binary <system> <architecture>

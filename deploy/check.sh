@@ -6,7 +6,7 @@
 #   deploy/check.sh PART...     only these: image unit packages reproducible chart rollout debian systemd docker podman
 #
 # LEAT_CHECK_DIST names a directory with what was built before. Needed: root, for network namespaces and containers; Debian's packages runc and systemd (fetched if
-# they are missing); Python 3 for the schemas. A Debian of its own, with systemd, Docker, Podman and rpm in it, is made once by mmdebstrap and kept in the cache: the
+# they are missing); Python 3 for the schemas. A Debian of its own, with systemd, Docker, Podman, rpm, dnf, zsh and fish in it, is made once by mmdebstrap and kept in the cache: the
 # machine itself gets no daemon.
 set -eu
 cd "$(dirname "$0")/.."
@@ -68,7 +68,7 @@ until_true() {
 
 # page <where>: runs lines of docs/how-to/install.md, which come on standard input, in /srv of a Debian.
 page() {
-	lines=$(sed "s/amd64/$ARCHITECTURES/g")
+	lines=$(sed "s/amd64/$ARCHITECTURES/g; s/x86_64/$(uname -m)/g")
 	"$1" sh -exc "cd /srv
 $lines" >"$work/log" 2>&1 || fail "$lines"
 }

@@ -5,7 +5,7 @@
 # with its first process.
 
 suite=bookworm
-contents=systemd,systemd-sysv,dbus,passwd,login,ca-certificates,bash-completion,procps,curl,iproute2,util-linux,rpm
+contents=systemd,systemd-sysv,dbus,passwd,login,ca-certificates,bash-completion,procps,curl,iproute2,util-linux,rpm,dnf,createrepo-c,zsh,fish
 contents=$contents,docker.io,docker-compose,podman,iptables,uidmap,slirp4netns,fuse-overlayfs,golang-github-containernetworking-plugin-dnsname
 debian=
 leader=
@@ -93,10 +93,20 @@ check_debian() {
 	below getent passwd leat | grep -q "/var/lib/leat:/usr/sbin/nologin" || fail "the user of the service"
 	[ -z "$(below dpkg --verify leat)" ] || fail "dpkg --verify: $(below dpkg --verify leat)"
 	below dpkg -s leat | grep -q "^Status: install ok installed" || fail "dpkg -s"
-	below bash --norc -s <deploy/check/complete.bash >"$work/log" 2>&1 || fail "completion of bash"
-	pass "deb: apt installs it; user, owners and files are right, and bash completes"
+	pass "deb: apt installs it; user, owners and files are right"
+	check_completions
 	check_upgrade
 	check_rpm
+	check_dnf
+}
+
+# check_completions: words are completed by the shells for which the package has files.
+check_completions() {
+	below bash --norc -s <deploy/check/complete.bash >"$work/log" 2>&1 || fail "completion of bash"
+	cp deploy/check/complete.zsh deploy/check/complete.fish "$debian/srv/"
+	below sh -c 'mkdir -p /dev/pts && mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts && ln -sf pts/ptmx /dev/ptmx && exec timeout 60 zsh -f /srv/complete.zsh' >"$work/log" 2>&1 || fail "completion of zsh"
+	below timeout 60 fish /srv/complete.fish >"$work/log" 2>&1 || fail "completion of fish"
+	pass "completion: bash, zsh and fish complete commands, flags and values"
 }
 
 # check_upgrade: with a configuration that was changed, and data.
@@ -147,6 +157,42 @@ check_rpm() {
 	below grep -q record /var/lib/leat/log || fail "rpm -e deletes data"
 	pass "rpm: installed, verified, upgraded and removed; configuration and data are kept"
 	below rm -rf /var/lib/leat /etc/leat
+	below userdel leat 2>/dev/null || true
+}
+
+# check_dnf: by dnf, from a repository of our own. What the package requires of other systems is a package there with nothing in it.
+check_dnf() {
+	nfpm=$(sed -n 's/^NFPM=//p' deploy/build.sh)
+	printf 'name: shadow-utils\narch: all\nversion: 4.0.0\nmaintainer: nobody <nobody@localhost>\ndescription: stands for it\n' >"$work/shadow-utils.yaml"
+	mkdir -p "$debian/srv/repository" "$debian/etc/dnf" "$debian/etc/yum.repos.d"
+	go run "$nfpm" package --config "$work/shadow-utils.yaml" --packager rpm --target "$debian/srv/repository" >"$work/log" 2>&1 || fail "a package that stands for shadow-utils"
+	printf '[main]\nassumeyes=1\n' >"$debian/etc/dnf/dnf.conf"
+	! below dnf install "/srv/dist/$(basename "$DIST"/*.rpm)" >"$work/log" 2>&1 || fail "dnf installs it without what it requires"
+	grep -q "nothing provides shadow-utils" "$work/log" || fail "dnf does not say that shadow-utils is missing"
+	below createrepo_c -q /srv/repository >"$work/log" 2>&1 || fail "createrepo_c"
+	printf '[leat]\nname=leat\nbaseurl=file:///srv/repository\ngpgcheck=0\nmetadata_expire=0\n' >"$debian/etc/yum.repos.d/leat.repo"
+	page below <<-'LINES'
+		dnf install ./dist/leat-1.0.0-1.x86_64.rpm
+	LINES
+	below leat version | grep -q "leat 1.0.0" || fail "what dnf installed says another version"
+	below rpm -q shadow-utils >"$work/log" 2>&1 || fail "dnf has not installed what the package requires"
+	[ "$(below stat -c '%U:%G %a' /etc/leat/server.properties)" = "root:leat 640" ] || fail "dnf: owner of the configuration"
+	below sh -c 'echo "num.partitions=7" >>/etc/leat/server.properties && mkdir -p /var/lib/leat && echo record >/var/lib/leat/log'
+	cp "$work/later"/*.rpm "$debian/srv/repository/"
+	below createrepo_c -q /srv/repository >"$work/log" 2>&1 || fail "createrepo_c of the later version"
+	page below <<-'LINES'
+		dnf upgrade leat
+	LINES
+	below leat version | grep -q "leat 1.0.1" || fail "dnf upgrade has not changed the program"
+	below grep -q "num.partitions=7" /etc/leat/server.properties || fail "dnf upgrade has overwritten the configuration"
+	page below <<-'LINES'
+		dnf remove leat
+	LINES
+	below test ! -e /usr/bin/leat || fail "dnf remove leaves the program"
+	below grep -q "num.partitions=7" /etc/leat/server.properties.rpmsave || fail "dnf remove has not kept the configuration"
+	below grep -q record /var/lib/leat/log || fail "dnf remove deletes data"
+	pass "dnf: installed with what it requires, upgraded from a repository and removed; configuration and data are kept"
+	below rm -rf /var/lib/leat /etc/leat /srv/repository /etc/yum.repos.d/leat.repo
 	below userdel leat 2>/dev/null || true
 }
 
