@@ -59,7 +59,7 @@ func (s *suite) byHand() {
 
 // await waits until leat has logged words so many times behind something.
 func (s *suite) await(before, words string, times int) error {
-	for until := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		more := s.logged()[len(before):]
 		found := strings.Count(more, words)
 		if found >= times {
@@ -135,7 +135,7 @@ func (s *suite) send(message []byte) error {
 		return err
 	}
 	defer nc.Close()
-	if err := nc.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
 	hello, step := kmsg.NewPtrSASLHandshakeRequest(), kmsg.NewPtrSASLAuthenticateRequest()

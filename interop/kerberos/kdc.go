@@ -11,14 +11,20 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"leat/interop/ports"
 )
 
 const realm = "LEAT.TEST"
 
+// patience is how long anything that is waited for may take.
+const patience = 2 * time.Minute
+
 // kdc is MIT's key distribution centre with a realm of its own, in a directory of its own.
 type kdc struct {
-	dir string
-	cmd *exec.Cmd
+	dir  string
+	port string
+	cmd  *exec.Cmd
 }
 
 func (k *kdc) path(name string) string { return filepath.Join(k.dir, name) }
@@ -28,29 +34,21 @@ func (k *kdc) environment() []string {
 	return append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin", "KRB5_CONFIG="+k.path("krb5.conf"), "KRB5_KDC_PROFILE="+k.path("kdc.conf"))
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 // startKDC makes a realm and serves it on loopback.
 func startKDC(ctx context.Context, dir string) (*kdc, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	k := &kdc{dir: dir}
-	port, err := freePort()
+	free, err := ports.Free(1)
 	if err != nil {
 		return nil, err
 	}
+	port := free[0]
 	files := map[string]string{
 		"krb5.conf": fmt.Sprintf("[libdefaults]\n default_realm = %[1]s\n dns_lookup_kdc = false\n dns_lookup_realm = false\n dns_canonicalize_hostname = false\n rdns = false\n"+
-			" udp_preference_limit = 1\n[realms]\n %[1]s = {\n  kdc = 127.0.0.1:%[2]d\n }\n[domain_realm]\n localhost = %[1]s\n", realm, port),
-		"kdc.conf": fmt.Sprintf("[kdcdefaults]\n kdc_listen = \"\"\n kdc_tcp_listen = 127.0.0.1:%[2]d\n[realms]\n %[1]s = {\n  database_name = %[3]s/principal\n  key_stash_file = %[3]s/stash\n"+
+			" udp_preference_limit = 1\n[realms]\n %[1]s = {\n  kdc = 127.0.0.1:%[2]s\n }\n[domain_realm]\n localhost = %[1]s\n", realm, port),
+		"kdc.conf": fmt.Sprintf("[kdcdefaults]\n kdc_listen = \"\"\n kdc_tcp_listen = 127.0.0.1:%[2]s\n[realms]\n %[1]s = {\n  database_name = %[3]s/principal\n  key_stash_file = %[3]s/stash\n"+
 			"  acl_file = %[3]s/acl\n  max_life = 1h\n  supported_enctypes = aes256-cts-hmac-sha1-96:normal aes128-cts-hmac-sha1-96:normal\n }\n[logging]\n kdc = FILE:%[3]s/kdc.log\n", realm, port, dir),
 		"acl": "",
 	}
@@ -62,17 +60,24 @@ func startKDC(ctx context.Context, dir string) (*kdc, error) {
 	if err := k.run(ctx, "kdb5_util", "create", "-s", "-P", "master-key", "-r", realm); err != nil {
 		return nil, err
 	}
+	k.port = port
+	return k, k.serve(0)
+}
+
+// serve runs the KDC, with a clock that is off.
+func (k *kdc) serve(by time.Duration) error {
 	k.cmd = exec.Command("/usr/sbin/krb5kdc", "-n", "-r", realm)
-	k.cmd.Env, k.cmd.SysProcAttr = k.environment(), &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	k.cmd.Env, k.cmd.SysProcAttr = append(k.environment(), clocked(by)...), &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := k.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	for until := time.Now().Add(30 * time.Second); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			return k, c.Close()
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+		if c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", k.port)); err == nil {
+			return c.Close()
 		}
 	}
-	return nil, fmt.Errorf("the KDC does not serve within 30 s")
+	k.stop()
+	return fmt.Errorf("the KDC does not serve within %s", patience)
 }
 
 func (k *kdc) stop() {

@@ -1,6 +1,6 @@
 // Command kerberos lets real clients log in at leat with tickets of a real KDC, MIT's from Debian: Kafka's Java client, kcat, which is librdkafka with
 // MIT's library, franz-go, and leat's own commands; with right keys, wrong keys, a wrong name of the service, keys that were renewed, a ticket whose time is
-// over, and clocks that differ. What leat logs must name the cause. Then three nodes log in at each other by tickets.
+// over, and clocks that differ: of the KDC and of clients, by libfaketime. What leat logs must name the cause. Then three nodes log in at each other by tickets.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	binary := flag.String("binary", "leat", "leat's program")
 	keep := flag.Bool("keep", false, "keep the directory")
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	if err := run(ctx, *binary, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "kerberos:", err)
@@ -117,6 +117,7 @@ func (s *suite) stories(ctx context.Context) {
 	s.client(ctx, "the keytab read again", "alice", "alice.keytab", "kafka", "")
 	s.client(ctx, "a client with a key that is not its own any more", "carol", s.stale(ctx, "carol"), "kafka", outside)
 	s.byHand()
+	s.clocks(ctx)
 	s.nodes(ctx)
 }
 
@@ -190,7 +191,7 @@ func (s *suite) told(what string, err error) {
 // java lists topics with Kafka's own tool, which logs in by Java's Kerberos.
 func (s *suite) java(ctx context.Context, principal, keytab, service string) error {
 	file := s.kdc.path("client.properties")
-	text := s.properties(principal, keytab, service) + "default.api.timeout.ms=60000\nrequest.timeout.ms=30000\n"
+	text := s.properties(principal, keytab, service) + "default.api.timeout.ms=120000\nrequest.timeout.ms=60000\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -204,12 +205,38 @@ func (s *suite) java(ctx context.Context, principal, keytab, service string) err
 
 // kcat asks for metadata with librdkafka, which runs kinit and logs in by MIT's library.
 func (s *suite) kcat(ctx context.Context, principal, keytab, service string) error {
-	cache := "FILE:" + s.kdc.path("cache-"+strings.ReplaceAll(principal, "/", "-"))
-	cmd := exec.CommandContext(ctx, "kcat", "-L", "-m", "20", "-b", s.address, "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=GSSAPI", "-X", "sasl.kerberos.service.name="+service,
+	return s.kcatWith(ctx, strings.ReplaceAll(principal, "/", "-"), nil, principal, keytab, service)
+}
+
+// kcatWith is kcat with a cache of tickets of its own, and variables.
+func (s *suite) kcatWith(ctx context.Context, tickets string, more []string, principal, keytab, service string) error {
+	cache := "FILE:" + s.kdc.path("cache-"+tickets)
+	cmd := exec.CommandContext(ctx, "kcat", "-L", "-m", "60", "-b", s.address, "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=GSSAPI", "-X", "sasl.kerberos.service.name="+service,
 		"-X", "sasl.kerberos.keytab="+s.kdc.path(keytab), "-X", "sasl.kerberos.principal="+principal+"@"+realm,
 		"-X", "sasl.kerberos.kinit.cmd=kinit -c "+cache+" -k -t "+s.kdc.path(keytab)+" "+principal+"@"+realm)
-	cmd.Env = append(s.kdc.environment(), "KRB5CCNAME="+cache)
-	return s.finish(ctx, cmd)
+	cmd.Env = append(append(s.kdc.environment(), "KRB5CCNAME="+cache), more...)
+	said := &telling{cmd: cmd}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%w: %s", errors.Join(err, ctx.Err()), tail(said.text.Bytes()))
+	}
+	return nil
+}
+
+// telling keeps what kcat says. It is stopped a little after it has said what is wrong, which it would try again until its time is over.
+type telling struct {
+	cmd    *exec.Cmd
+	text   bytes.Buffer
+	failed bool
+}
+
+func (t *telling) Write(p []byte) (int, error) {
+	n, err := t.text.Write(p)
+	if !t.failed && bytes.Contains(t.text.Bytes(), []byte("|FAIL|")) {
+		t.failed = true
+		time.AfterFunc(5*time.Second, func() { _ = t.cmd.Process.Kill() })
+	}
+	return n, err
 }
 
 // franz lists topics with franz-go.
@@ -236,7 +263,7 @@ func (s *suite) properties(principal, keytab, service string) string {
 }
 
 func (s *suite) finish(ctx context.Context, cmd *exec.Cmd) error {
-	timer := time.AfterFunc(2*time.Minute, func() {
+	timer := time.AfterFunc(2*patience, func() {
 		if cmd.Process != nil {
 			_ = cmd.Process.Kill()
 		}

@@ -74,7 +74,7 @@ func (s *suite) nodes(ctx context.Context) {
 // isKeptOut starts a node that must not come among the others, and must say why.
 func isKeptOut(ctx context.Context, n *target.Node, words string) error {
 	before := len(logOf(n))
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	started := make(chan error, 1)
 	go func() {
@@ -127,7 +127,7 @@ func startAll(ctx context.Context, all []*target.Node) error {
 
 // write makes a topic on three nodes, if it is not there, and writes records that all of them have to have.
 func write(ctx context.Context, n *target.Node, records int) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(n.Bootstrap()), kgo.DefaultProduceTopic("tickets"))
 	if err != nil {

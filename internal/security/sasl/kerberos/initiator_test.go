@@ -142,3 +142,19 @@ func TestWithoutAKDCTheErrorSaysWhereItWasLookedFor(t *testing.T) {
 		t.Error("a ticket after the caller has left")
 	}
 }
+
+// The library puts every answer of the KDC that it does not take down to the key, also one whose time is wrong.
+func TestWhyTheKDCGivesNoTicketIsToldByItsCause(t *testing.T) {
+	i := &Initiator{name: "kafka/other", realm: realm, service: "kafka", keytab: "own.keytab"}
+	const refused = "AS Exchange Error: AS_REP is not valid or client password/keytab incorrect"
+	for _, x := range []struct{ said, want string }{
+		{refused + " < KRBMessage_Handling_Error: clock skew with KDC too large. Greater than 300 seconds", "the clocks of this node and the KDC differ"},
+		{refused + " < Decrypting_Error: integrity verification failed", "keytab own.keytab has another key"},
+		{"KRB Error: (37) KRB_AP_ERR_SKEW Clock skew too great", "the clocks of this node and the KDC differ"},
+		{"KRB Error: (6) KDC_ERR_C_PRINCIPAL_UNKNOWN Client not found", "does not know principal kafka/other@" + realm},
+	} {
+		if err := i.failed("there", errors.New(x.said)); !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s: told as %q, not %q", x.said, err, x.want)
+		}
+	}
+}

@@ -131,14 +131,15 @@ func readConf(path string) (*config.Config, error) {
 func (i *Initiator) failed(host string, err error) error {
 	own, service := i.name+"@"+i.realm, i.service+"/"+host
 	for _, known := range []struct{ code, words string }{
+		// Whatever is wrong with an answer may also be put down to the key, so the clock stands before it.
+		{"KRB_AP_ERR_SKEW", "the clocks of this node and the KDC differ by more than the KDC takes"},
+		{"clock skew", "the clocks of this node and the KDC differ by more than " + maxSkew.String()},
 		{"KDC_ERR_C_PRINCIPAL_UNKNOWN", "the KDC does not know principal " + own + ": make it, or correct principal in the login line"},
 		{"KDC_ERR_S_PRINCIPAL_UNKNOWN", "the KDC does not know the service " + service + ": nodes are called by the host names in their listeners: make a principal of that name, or advertise the name that it has"},
 		{"KDC_ERR_PREAUTH_FAILED", "keytab " + i.keytab + " has another key of " + own + " than the KDC: export the keytab again"},
 		{"client password/keytab incorrect", "keytab " + i.keytab + " has another key of " + own + " than the KDC: export the keytab again"},
 		{"KDC_ERR_CLIENT_REVOKED", "the KDC has locked principal " + own},
 		{"KDC_ERR_NAME_EXP", "principal " + own + " has expired at the KDC"},
-		{"KRB_AP_ERR_SKEW", "the clocks of this node and the KDC differ by more than the KDC takes"},
-		{"clock skew", "the clocks of this node and the KDC differ by more than " + maxSkew.String()},
 	} {
 		if strings.Contains(err.Error(), known.code) {
 			return errors.New(known.words)
