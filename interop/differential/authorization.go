@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -146,6 +147,9 @@ func (g *guarded) allowed(c *authorizetest.Case, step string, rules []acl.Rule) 
 	}
 }
 
+// allowedWithin is how long an answer may take here. Some requests that are allowed wait for what nobody does.
+const allowedWithin = 20 * time.Second
+
 func (g *guarded) ask(c *authorizetest.Case, step string, rules []acl.Rule) (kmsg.Request, kmsg.Response, int, error) {
 	g.makeTopics()
 	g.grant(rules)
@@ -154,12 +158,17 @@ func (g *guarded) ask(c *authorizetest.Case, step string, rules []acl.Rule) (kms
 		conn = g.aliceOfControl
 	}
 	req := c.Request(g.ids)
+	conn.within = allowedWithin
 	for _, api := range []string{kmsg.NameForKey(req.Key()), keyName(-1)} { // as a whole answer, and as a note
 		if silent(api, c.Name+": "+step) {
 			conn.expect(api, c.Name+": "+step)
 		}
 	}
+	began := time.Now()
 	resp, extra, err := conn.exchange(c.Version, req)
+	if took := time.Since(began); took > 3*time.Second {
+		fmt.Printf("%s took %.1f s: %s: %s\n", conn.kind, took.Seconds(), c.Name, step)
+	}
 	return req, resp, extra, err
 }
 
