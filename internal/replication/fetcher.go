@@ -271,7 +271,7 @@ func (f *fetcher) nextRested() time.Time {
 // round asks the source once and takes what it answers.
 func (f *fetcher) round(ctx context.Context) error {
 	s := f.node.cfg.Cluster.Settings()
-	f.node.fetchers.spread(s.Fetchers)
+	f.node.fetchers.spread(s.spreading())
 	f.request(s)
 	f.pace.tick(time.Now())
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.SocketTimeout, 30*time.Second))

@@ -46,7 +46,17 @@ type Settings struct {
 	LeaderThrottle   int64         // leader.replication.throttled.rate: bytes a second
 	FollowerThrottle int64         // follower.replication.throttled.rate: bytes a second
 	BalanceThrottle  int64         // leat.balance.throttle.rate: bytes a second, either way
+	Tenants          Tenants       // nil: none; two that are equal know the same tenants
 }
+
+// Tenants tells whose topics are whose. What implements it must be comparable.
+type Tenants interface {
+	// Owner is the name of the tenant that a topic belongs to, "" if to none.
+	Owner(topic string) string
+}
+
+// spreading is by what partitions are spread over fetchers.
+func (s *Settings) spreading() spreading { return spreading{max(1, s.Fetchers), s.Tenants} }
 
 // Refusals of a whole fetch request of a replica.
 var (

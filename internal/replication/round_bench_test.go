@@ -97,7 +97,7 @@ func benchRounds(b testing.TB, partitions int) (*Node, *fetcher) {
 			return Settings{LagTimeMax: time.Hour, SocketTimeout: time.Minute, FetchMinBytes: 1, FetchMaxBytes: 1 << 20, ResponseMaxBytes: 10 << 20, Fetchers: 1}
 		},
 	})
-	f := newFetcher(follower, fetcherKey{1, 0})
+	f := newFetcher(follower, fetcherKey{source: 1})
 	for p := range follower.Partitions() {
 		f.order(order{p, true, 0})
 	}

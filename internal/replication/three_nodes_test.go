@@ -42,8 +42,9 @@ type cluster struct {
 	deaf    map[int32]bool
 	refused int // changes of the ISR
 
-	settings  atomic.Pointer[func(*Settings)] // changes those of all nodes; nil: leaves them
-	rackAware bool                            // of nodes that are started from now on
+	settings  atomic.Pointer[func(*Settings)]                    // changes those of all nodes; nil: leaves them
+	rackAware bool                                               // of nodes that are started from now on
+	onTheWay  atomic.Pointer[func(*ReplicaAnswer) time.Duration] // how long an answer takes to a follower, beside the network; nil: nothing
 
 	acked  []ack
 	byNode [4]int // of those, by leader
@@ -362,7 +363,13 @@ func (m *member) answer(h wire.RequestHeader, body []byte, reply func(*wire.Fram
 		reply(wire.EncodeResponse(h, resp))
 	case *kmsg.FetchRequest:
 		f, _ := ReadReplicaFetch(rq)
-		m.node.FetchReplica(f, func(a *ReplicaAnswer) { reply(a.Encode(h, testCode, nil)) })
+		m.node.FetchReplica(f, func(a *ReplicaAnswer) {
+			if slow := m.onTheWay.Load(); slow != nil {
+				time.AfterFunc((*slow)(a), func() { reply(a.Encode(h, testCode, nil)) })
+				return
+			}
+			reply(a.Encode(h, testCode, nil))
+		})
 	case *kmsg.ListOffsetsRequest:
 		reply(wire.EncodeResponse(h, m.listOffsets(rq)))
 	default:

@@ -166,7 +166,7 @@ func (n *node) cluster() *replication.Cluster {
 			}
 			return -1
 		},
-		Settings: func() replication.Settings { return replicaSettings(n.settings.now().values) },
+		Settings: func() replication.Settings { return n.settings.now().replication() },
 	}
 }
 
@@ -184,9 +184,10 @@ func (n *node) brokerAddress(nodeID int32) (string, error) {
 	return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port))), nil
 }
 
-// replicaSettings are those of replication.
-func replicaSettings(v *config.Values) replication.Settings {
-	return replication.Settings{
+// replication are the settings of replication.
+func (s *settings) replication() replication.Settings {
+	v := s.values
+	r := replication.Settings{
 		LagTimeMax: v.Millis("replica.lag.time.max.ms"), FetchWaitMax: v.Millis("replica.fetch.wait.max.ms"),
 		FetchBackoff: v.Millis("replica.fetch.backoff.ms"), SocketTimeout: v.Millis("replica.socket.timeout.ms"),
 		FetchMinBytes: v.Int("replica.fetch.min.bytes"), FetchMaxBytes: v.Int("replica.fetch.max.bytes"),
@@ -194,4 +195,8 @@ func replicaSettings(v *config.Values) replication.Settings {
 		LeaderThrottle: v.Int64("leader.replication.throttled.rate"), FollowerThrottle: v.Int64("follower.replication.throttled.rate"),
 		BalanceThrottle: v.Int64("leat.balance.throttle.rate"),
 	}
+	if s.tenants != nil {
+		r.Tenants = s.tenants
+	}
+	return r
 }

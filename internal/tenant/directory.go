@@ -104,13 +104,18 @@ func (d *Directory) Of(listener, principal string, groups []string) *Tenant {
 
 // Plain is what the tenant to which an inner name belongs calls it; what is no tenant's is called what it is. A nil directory has no tenants.
 func (d *Directory) Plain(inner string) string {
-	if d == nil {
-		return inner
-	}
-	if name, plain, ok := strings.Cut(inner, separator); ok && d.tenants[name] != nil {
-		return plain
+	if owner := d.Owner(inner); owner != "" {
+		return inner[len(owner)+len(separator):]
 	}
 	return inner
+}
+
+// Owner is the name of the tenant to which an inner name belongs, "" if to none.
+func (d *Directory) Owner(inner string) string {
+	if name, _, ok := strings.Cut(inner, separator); ok && d != nil && d.tenants[name] != nil {
+		return name
+	}
+	return ""
 }
 
 // groupKind begins a pattern of groups, which are those that a token of OAUTHBEARER names.

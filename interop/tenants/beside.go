@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sys/unix"
 
+	"leat/bench/load"
 	"leat/bench/pages"
 	"leat/bench/table"
 )
@@ -24,7 +25,7 @@ func beside(ctx context.Context, p place, o options) error {
 		return err
 	}
 	defer release()
-	if _, err := quiet(ctx, p.blue, 2*time.Second); err != nil { // to warm up
+	if _, err := p.quiet(ctx, 2*time.Second); err != nil { // to warm up
 		return err
 	}
 	loud, err := begin(ctx, p.red)
@@ -43,7 +44,7 @@ func beside(ctx context.Context, p place, o options) error {
 		if err := wait(ctx, 300*time.Millisecond); err != nil {
 			return err
 		}
-		alone, err := quiet(ctx, p.blue, o.window)
+		alone, err := p.quiet(ctx, o.window)
 		if err != nil {
 			return err
 		}
@@ -51,15 +52,17 @@ func beside(ctx context.Context, p place, o options) error {
 		if err := wait(ctx, 1500*time.Millisecond); err != nil { // what it saved up meanwhile
 			return err
 		}
-		before := loud.counts()
-		crowded, err := quiet(ctx, p.blue, o.window)
+		before, used := loud.counts(), processors(loud.cmd.Process.Pid)
+		crowded, err := p.quiet(ctx, o.window)
 		if err != nil {
 			return err
 		}
 		now := loud.counts().minus(before)
+		used = (processors(loud.cmd.Process.Pid) - used) / o.window.Seconds()
 		all = all.plus(now)
 		fmt.Printf("round %d: blue alone: p50 %v, p99 %v of %d; beside red: p50 %v, p99 %v of %d; red %s\n", round+1, at(alone.took, 50), at(alone.took, 99), len(alone.took),
 			at(crowded.took, 50), at(crowded.took, 99), len(crowded.took), now.each(o.window))
+		fmt.Printf("  processors: brokers %.2f alone, %.2f beside; red's clients %.2f, while nobody else wants them\n", alone.processors, crowded.processors, used)
 		for _, percent := range []int{50, 99} {
 			ratios[percent] = append(ratios[percent], float64(at(crowded.took, percent))/float64(at(alone.took, percent)))
 		}
@@ -130,12 +133,13 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // calm is what the quiet tenant noticed in a window.
 type calm struct {
-	took []time.Duration // sorted
+	took       []time.Duration // sorted
+	processors float64         // that the brokers used, in seconds a second
 }
 
 // quiet writes 800 records a second, one at a time, and says how long each took.
-func quiet(ctx context.Context, address string, window time.Duration) (calm, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(address, ",")...), kgo.ProducerLinger(0))
+func (p place) quiet(ctx context.Context, window time.Duration) (calm, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(p.blue, ",")...), kgo.ProducerLinger(0))
 	if err != nil {
 		return calm{}, err
 	}
@@ -149,6 +153,7 @@ func quiet(ctx context.Context, address string, window time.Duration) (calm, err
 			return c, err
 		}
 	}
+	used := processors(p.brokers...)
 	for end := time.Now().Add(window); time.Now().Before(end); <-pace.C {
 		began := time.Now()
 		if err := cl.ProduceSync(ctx, record()).FirstErr(); err != nil {
@@ -156,8 +161,19 @@ func quiet(ctx context.Context, address string, window time.Duration) (calm, err
 		}
 		c.took = append(c.took, time.Since(began))
 	}
+	c.processors = (processors(p.brokers...) - used) / window.Seconds()
 	slices.Sort(c.took)
 	return c, nil
+}
+
+// processors is the time of processors that processes have used, in seconds. Of one that cannot be asked it is none: the figures are for who reads them.
+func processors(pids ...int) (sum float64) {
+	for _, pid := range pids {
+		if used, err := load.CPUSeconds(pid); err == nil {
+			sum += used
+		}
+	}
+	return sum
 }
 
 func record() *kgo.Record { return &kgo.Record{Topic: "orders", Value: make([]byte, 1000)} }

@@ -37,7 +37,10 @@ type options struct {
 const redConnections = 40
 
 // place is where the tenants' clients go.
-type place struct{ red, blue, operator, dir string }
+type place struct {
+	red, blue, operator, dir string
+	brokers                  []int // processes
+}
 
 func main() {
 	var o options
@@ -80,6 +83,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	p := place{red: addresses(nodes, "RED"), blue: addresses(nodes, "BLUE"), operator: nodes[0].Bootstrap(), dir: dir}
+	for _, n := range nodes {
+		p.brokers = append(p.brokers, n.PID())
+	}
 	if err := see(ctx, p, o); err != nil {
 		return err
 	}
