@@ -3,6 +3,7 @@ package broker
 import (
 	"leat/internal/metadata"
 	"leat/internal/record"
+	"leat/internal/replication"
 	"leat/internal/wire"
 )
 
@@ -33,14 +34,27 @@ func exists(im *metadata.Image, tp record.TopicPartition) bool {
 	return ok && tp.Partition >= 0 && int(tp.Partition) < len(topic.Partitions)
 }
 
-// leaderHint is who leads a partition, told to clients that asked the wrong node or with an old epoch (KIP-951); -1: unknown.
-func leaderHint(im *metadata.Image, tp record.TopicPartition) (leader, epoch int32) {
+// leaderHint is who leads a partition, told to clients that asked the wrong node or with an old epoch (KIP-951); -1: unknown. Leaders may have changed while the
+// request waited, and the replicas of this node follow an image before handlers see it: what a replica knows may be newer, and that this node leads without one is old.
+func (h *Handlers) leaderHint(tp record.TopicPartition) (leader, epoch int32) {
+	im := h.Image()
 	if !exists(im, tp) {
 		return -1, -1
 	}
 	topic, _ := im.Topic(tp.Topic)
 	p := topic.Partitions[tp.Partition]
-	return p.Leader, p.LeaderEpoch
+	leader, epoch = p.Leader, p.LeaderEpoch
+	var known replication.Status
+	if replica, err := h.Replicas.Replica(tp); err == nil {
+		known = replica.Status()
+	}
+	switch {
+	case known.LeaderEpoch > epoch:
+		return known.Leader, known.LeaderEpoch
+	case leader == h.NodeID && (!known.Leads || known.Err != nil):
+		return -1, -1
+	}
+	return leader, epoch
 }
 
 // addNode appends the endpoint of a leader that was told to the client, if it is not there yet.
@@ -50,7 +64,7 @@ func (h *Handlers) addNode(c *Call, nodes []wire.NodeEndpoint, id int32) []wire.
 			return nodes
 		}
 	}
-	b, ok := c.Image.Broker(id)
+	b, ok := h.Image().Broker(id)
 	if !ok {
 		return nodes
 	}

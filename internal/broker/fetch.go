@@ -230,7 +230,7 @@ func (f *fetchCall) hintLeader(tp record.TopicPartition, answer *wire.FetchParti
 	if f.c.Header.Version < 16 || !wrong {
 		return
 	}
-	answer.LeaderID, answer.LeaderEpoch = leaderHint(f.c.Image, tp)
+	answer.LeaderID, answer.LeaderEpoch = f.h.leaderHint(tp)
 	if answer.LeaderID >= 0 {
 		f.resp.Nodes = f.h.addNode(f.c, f.resp.Nodes, answer.LeaderID)
 	}

@@ -246,7 +246,7 @@ func (p *produceCall) failed(tp record.TopicPartition, partition *replication.Pa
 	r := refused(&kerr.Error{Code: p.h.partitionCode(err, tp)})
 	switch r.ErrorCode {
 	case kerr.NotLeaderForPartition.Code:
-		r.LeaderID, r.LeaderEpoch = leaderHint(p.c.Image, tp)
+		r.LeaderID, r.LeaderEpoch = p.h.leaderHint(tp)
 		p.nodes = p.h.addNode(p.c, p.nodes, r.LeaderID)
 	case kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicID.Code, kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code,
 		kerr.CorruptMessage.Code, kerr.KafkaStorageError.Code:

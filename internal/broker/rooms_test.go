@@ -145,6 +145,12 @@ func testLogConfig(_ string, overrides map[string]string) storage.LogConfig {
 // publish replays records on the image and hands the result to the replicas.
 func (n *node) publish(records ...metadata.Record) {
 	n.t.Helper()
+	n.publishLate(0, records...)
+}
+
+// publishLate is publish with a pause after the replicas have followed the image, and before handlers see it.
+func (n *node) publishLate(pause time.Duration, records ...metadata.Record) {
+	n.t.Helper()
 	delta := metadata.NewDelta(n.image)
 	for _, r := range records {
 		if err := delta.Replay(r); err != nil {
@@ -158,6 +164,9 @@ func (n *node) publish(records ...metadata.Record) {
 	}
 	if err := n.replicas.Publish(image, delta); err != nil {
 		n.t.Fatal(err)
+	}
+	if pause > 0 {
+		time.Sleep(pause)
 	}
 	n.mu.Lock()
 	n.image = image

@@ -154,12 +154,12 @@ func (h *Handlers) answerAcknowledge(c *Call, acks *shareAcks, results []sharing
 		p := kmsg.NewShareAcknowledgeResponseTopicPartition()
 		p.Partition = t.Partition
 		if err := outcome[t]; err != nil {
-			p.ErrorCode = h.shareCode(err, c.Image, t)
+			p.ErrorCode = h.shareCode(err, t)
 			if _, unread := acks.refused[t]; !unread { // Kafka tells no more of those either
 				p.ErrorMessage = message(err)
 			}
 			if p.ErrorCode == kerr.NotLeaderForPartition.Code {
-				p.CurrentLeader.LeaderID, p.CurrentLeader.LeaderEpoch = shareLeader(c.Image, t)
+				p.CurrentLeader.LeaderID, p.CurrentLeader.LeaderEpoch = h.shareLeader(t)
 				nodes = h.addNode(c, nodes, p.CurrentLeader.LeaderID)
 			}
 		}
@@ -184,9 +184,9 @@ var shareCodes = map[int16]*kerr.Error{
 }
 
 // shareCode is the code for one partition.
-func (h *Handlers) shareCode(err error, im *metadata.Image, t sharing.Topic) int16 {
+func (h *Handlers) shareCode(err error, t sharing.Topic) int16 {
 	tp := record.TopicPartition{Partition: t.Partition}
-	if topic, ok := im.TopicByID(t.ID); ok {
+	if topic, ok := h.Image().TopicByID(t.ID); ok {
 		tp.Topic = topic.Name
 	}
 	code := h.partitionCode(err, tp)
@@ -197,12 +197,12 @@ func (h *Handlers) shareCode(err error, im *metadata.Image, t sharing.Topic) int
 }
 
 // shareLeader is who leads a partition now, as far as this node knows.
-func shareLeader(im *metadata.Image, t sharing.Topic) (leader, epoch int32) {
-	topic, ok := im.TopicByID(t.ID)
+func (h *Handlers) shareLeader(t sharing.Topic) (leader, epoch int32) {
+	topic, ok := h.Image().TopicByID(t.ID)
 	if !ok {
 		return -1, -1
 	}
-	return leaderHint(im, record.TopicPartition{Topic: topic.Name, Partition: t.Partition})
+	return h.leaderHint(record.TopicPartition{Topic: topic.Name, Partition: t.Partition})
 }
 
 // message is an error's text.

@@ -195,19 +195,19 @@ func (f *shareFetchCall) count(g *sharing.Fetched) {
 func (f *shareFetchCall) include(resp *wire.ShareFetchResponse, g sharing.Fetched) {
 	p := wire.ShareFetchPartition{Partition: g.Topic.Partition}
 	if g.Err != nil {
-		p.ErrorCode, p.ErrorMessage = f.h.shareCode(g.Err, f.c.Image, g.Topic), g.Err.Error()
+		p.ErrorCode, p.ErrorMessage = f.h.shareCode(g.Err, g.Topic), g.Err.Error()
 		if p.ErrorCode == kerr.UnknownTopicID.Code || p.ErrorCode == kerr.UnknownTopicOrPartition.Code {
 			p.ErrorMessage = "" // as Kafka
 		}
 	}
 	if err := f.acknowledged[g.Topic]; err != nil {
-		p.AcknowledgeError = f.h.shareCode(err, f.c.Image, g.Topic)
+		p.AcknowledgeError = f.h.shareCode(err, g.Topic)
 		if _, unread := f.acks.refused[g.Topic]; !unread { // Kafka tells no more of those either
 			p.AcknowledgeMessage = err.Error()
 		}
 	}
 	if p.ErrorCode == kerr.NotLeaderForPartition.Code || p.AcknowledgeError == kerr.NotLeaderForPartition.Code {
-		p.LeaderID, p.LeaderEpoch = shareLeader(f.c.Image, g.Topic)
+		p.LeaderID, p.LeaderEpoch = f.h.shareLeader(g.Topic)
 		resp.Nodes = f.h.addNode(f.c, resp.Nodes, p.LeaderID)
 	}
 	f.h.Metrics.Error(f.c.Header.Key, p.ErrorCode)

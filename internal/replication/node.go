@@ -107,7 +107,7 @@ func (n *Node) Reader(tp record.TopicPartition, currentEpoch int32, any bool) (p
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	leads = p.progress.Leads()
-	if err = p.leadsAt(currentEpoch); err != nil && !(any && errors.Is(err, ErrNotLeader)) {
+	if err = p.leadsAt(currentEpoch); err != nil && (p.failed != nil || !any || !errors.Is(err, ErrNotLeader)) {
 		return nil, false, err
 	}
 	return p, leads, nil

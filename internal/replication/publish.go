@@ -43,7 +43,7 @@ func (n *Node) Publish(image *metadata.Image, delta *metadata.Delta) error {
 func (n *Node) publishAll(image *metadata.Image) {
 	for p := range n.table.all() {
 		if part := registration(image, p.topicID, p.tp.Partition); part == nil {
-			n.delete(p)
+			n.delete(image, p)
 		}
 	}
 	n.setStraysAside(image)
@@ -57,7 +57,7 @@ func (n *Node) publishDelta(image *metadata.Image, delta *metadata.Delta) {
 		for i := range topic.Partitions {
 			p := n.table.find(record.TopicPartition{Topic: topic.Name, Partition: int32(i)})
 			if p != nil && p.topicID == topic.ID {
-				n.delete(p)
+				n.delete(image, p)
 			}
 		}
 	}
@@ -106,7 +106,7 @@ func (n *Node) publishTopic(image *metadata.Image, topic *metadata.Topic) {
 		p := n.table.find(tp)
 		mine := slices.Index(part.Replicas, n.cfg.NodeID)
 		if p != nil && (mine < 0 || p.topicID != topic.ID) {
-			n.delete(p)
+			n.delete(image, p)
 			p = nil
 		}
 		if mine < 0 {
@@ -207,9 +207,13 @@ func (n *Node) configure(image *metadata.Image, topic *metadata.Topic) {
 	}
 }
 
-// delete ends the partition and removes its log: its topic is gone, or its replica here is.
-func (n *Node) delete(p *Partition) {
-	p.fail(fmt.Errorf("%s: deleted: %w", p.tp, ErrUnknownPartition))
+// delete ends the partition and removes its log: its topic is gone, or its replica here is, and who waits is told which.
+func (n *Node) delete(image *metadata.Image, p *Partition) {
+	reason := fmt.Errorf("%s: deleted: %w", p.tp, ErrUnknownPartition)
+	if registration(image, p.topicID, p.tp.Partition) != nil {
+		reason = fmt.Errorf("%s: node %d has no replica any more: %w", p.tp, n.cfg.NodeID, ErrNotLeader)
+	}
+	p.fail(reason)
 	n.table.remove(p)
 	if p.log == nil {
 		return
