@@ -9,6 +9,7 @@ import (
 	"leat/internal/metadata"
 	"leat/internal/record"
 	"leat/internal/replication"
+	"leat/internal/storage"
 )
 
 // alterReplicaLogDirs has replicas of this node moved into other log directories. It answers when they have begun to move: DescribeLogDirs tells how far they
@@ -39,7 +40,7 @@ func (h *Handlers) alterReplicaLogDirs(c *Call) {
 }
 
 func (h *Handlers) moveReplica(im *metadata.Image, tp record.TopicPartition, dir string) int16 {
-	if tp.Topic == "__cluster_metadata" {
+	if tp.Topic == "__cluster_metadata" || !storage.Movable(tp) {
 		return kerr.InvalidTopicException.Code
 	}
 	err := h.Replicas.MoveTo(tp, dir)

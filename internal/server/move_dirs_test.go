@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +85,7 @@ func TestClusterReplicaMovesBetweenLogDirectories(t *testing.T) {
 		}{
 			{"orders", "elsewhere", kerr.LogDirNotFound}, {"nothing", target, kerr.UnknownTopicOrPartition},
 			{"__cluster_metadata", target, kerr.InvalidTopicException}, {"orders", before[0], nil},
+			{strings.Repeat("x", 213), target, kerr.UnknownTopicOrPartition}, {strings.Repeat("x", 214), target, kerr.InvalidTopicException},
 		} {
 			if err := move(c.topic, c.dir); !errors.Is(err, c.want) {
 				t.Errorf("%s to %s: %v, want %v", c.topic, c.dir, err, c.want)

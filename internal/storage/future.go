@@ -28,6 +28,12 @@ func parseFutureDir(name string) (record.TopicPartition, bool) {
 	return parsePartitionDir(rest[:i])
 }
 
+// Movable reports whether a partition's future log can be called as Kafka calls it: a topic's name may have 249 bytes, and that of a directory 255, all of which a
+// restart has to find again.
+func Movable(tp record.TopicPartition) bool {
+	return len(tp.Topic)+len(retiredDirName(record.TopicPartition{Partition: tp.Partition}, record.UUID{}, futureDirSuffix)) <= maxDirName
+}
+
 // Future returns the future log of a partition.
 func (s *Store) Future(tp record.TopicPartition) (*Log, bool) {
 	s.mu.RLock()

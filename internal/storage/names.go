@@ -71,12 +71,15 @@ func parsePartitionDir(name string) (record.TopicPartition, bool) {
 	return record.TopicPartition{Topic: name[:i], Partition: int32(n)}, true
 }
 
+// maxDirName is how long the name of a directory may be, in bytes.
+const maxDirName = 255
+
 // retiredDirName is the name that a partition's directory has when it is no partition any more: with deleteDirSuffix between its
 // deletion and its removal, with strayDirSuffix for good. Kafka cuts a long topic name so that the whole stays within 255 bytes.
 func retiredDirName(tp record.TopicPartition, unique record.UUID, suffix string) string {
 	suffix = "-" + strconv.Itoa(int(tp.Partition)) + "." + hex.EncodeToString(unique[:]) + suffix
 	topic := tp.Topic
-	if keep := 255 - len(suffix); len(topic) > keep {
+	if keep := maxDirName - len(suffix); len(topic) > keep {
 		topic = topic[:keep]
 	}
 	return topic + suffix
