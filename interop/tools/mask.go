@@ -27,7 +27,7 @@ var rules = []rule{
 	{regexp.MustCompile(`^4\.[34]\.\d( \(Commit:[0-9a-f]+\))?\n$`), "VERSION\n", "the tools of Kafka 4.4 are not published as a library yet: these are of 4.3.1"},
 	{regexp.MustCompile(`(?m)^([123])( +\t\S+ *\t\d+ *\t\d+ *\t[A-Z]\w+ *\t\d+ *\t)\d{13}( *\t)\d+ *\t`), "NODE${2}TIME${3}LASTING\t", "the coordinator is some node, and time goes on"},
 	{regexp.MustCompile(`(?m)^(\S+ *\t)[123]( +\t\d+ *\t[A-Z]\w+)$`), "${1}NODE$2", "the coordinator is some node"},
-	{regexp.MustCompile(`\t17\d{11}\t`), "\tTIME\t", "when a record was written"},
+	{regexp.MustCompile(`\t[1-9]\d{12}\t`), "\tTIME\t", "when a record was written"},
 	{regexp.MustCompile(`(FinalizedVersionLevel: .*\bEpoch: )\d+`), "${1}EPOCH", "the epoch is a place in the metadata log, where elections and changes of in-sync replicas stand, too"},
 	{regexp.MustCompile(`\bLocal controller [123]\b`), "Local controller NODE", "the active controller is some node"},
 	{regexp.MustCompile(`(?m)^(\S+ *\tNODE *\t)\d+ *\t`), "${1}PRODUCER\t", "producer ids come from the block of the broker that is asked, and blocks go round by chance"},
