@@ -22,7 +22,10 @@ var rules = []rule{
 	{regexp.MustCompile(`\b(TopicId: |topic[ -]?[iI]d ` + "`" + `?)[A-Za-z0-9_-]{22}\b`), "${1}ID", "topic ids are drawn by chance"},
 	{regexp.MustCompile(`(?m)[ \t]+$`), "", "spaces at the end of a line: the usage ends its lines where leat's words end"},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "MEMBER", "members have random ids"},
-	{regexp.MustCompile(`\b[A-Za-z0-9_-]{22}==`), "MEMBER", "those of share groups, too"},
+	{regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{22} +[A-Za-z0-9+/]{86}== +`), "TOKEN HMAC ", "tokens are drawn by chance"},
+	{regexp.MustCompile(`[A-Za-z0-9+/]{86}==`), "HMAC", "tokens are drawn by chance"},
+	// An id may begin with -, so that no word begins there. What ends in 22 letters may be the HMAC of a token: those are above.
+	{regexp.MustCompile(`[A-Za-z0-9_-]{22}==`), "MEMBER", "those of share groups, too"},
 	{regexp.MustCompile(`AT\d  ?\(\d\) +`), "COORDINATOR ", "the coordinator is that node of three which leads the partition of the group"},
 	{regexp.MustCompile(`^4\.[34]\.\d( \(Commit:[0-9a-f]+\))?\n$`), "VERSION\n", "the tools of Kafka 4.4 are not published as a library yet: these are of 4.3.1"},
 	{regexp.MustCompile(`(?m)^([123])( +\t\S+ *\t\d+ *\t\d+ *\t[A-Z]\w+ *\t\d+ *\t)\d{13}( *\t)\d+ *\t`), "NODE${2}TIME${3}LASTING\t", "the coordinator is some node, and time goes on"},
@@ -41,9 +44,7 @@ var rules = []rule{
 	{regexp.MustCompile(` \[usable: \d+\]`), "", "the clients of 4.3.1 know fewer versions of some requests"},
 	{regexp.MustCompile(`(?m)^SLF4J: .*\n`), "", "lines of a Java log"},
 	{regexp.MustCompile(`tokenId : [A-Za-z0-9_-]{22}`), "tokenId : ID", "tokens are drawn by chance"},
-	{regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{22} +[A-Za-z0-9+/]{86}== +`), "TOKEN HMAC ", "tokens are drawn by chance"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d`), "MINUTE", "when a token was made and until when it is good"},
-	{regexp.MustCompile(`[A-Za-z0-9+/]{86}==`), "HMAC", "tokens are drawn by chance"},
 	{regexp.MustCompile(`Calling \w+ token operation with hmac :\S+`), "HMAC", "the same"},
 	{regexp.MustCompile(`/[^ ,"]*leat-tools-[^ ,":]*/(node-\d)/`), "/DIR/$1/", "each cluster has directories of its own"},
 }
