@@ -93,8 +93,11 @@ var masks = []struct {
 	{regexp.MustCompile(`\[1,0\]`), "[0,1]"},
 }
 
-// number is what differs between two measurements. A speed is Infinity where what was measured took less than a millisecond.
-var number = regexp.MustCompile(`-?\d+(\.\d+)?|\bInfinity\b`)
+// number is what differs between two measurements. A speed is Infinity where what was measured took less than a millisecond, and NaN where nothing was.
+var number = regexp.MustCompile(`-?\d+(\.\d+)?|\b(Infinity|NaN)\b`)
+
+// meanwhile is what a tool that measures says every five seconds until it is done: on a machine that is busy some take that long.
+var meanwhile = regexp.MustCompile(`(?m)^\d+ records sent, .* ms max latency\.\n`)
 
 func (c *comparison) masked(side, text string) string {
 	for _, m := range masks {
@@ -102,6 +105,7 @@ func (c *comparison) masked(side, text string) string {
 	}
 	text = regexp.MustCompile(`\b`+side+"-").ReplaceAllString(text, "SIDE-")
 	if c.speeds {
+		text = meanwhile.ReplaceAllString(text, "")
 		text = number.ReplaceAllString(text, "N")
 	}
 	if c.usage {

@@ -31,6 +31,7 @@ var rules = []rule{
 	{regexp.MustCompile(`(?m)^([123])( +\t\S+ *\t\d+ *\t\d+ *\t[A-Z]\w+ *\t\d+ *\t)\d{13}( *\t)\d+ *\t`), "NODE${2}TIME${3}LASTING\t", "the coordinator is some node, and time goes on"},
 	{regexp.MustCompile(`(?m)^(\S+ *\t)[123]( +\t\d+ *\t[A-Z]\w+)$`), "${1}NODE$2", "the coordinator is some node"},
 	{regexp.MustCompile(`\t[1-9]\d{12}\t`), "\tTIME\t", "when a record was written"},
+	{regexp.MustCompile(`(?m)(\tTIME\t)6\d$`), "${1}HOUR", "a transaction hangs for an hour and as long as it takes to come to look at it"},
 	{regexp.MustCompile(`(FinalizedVersionLevel: .*\bEpoch: )\d+`), "${1}EPOCH", "the epoch is a place in the metadata log, where elections and changes of in-sync replicas stand, too"},
 	{regexp.MustCompile(`\bLocal controller [123]\b`), "Local controller NODE", "the active controller is some node"},
 	{regexp.MustCompile(`(?m)^(\S+ *\tNODE *\t)\d+ *\t`), "${1}PRODUCER\t", "producer ids come from the block of the broker that is asked, and blocks go round by chance"},
