@@ -191,11 +191,24 @@ func (f *shareFetchCall) count(g *sharing.Fetched) {
 	f.h.Metrics.Topic(topic.Name).ShareFetched(int64(bytes), g.Err != nil)
 }
 
+// code is the one for a partition that cannot be read. Of a topic that is gone Kafka's brokers still have the name in the session, and say that no such topic or partition is
+// there; only an id that they have never heard of is an unknown one.
+func (f *shareFetchCall) code(g *sharing.Fetched) int16 {
+	code := f.h.shareCode(g.Err, g.Topic)
+	if code != kerr.UnknownTopicID.Code {
+		return code
+	}
+	if _, known := f.c.Image.TopicByID(g.Topic.ID); known || !f.fresh[g.Topic] {
+		return kerr.UnknownTopicOrPartition.Code
+	}
+	return code
+}
+
 // include adds the answer for one partition.
 func (f *shareFetchCall) include(resp *wire.ShareFetchResponse, g sharing.Fetched) {
 	p := wire.ShareFetchPartition{Partition: g.Topic.Partition}
 	if g.Err != nil {
-		p.ErrorCode, p.ErrorMessage = f.h.shareCode(g.Err, g.Topic), g.Err.Error()
+		p.ErrorCode, p.ErrorMessage = f.code(&g), g.Err.Error()
 		if p.ErrorCode == kerr.UnknownTopicID.Code || p.ErrorCode == kerr.UnknownTopicOrPartition.Code {
 			p.ErrorMessage = "" // as Kafka
 		}

@@ -221,6 +221,24 @@ func TestAClosedConnectionGivesBackWhatItsShareSessionHeld(t *testing.T) {
 	})
 }
 
+func TestAShareSessionReadsATopicThatIsDeleted(t *testing.T) {
+	inShares(t, func(t *testing.T, n *node, c *client) {
+		fetch := func(step string, rq *kmsg.ShareFetchRequest, want string) {
+			t.Helper()
+			wantShare(t, step, ask[*kmsg.ShareFetchResponse](c, rq, 1), want)
+		}
+		fetch("while it is there", shareFetchOf(shareMember, 0, 0, 1), "0: p0 0/0 0-3 x1 p1 0/0")
+		n.publish(&metadata.RemoveTopicRecord{TopicID: topicID("orders")})
+		fetch("what it read before", shareFetchOf(shareMember, 1), "0: p1 3/0 p0 3/0")
+		fetch("named once more", shareFetchOf(shareMember, 2, 0), "0: p0 3/0 p1 3/0")
+		without := shareFetchOf(shareMember, 3)
+		without.ForgottenTopicsData = []kmsg.ShareFetchRequestForgottenTopicsData{{TopicID: topicID("orders"), Partitions: []int32{0, 1}}}
+		fetch("nothing any more", without, "0:")
+		fetch("named after it has gone", shareFetchOf(shareMember, 4, 0), "0: p0 100/0")
+		fetch("named before, and never known", shareFetchOf(shareMember, 5), "0: p0 100/0")
+	})
+}
+
 func codeOrZero(e *kerr.Error) int16 {
 	if e == nil {
 		return 0

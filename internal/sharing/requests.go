@@ -22,14 +22,19 @@ type Acknowledged struct {
 	Err   error
 }
 
-// Open begins a share session, or goes on with one, and returns the partitions to be read, and those of them that the answer must have. gone ends when the connection of the
-// session's member does.
+// Open begins a share session, or goes on with one, and returns the partitions to be read, and those of them that the answer must have: the session did not read them before, or
+// nobody knew their topic id so far. gone ends when the connection of the session's member does.
 func (n *Node) Open(group, member string, epoch int32, add, forget []Topic, gone context.Context) (parts []Topic, fresh map[Topic]bool, err error) {
 	key := sessionKey{group, member}
-	if epoch != firstEpoch {
-		return n.sessions.update(key, epoch, add, forget)
+	im := n.cfg.Image()
+	named := func(t Topic) bool {
+		_, ok := im.TopicByID(t.ID)
+		return ok
 	}
-	one, parts, err := n.sessions.begin(key, add, n.cfg.MaxSessions())
+	if epoch != firstEpoch {
+		return n.sessions.update(key, epoch, add, forget, named)
+	}
+	one, parts, err := n.sessions.begin(key, add, n.cfg.MaxSessions(), named)
 	if err != nil {
 		return nil, nil, err
 	}

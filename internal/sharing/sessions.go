@@ -31,6 +31,7 @@ type session struct {
 	key     sessionKey
 	epoch   int32
 	parts   []Topic
+	unnamed map[Topic]bool // those of parts whose topic id nobody knew whenever they were asked for
 	unwatch func() bool
 }
 
@@ -79,8 +80,8 @@ func (s *sessions) counts() (sessions, partitions int) {
 	return len(s.byKey), s.partitions
 }
 
-// begin makes a session in place of the one that there may be.
-func (s *sessions) begin(key sessionKey, parts []Topic, limit int) (*session, []Topic, error) {
+// begin makes a session in place of the one that there may be. named tells whose topic id is known.
+func (s *sessions) begin(key sessionKey, parts []Topic, limit int, named func(Topic) bool) (*session, []Topic, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(s.byKey[key])
@@ -93,13 +94,13 @@ func (s *sessions) begin(key sessionKey, parts []Topic, limit int) (*session, []
 	one := &session{key: key, epoch: 1}
 	s.byKey[key] = one
 	s.groups[key.group]++
-	s.add(one, parts)
+	s.add(one, parts, named)
 	return one, slices.Clone(one.parts), nil
 }
 
-// add has a session read partitions that it did not, and returns those. Called with mu held.
-func (s *sessions) add(one *session, parts []Topic) (fresh map[Topic]bool) {
-	if len(parts) == 0 {
+// add has a session read partitions that it did not, and returns those, and those whose topic id was unknown so far. Called with mu held.
+func (s *sessions) add(one *session, parts []Topic, named func(Topic) bool) (fresh map[Topic]bool) {
+	if len(parts) == 0 && len(one.unnamed) == 0 {
 		return nil
 	}
 	known := make(map[Topic]bool, len(one.parts))
@@ -107,12 +108,26 @@ func (s *sessions) add(one *session, parts []Topic) (fresh map[Topic]bool) {
 		known[t] = true
 	}
 	fresh = make(map[Topic]bool)
-	for _, t := range parts {
-		if !known[t] {
-			known[t], fresh[t] = true, true
-			one.parts = append(one.parts, t)
-			s.count(one, t, 1)
+	for t := range one.unnamed {
+		fresh[t] = true
+		if named(t) {
+			delete(one.unnamed, t)
 		}
+	}
+	for _, t := range parts {
+		if known[t] {
+			continue
+		}
+		known[t], fresh[t] = true, true
+		one.parts = append(one.parts, t)
+		s.count(one, t, 1)
+		if named(t) {
+			continue
+		}
+		if one.unnamed == nil {
+			one.unnamed = make(map[Topic]bool)
+		}
+		one.unnamed[t] = true
 	}
 	return fresh
 }
@@ -164,7 +179,7 @@ func (one *session) next() {
 }
 
 // update changes what a session reads and returns its partitions, those first whose turn it is, and which of them were never answered.
-func (s *sessions) update(key sessionKey, epoch int32, add, forget []Topic) (parts []Topic, fresh map[Topic]bool, err error) {
+func (s *sessions) update(key sessionKey, epoch int32, add, forget []Topic, named func(Topic) bool) (parts []Topic, fresh map[Topic]bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one, err := s.at(key, epoch)
@@ -174,7 +189,7 @@ func (s *sessions) update(key sessionKey, epoch int32, add, forget []Topic) (par
 	if s.partitions+len(add) > maxPartitions {
 		return nil, nil, kerr.ShareSessionLimitReached
 	}
-	fresh = s.add(one, add)
+	fresh = s.add(one, add, named)
 	if len(forget) > 0 {
 		s.forget(one, forget)
 	}
@@ -191,6 +206,7 @@ func (s *sessions) forget(one *session, parts []Topic) {
 	one.parts = slices.DeleteFunc(one.parts, func(t Topic) bool {
 		if gone[t] {
 			s.count(one, t, -1)
+			delete(one.unnamed, t)
 		}
 		return gone[t]
 	})

@@ -77,6 +77,10 @@ var allowances = []allowance{
 		why: "values without a meaning are read as the nearest one that has one; Kafka answers UNKNOWN_SERVER_ERROR",
 	},
 	{
+		api: "ShareFetch", step: `^made again$`, path: `\.ErrorCode$`, leat: `^3$`, kafka: `^-1$`,
+		why: "a topic that is gone is gone, whatever has its name now; Kafka fails on it with UNKNOWN_SERVER_ERROR",
+	},
+	{
 		api: "ListGroups", step: `listed NotReady$`,
 		why: "groups that are not ready are found by that name; Kafka looks for not_ready, which nobody is told",
 	},

@@ -64,6 +64,7 @@ var scenarios = []scenario{
 	{"share topics", shareLosesTopic},
 	{"share records", shareRecords},
 	{"share sessions", shareSessionsEnd},
+	{"share deleted", shareReadsDeleted},
 	{"share standing", shareStanding},
 	{"share states", shareStates},
 	{"share offsets", shareGroupOffsets},

@@ -48,3 +48,27 @@ func shareSessionsEnd(s *side) {
 		s.quiet(s.last(kmsg.ShareGroupHeartbeat), sharingBeat(group, sharer, -1))
 	}
 }
+
+// shareReadsDeleted goes on with sessions that read a topic which is deleted, and then made again under its name.
+func shareReadsDeleted(s *side) {
+	const group = "share-deleted"
+	v, ack := s.last(kmsg.ShareFetch), s.last(kmsg.ShareAcknowledge)
+	id := s.shareGroup(group, "a", "b", "c", "d")
+	s.shares(group, sharer)
+	r := s.opened(group, sharer, id)
+	r.fetch("before it is deleted", v, adds(id), patiently)
+	gone := kmsg.NewPtrDeleteTopicsRequest()
+	gone.TopicNames, gone.TimeoutMillis = []string{group + "-t"}, 10000
+	s.quiet(5, gone)
+	s.awaitGone(group + "-t")
+	r.fetch("deleted", v)
+	r.acks("of what is deleted", ack, 0, ackBatch(0, 0, 1))
+	r.fetch("deleted, with an acknowledgement", v, adds(id, fetchAck(1, 1, 1)))
+	s.topic(group+"-t", 2)
+	r.fetch("made again", v)
+	r.acks("of what was made again", ack, 0, ackBatch(0, 0, 1))
+	r.fetch("made again, and not read any more", v, func(req *kmsg.ShareFetchRequest) { forgetting(req, id, 0, 1) })
+	r.fetch("made again, named by its old id", v, adds(id))
+	r.fetch("made again, as before by its old id", v)
+	s.quiet(v, shareFetching(group, sharer, -1, id, nil))
+}
