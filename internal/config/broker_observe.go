@@ -4,7 +4,7 @@ package config
 var brokerObserveKeys = []Key{
 	{Name: "client.quota.callback.class", Type: Class, NoDefault: true, Valid: noCallback, Importance: "LOW", Built: true,
 		Doc: "Class that decides which quota a client has. There are no classes here, so it must not be set: quotas are those that kafka-configs sets."},
-	{Name: "config.providers", Type: List, Mode: ClusterWide, Importance: "LOW",
+	{Name: "config.providers", Type: List, Mode: ClusterWide, Importance: "LOW", Built: true,
 		Doc: "Names of the providers that fill in ${provider:...} values."},
 	{Name: "controller.quota.window.num", Type: Int, Default: "11", Valid: atLeast(1), Importance: "LOW", Built: true,
 		Doc: "How many samples the rate of topic changes is taken over."},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -78,18 +79,24 @@ func listenerKey(name string) (base string, ok bool) {
 	return base, ok
 }
 
+// mechanisms are those of SASL, as they stand in keys.
+var mechanisms = []string{"gssapi", "oauthbearer", "plain", "scram-sha-256", "scram-sha-512"}
+
 // listenerWarning checks the part behind listener.name.<listener>. : a key, or one behind the name of a SASL mechanism.
 func listenerWarning(name, base string) string {
-	if _, ok := Lookup(Broker, base); ok {
+	prefix := strings.TrimSuffix(name, base)
+	_, known := Lookup(Broker, base)
+	if mechanism, behind, ok := strings.Cut(base, "."); ok && !known && slices.Contains(mechanisms, strings.ToLower(mechanism)) {
+		_, known = Lookup(Broker, behind)
+		prefix, base = prefix+mechanism+".", behind
+	}
+	if lower := strings.ToLower(prefix); known && lower != prefix {
+		return fmt.Sprintf("%s: it is ignored: names of listeners and mechanisms stand here in lower case, so write %s", name, lower+base)
+	}
+	if known {
 		return ""
 	}
-	if _, behind, ok := strings.Cut(base, "."); ok {
-		if _, known := Lookup(Broker, behind); known {
-			return ""
-		}
-	}
 	if near := Nearest(Broker, base); near != "" {
-		prefix := strings.TrimSuffix(name, base)
 		return fmt.Sprintf("%s: no such key, it is ignored: did you mean %s", name, prefix+near)
 	}
 	return fmt.Sprintf("%s: no such key, it is ignored", name)

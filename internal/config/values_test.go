@@ -95,7 +95,8 @@ func TestGettersPanicOnBugs(t *testing.T) {
 }
 
 func TestNotBuiltListsWhatIsSetAndDiffers(t *testing.T) {
-	v := parse(t, map[string]string{"num.partitions": "2", "sasl.kerberos.kinit.cmd": "/bin/kinit", "ssl.keymanager.algorithm": "SunX509", "ssl.provider": "x"})
+	v := parse(t, map[string]string{"num.partitions": "2", "sasl.kerberos.kinit.cmd": "/bin/kinit", "ssl.keymanager.algorithm": "SunX509", "ssl.provider": "x",
+		"config.providers": "file", "config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider"})
 	if got := strings.Join(v.NotBuilt(), " "); got != "sasl.kerberos.kinit.cmd ssl.provider" {
 		t.Errorf("not built: %s", got)
 	}
@@ -106,12 +107,16 @@ func TestUnknownKeysWarnWithTheNearestOne(t *testing.T) {
 		"log.retention.hourz": "1", "zookeeper.connect": "z", "completely.different.thing": "1", "listener.name.ext.ssl.keystore.location": "/k",
 		"listener.name.ext.scram-sha-256.sasl.jaas.config": "j", "listener.name.ext.ssl.keystore.locatoin": "/k", "rsm.config.bucket": "b",
 		"my.prefix.x": "1", "remote.log.storage.manager.impl.prefix": "my.prefix.", "config.providers.file.class": "c",
+		"listener.name.EXT.ssl.client.auth": "required", "listener.name.ext.PLAIN.sasl.jaas.config": "j", "listener.name.ext.other.sasl.jaas.config": "j",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
 		"completely.different.thing: no such key, it is ignored",
+		"listener.name.EXT.ssl.client.auth: it is ignored: names of listeners and mechanisms stand here in lower case, so write listener.name.ext.ssl.client.auth",
+		"listener.name.ext.PLAIN.sasl.jaas.config: it is ignored: names of listeners and mechanisms stand here in lower case, so write listener.name.ext.plain.sasl.jaas.config",
+		"listener.name.ext.other.sasl.jaas.config: no such key, it is ignored: did you mean listener.name.ext.sasl.jaas.config",
 		"listener.name.ext.ssl.keystore.locatoin: no such key, it is ignored: did you mean listener.name.ext.ssl.keystore.location",
 		"log.retention.hourz: no such key, it is ignored: did you mean log.retention.hours",
 		"zookeeper.connect: Kafka 4 has no such key (there is no ZooKeeper any more): it is ignored, delete the line",

@@ -90,7 +90,11 @@ func (n *node) secure(s *secured) error {
 		if s.rules, err = tlsstore.ParseRules(of.text("ssl.principal.mapping.rules")); err != nil {
 			return err
 		}
-		settings := of.stores()
+		settings := s.settings(n.Values)
+		if wanted := of.text("ssl.client.auth"); wanted != "none" && settings.ClientAuth == "" {
+			n.logger(telemetry.LogSecurity).Warn("clients log in by SASL here and are not asked for certificates: write the key with listener.name.<listener>. to have both",
+				"listener", s.name, "ssl.client.auth", wanted)
+		}
 		if s.stores, err = tlsstore.Watch(&settings, tlsstore.FromDisk, s.bound); err != nil {
 			return err
 		}
@@ -159,7 +163,7 @@ func (n *node) renewStores() {
 		if !s.hasTLS() {
 			continue
 		}
-		settings := listenerKeys{v, s.name}.stores()
+		settings := s.settings(v)
 		renewed, err := s.stores.Renew(&settings)
 		switch {
 		case err != nil:
@@ -302,6 +306,16 @@ func list(text string) []string {
 		if item = strings.TrimSpace(item); item != "" {
 			all = append(all, item)
 		}
+	}
+	return all
+}
+
+// settings are the stores of this listener and what it asks of clients. Where clients log in by SASL they need a certificate only if the key of this very listener
+// says so (KIP-684).
+func (s *secured) settings(v *config.Values) tlsstore.Settings {
+	all := listenerKeys{v, s.name}.stores()
+	if s.hasSASL() {
+		all.ClientAuth, _, _ = v.Lookup("listener.name." + strings.ToLower(s.name) + ".ssl.client.auth")
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -16,17 +17,21 @@ import (
 //
 // What is refused here never reaches the metadata log, where it could only be logged later, again and again.
 func (n *node) checkSecurity(overrides map[string]string) error {
-	v := n.settings.now().values.With(n.images.image().Config(metadata.BrokerResource, ""), overrides)
+	now := n.settings.now().values
+	v := now.With(n.images.image().Config(metadata.BrokerResource, ""), overrides)
 	for _, name := range sortedNames(n.secured) {
 		s := n.secured[name]
 		if !s.hasTLS() {
 			continue
 		}
 		of := listenerKeys{v, s.name}
-		settings := of.stores()
+		settings := s.settings(v)
 		store, err := tlsstore.Load(&settings, tlsstore.FromDisk)
 		if err == nil && s.bound {
 			_, err = store.Server()
+		}
+		if err != nil && reflect.DeepEqual(settings, s.settings(now)) {
+			continue // its files were broken before, which stands in the log: no reason to keep other listeners from theirs
 		}
 		if err != nil {
 			return fmt.Errorf("listener %s: %w", s.name, err)

@@ -20,6 +20,8 @@ var supportedMechanisms = []string{sasl.Plain, sasl.ScramSHA256, sasl.ScramSHA51
 
 const (
 	jaasKey = "sasl.jaas.config"
+	// kafkaModules begins the names of Kafka's own classes, which do what leat does.
+	kafkaModules = "org.apache.kafka.common.security."
 	// unsecuredHandler is the class by which Kafka's users ask for tokens without signature.
 	unsecuredHandler = "OAuthBearerUnsecuredValidatorCallbackHandler"
 )
@@ -67,11 +69,17 @@ func millisOf(text string) time.Duration {
 
 // serverMechanism prepares one mechanism.
 func (n *node) serverMechanism(s *secured, of listenerKeys, mechanism string) (func() (sasl.Server, error), error) {
+	if err := of.knownHandler(mechanism); err != nil {
+		return nil, err
+	}
 	switch mechanism {
 	case sasl.Plain:
 		l, err := of.jaas(mechanism)
 		if err != nil {
 			return nil, err
+		}
+		if l.Module != loginModules[sasl.Plain] {
+			return nil, fmt.Errorf("%s: classes of Java cannot be loaded, and PLAIN takes its users from a line of %s", of.jaasKey(mechanism), loginModules[sasl.Plain])
 		}
 		users := l.Passwords()
 		return func() (sasl.Server, error) { return sasl.NewPlain(users), nil }, nil
@@ -104,9 +112,24 @@ func (n *node) scramCredential(mechanism, name string) (sasl.Credential, bool) {
 	return sasl.Credential{Salt: r.Salt, StoredKey: r.StoredKey, ServerKey: r.ServerKey, Iterations: int(r.Iterations)}, true
 }
 
+// knownHandler refuses classes that check passwords or tokens somewhere else: who gets in would be others than whoever wrote the configuration thinks.
+func (l listenerKeys) knownHandler(mechanism string) error {
+	key := "listener.name." + strings.ToLower(l.name) + "." + strings.ToLower(mechanism) + ".sasl.server.callback.handler.class"
+	if class, _, _ := l.values.Lookup(key); class != "" && !strings.HasPrefix(class, kafkaModules) {
+		return fmt.Errorf("%s=%s: classes of Java cannot be loaded: leave it out, and keep users where leat looks for them: those of PLAIN in sasl.jaas.config, "+
+			"those of SCRAM in the cluster, keys of OAUTHBEARER at sasl.oauthbearer.jwks.endpoint.url", key, class)
+	}
+	return nil
+}
+
+// jaasKey is where the login line of a mechanism stands.
+func (l listenerKeys) jaasKey(mechanism string) string {
+	return "listener.name." + strings.ToLower(l.name) + "." + strings.ToLower(mechanism) + "." + jaasKey
+}
+
 // jaas reads the login line of a mechanism, which stands under the names of listener and mechanism.
 func (l listenerKeys) jaas(mechanism string) (sasl.Login, error) {
-	key := "listener.name." + strings.ToLower(l.name) + "." + strings.ToLower(mechanism) + "." + jaasKey
+	key := l.jaasKey(mechanism)
 	text, _, ok := l.values.Lookup(key)
 	if !ok || strings.TrimSpace(text) == "" {
 		return sasl.Login{}, fmt.Errorf("%s: it is needed and not set: write for instance %s required username=\"...\" password=\"...\" user_name=\"...\";", key,
@@ -187,7 +210,7 @@ func (n *node) verifier(s *secured, of listenerKeys) (sasl.Verify, error) {
 // unsecuredVerifier takes tokens without a signature, because somebody asked for it.
 func (n *node) unsecuredVerifier(of listenerKeys, first bool) (sasl.Verify, error) {
 	rules := &sasl.UnsecuredRules{GroupsClaim: of.text("leat.sasl.oauthbearer.groups.claim")}
-	key := "listener.name." + strings.ToLower(of.name) + "." + strings.ToLower(sasl.OAuthBearer) + "." + jaasKey
+	key := of.jaasKey(sasl.OAuthBearer)
 	if text, _, ok := of.values.Lookup(key); ok && strings.TrimSpace(text) != "" {
 		l, err := sasl.ParseLogin(text)
 		if err != nil {

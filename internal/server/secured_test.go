@@ -217,7 +217,7 @@ func TestClusterOfThreeSpeaksInSecret(t *testing.T) {
 
 // TestTLSSettingsAreTriedBeforeTheyAreKept alters the key store of a listener: what cannot be read, and what is another's, is refused.
 func TestTLSSettingsAreTriedBeforeTheyAreKept(t *testing.T) {
-	set, _ := secure(t)
+	set, first := secure(t)
 	n := start(t, t.TempDir(), set)
 	addresses := strings.Split(n.Bootstrap, ",")
 	admin := kadm.NewClient(securedClient(t, addresses[0]))
@@ -257,6 +257,12 @@ func TestTLSSettingsAreTriedBeforeTheyAreKept(t *testing.T) {
 	}
 	if err := ask(t, addresses[1], withTLS()); err != nil {
 		t.Error(err)
+	}
+	if err := os.WriteFile(first, []byte("broken"), 0o600); err != nil { // that of SASL_SSL
+		t.Fatal(err)
+	}
+	if err := alter(location, write("again.pem", "localhost", loopback)); err != nil {
+		t.Errorf("a listener gets no new file while that of another is broken: %v", err)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	keystore "github.com/pavlo-v-chernykh/keystore-go/v4"
-	"software.sslmate.com/src/go-pkcs12"
 )
 
 // loadKeys reads the key store. Without one it returns nothing.
@@ -88,29 +87,6 @@ func sniff(data []byte) string {
 		return "PEM"
 	}
 	return ""
-}
-
-func pkcs12Keys(data []byte, password string) ([]tls.Certificate, error) {
-	var key any
-	var first *x509.Certificate
-	var others []*x509.Certificate
-	err := guarded(func() (err error) {
-		key, first, others, err = pkcs12.DecodeChain(data, password)
-		return err
-	})
-	if err != nil {
-		return nil, storeError(err)
-	}
-	pair, err := keyPair(key, append([]*x509.Certificate{first}, others...))
-	return []tls.Certificate{pair}, err
-}
-
-// storeError gives a wrong password its name.
-func storeError(err error) error {
-	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
-		return errors.New("the password of the store is wrong")
-	}
-	return err
 }
 
 func openJKS(data []byte, password string) (keystore.KeyStore, error) {
@@ -220,8 +196,8 @@ func trustFile(kind string, s *Settings, read ReadFile) ([]*x509.Certificate, er
 	var all []*x509.Certificate
 	switch sniff(data) {
 	case "PKCS12":
-		if all, err = pkcs12.DecodeTrustStore(data, s.TruststorePassword); err != nil {
-			return nil, storeError(err)
+		if all, err = pkcs12Trust(data, s.TruststorePassword); err != nil {
+			return nil, err
 		}
 	case "JKS":
 		if all, err = jksTrust(data, s.TruststorePassword); err != nil {

@@ -61,6 +61,9 @@ func handshake(t *testing.T, server, client Settings) (tls.ConnectionState, erro
 	return end.ConnectionState(), err
 }
 
+// oneLine is PEM as it stands in a properties file whose lines end with a backslash: without line ends.
+func oneLine(text string) string { return strings.ReplaceAll(strings.TrimSpace(text), "\n", " ") }
+
 func pemKeys(t *testing.T) Settings {
 	return Settings{KeystoreType: "PEM", Key: read(t, "key.pem"), CertificateChain: read(t, "ca.pem") + read(t, "node.pem")}
 }
@@ -75,7 +78,9 @@ func TestEveryKindOfKeyStoreServes(t *testing.T) {
 		"pkcs12 of keytool":    {KeystoreType: "PKCS12", KeystoreLocation: at("key.pkcs12"), KeystorePassword: "storepass"},
 		"pkcs12 of openssl":    {KeystoreType: "PKCS12", KeystoreLocation: at("key-openssl.pkcs12"), KeystorePassword: "storepass"},
 		"pkcs12 that says jks": {KeystoreLocation: at("key.pkcs12"), KeystorePassword: "storepass"},
+		"pkcs12 of two keys":   {KeystoreType: "PKCS12", KeystoreLocation: at("both.pkcs12"), KeystorePassword: "storepass"},
 		"pem in the config":    pemKeys(t),
+		"pem on one line":      {KeystoreType: "PEM", Key: oneLine(read(t, "key.pem")), CertificateChain: oneLine(read(t, "ca.pem") + read(t, "node.pem"))},
 		"encrypted pem, aes":   {KeystoreType: "PEM", Key: read(t, "key-aes256.pem"), KeyPassword: "keypass1", CertificateChain: read(t, "node.pem")},
 		"encrypted pem, 3des":  {KeystoreType: "PEM", Key: read(t, "key-des3.pem"), KeyPassword: "keypass1", CertificateChain: read(t, "node.pem")},
 	}
@@ -94,10 +99,11 @@ func TestEveryKindOfKeyStoreServes(t *testing.T) {
 
 func TestEveryKindOfTrustStoreTrusts(t *testing.T) {
 	for name, client := range map[string]Settings{
-		"jks":         {TruststoreLocation: at("trust.jks"), TruststorePassword: "storepass"},
-		"pkcs12":      {TruststoreType: "PKCS12", TruststoreLocation: at("trust.pkcs12"), TruststorePassword: "storepass"},
-		"pem file":    {TruststoreType: "PEM", TruststoreLocation: at("ca.pem")},
-		"pem in text": {TruststoreType: "PEM", TrustedCertificates: read(t, "ca.pem")},
+		"jks":                     {TruststoreLocation: at("trust.jks"), TruststorePassword: "storepass"},
+		"pkcs12":                  {TruststoreType: "PKCS12", TruststoreLocation: at("trust.pkcs12"), TruststorePassword: "storepass"},
+		"pem file":                {TruststoreType: "PEM", TruststoreLocation: at("ca.pem")},
+		"pem in text":             {TruststoreType: "PEM", TrustedCertificates: read(t, "ca.pem")},
+		"pkcs12 with keys beside": {TruststoreType: "PKCS12", TruststoreLocation: at("both.pkcs12"), TruststorePassword: "storepass"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := handshake(t, pemKeys(t), client); err != nil {
@@ -136,6 +142,7 @@ func TestVersionsAndSuites(t *testing.T) {
 		{"", "", tls.VersionTLS13},
 		{"TLSv1.2", "", tls.VersionTLS12},
 		{"TLSv1.3", "", tls.VersionTLS13},
+		{"TLSv1.2,TLSv1.1,TLSv1", "", tls.VersionTLS12}, // what old files have
 		{"TLSv1.2,TLSv1.3", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", tls.VersionTLS12},
 		{"TLSv1.2,TLSv1.3", "TLS_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256,TLS_CHACHA20_POLY1305_SHA256", tls.VersionTLS13},
 		{"TLSv1.2", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", 0}, // the key is no RSA key
@@ -170,6 +177,10 @@ func TestWrongSettingsSayWhatToDo(t *testing.T) {
 		{Settings{KeystoreType: "PEM", Key: read(t, "key-aes256.pem"), KeyPassword: "no", CertificateChain: read(t, "node.pem")}, "password"},
 		{Settings{KeystoreType: "PEM", Key: read(t, "key.pem"), CertificateChain: read(t, "ca.pem")}, "none of 1 certificates belongs to the private key"},
 		{Settings{TruststoreLocation: at("key.jks"), TruststorePassword: "storepass"}, "no trusted certificate"},
+		{Settings{TruststoreLocation: at("key.pkcs12"), TruststorePassword: "storepass"}, "no trusted certificate"},
+		{Settings{TruststoreLocation: at("both.pkcs12"), TruststorePassword: "wrong"}, "the password of the store is wrong"},
+		{Settings{KeystoreLocation: at("trust.pkcs12"), KeystorePassword: "storepass"}, "private key"},
+		{Settings{Protocols: []string{"TLSv2"}}, "the versions are TLSv1.2 and TLSv1.3"},
 		{Settings{Protocols: []string{"TLSv1.1"}}, "the versions are TLSv1.2 and TLSv1.3"},
 		{Settings{CipherSuites: []string{"AES"}}, "not the name of a cipher suite"},
 		{Settings{CipherSuites: []string{"TLS_NONE_AT_ALL"}}, "no suite is left"},

@@ -1,11 +1,13 @@
 package tlsstore
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -24,7 +26,7 @@ func pemPair(keyText, chainText []byte, password string) (tls.Certificate, error
 
 // pemKey reads the first private key of a text.
 func pemKey(text []byte, password string) (any, error) {
-	for rest := text; ; {
+	for rest := withLineEnds(text); ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			return nil, errors.New("there is no private key in PEM form")
@@ -56,7 +58,7 @@ func pemKey(text []byte, password string) (any, error) {
 // pemCertificates reads all certificates of a text; at least one must be there.
 func pemCertificates(text []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
-	for rest := text; ; {
+	for rest := withLineEnds(text); ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
@@ -74,4 +76,15 @@ func pemCertificates(text []byte) ([]*x509.Certificate, error) {
 		return nil, errors.New("there is no certificate in PEM form")
 	}
 	return all, nil
+}
+
+// pemBlock is a block without headers.
+var pemBlock = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9/+=\s]*)-----END ([A-Z0-9 ]+)-----`)
+
+// withLineEnds gives blocks the line ends that they need. Where a properties file continues its lines with a backslash none are left, only blanks, and Kafka reads that.
+func withLineEnds(text []byte) []byte {
+	return pemBlock.ReplaceAllFunc(text, func(block []byte) []byte {
+		m := pemBlock.FindSubmatch(block)
+		return fmt.Appendf(nil, "\n-----BEGIN %s-----\n%s\n-----END %s-----\n", m[1], bytes.Join(bytes.Fields(m[2]), nil), m[3])
+	})
 }

@@ -58,6 +58,10 @@ func decryptPKCS8(der []byte, password string) ([]byte, error) {
 	if rest, err := asn1.Unmarshal(der, &info); err != nil || len(rest) > 0 {
 		return nil, errors.New("it is not in the form of PKCS #8")
 	}
+	return decryptPBES2(info, password)
+}
+
+func decryptPBES2(info encryptedKey, password string) ([]byte, error) {
 	if !info.Algorithm.Algorithm.Equal(oidPBES2) {
 		return nil, fmt.Errorf("its encryption %s is not supported: convert it with openssl pkcs8 -topk8 -v2 aes256", info.Algorithm.Algorithm)
 	}

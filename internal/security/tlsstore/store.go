@@ -27,7 +27,7 @@ type Store struct {
 func Load(s *Settings, read ReadFile) (*Store, error) {
 	st := &Store{checkName: s.EndpointIdentification != ""}
 	var err error
-	if st.versions, err = parseVersions(s.Protocols); err != nil {
+	if err = st.chooseVersions(s.Protocols); err != nil {
 		return nil, err
 	}
 	if err = st.chooseSuites(s.CipherSuites); err != nil {

@@ -10,22 +10,32 @@ import (
 // versions are the lowest and the highest version of TLS.
 type versions struct{ low, high uint16 }
 
-// parseVersions reads ssl.enabled.protocols. What is older than TLS 1.2 is not offered by any Kafka of today either.
-func parseVersions(names []string) (versions, error) {
+// chooseVersions reads ssl.enabled.protocols. What is older than TLS 1.2 may be named, as files of old do, and is not offered, as by Java.
+func (st *Store) chooseVersions(names []string) error {
 	v := versions{tls.VersionTLS12, tls.VersionTLS13}
+	st.versions = v
 	if len(names) == 0 {
-		return v, nil
+		return nil
 	}
 	has12, has13 := false, false
+	var old []string
 	for _, name := range names {
 		switch name {
 		case "TLSv1.2":
 			has12 = true
 		case "TLSv1.3":
 			has13 = true
+		case "TLSv1.1", "TLSv1", "SSLv3", "SSLv2Hello":
+			old = append(old, name)
 		default:
-			return v, fmt.Errorf("ssl.enabled.protocols=%s: the versions are TLSv1.2 and TLSv1.3", strings.Join(names, ","))
+			return fmt.Errorf("ssl.enabled.protocols=%s: the versions are TLSv1.2 and TLSv1.3", strings.Join(names, ","))
 		}
+	}
+	if !has12 && !has13 {
+		return fmt.Errorf("ssl.enabled.protocols=%s: nothing older than TLS 1.2 is offered: the versions are TLSv1.2 and TLSv1.3", strings.Join(names, ","))
+	}
+	if old != nil {
+		st.Warnings = append(st.Warnings, "ssl.enabled.protocols: "+strings.Join(old, ", ")+" is not secure and left out")
 	}
 	if !has12 {
 		v.low = tls.VersionTLS13
@@ -33,7 +43,8 @@ func parseVersions(names []string) (versions, error) {
 	if !has13 {
 		v.high = tls.VersionTLS12
 	}
-	return v, nil
+	st.versions = v
+	return nil
 }
 
 // chooseSuites reads ssl.cipher.suites, names of which are the same in Java, in Go and at IANA. A list that has suites of one version only turns the
