@@ -62,6 +62,8 @@ func (r *run) all(kind target.Kind, binary string) (err error) {
 	r.node, err = target.New(target.Config{Kind: kind, Dir: filepath.Join(r.dir, "node"), Binary: binary, Settings: map[string]string{
 		"offsets.topic.num.partitions": "3", "transaction.state.log.num.partitions": "2", "share.coordinator.state.topic.num.partitions": "2",
 		"group.share.min.record.lock.duration.ms": "1000", "group.streams.initial.rebalance.delay.ms": "0",
+		// Records are of long ago: they would be deleted half a minute after the start, in the middle of a story.
+		"log.initial.task.delay.ms": "3600000", "log.retention.check.interval.ms": "3600000",
 		// Members hear soon what others did.
 		"group.share.min.heartbeat.interval.ms": "300", "group.share.heartbeat.interval.ms": "300", "group.consumer.min.heartbeat.interval.ms": "300",
 		"group.consumer.heartbeat.interval.ms": "300",

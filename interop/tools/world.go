@@ -46,8 +46,9 @@ func newWorld(ctx context.Context, binary, dir string) (*world, error) {
 		// Members of streams groups send no heartbeats while they are looked at.
 		"group.streams.session.timeout.ms": "600000", "group.streams.max.session.timeout.ms": "600000",
 		"group.share.min.heartbeat.interval.ms": "300", "group.share.heartbeat.interval.ms": "300",
-		"log.retention.check.interval.ms": "3600000", // records are of long ago, and each cluster would delete them at another moment
-		"authorizer.class.name":           "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS",
+		// Records are of long ago, and each cluster would delete them at another moment: half a minute after it started, and then at every check.
+		"log.initial.task.delay.ms": "3600000", "log.retention.check.interval.ms": "3600000",
+		"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS",
 	}})
 	if err != nil {
 		return nil, err
