@@ -54,14 +54,20 @@ func (a *Admin) CreateOn(ctx context.Context, topic string, replicas [][]int32, 
 		t.Configs = append(t.Configs, x)
 	}
 	rq.Topics = append(rq.Topics, t)
-	resp, err := rq.RequestWith(ctx, a.Raw)
-	if err != nil {
-		return err
+	for again := false; ; again = true {
+		resp, err := rq.RequestWith(ctx, a.Raw)
+		if err != nil {
+			return err
+		}
+		err = kerr.ErrorForCode(resp.Topics[0].ErrorCode)
+		if err == nil || again && errors.Is(err, kerr.TopicAlreadyExists) { // by the request whose answer came too late
+			return nil
+		}
+		if !kerr.IsRetriable(err) || ctx.Err() != nil { // a cluster that has just formed may have no controller for a moment
+			return fmt.Errorf("create %s: %w", topic, err)
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
-	if err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); err != nil {
-		return fmt.Errorf("create %s: %w", topic, err)
-	}
-	return nil
 }
 
 // Known waits until every broker knows these topics: who made one has the answer of a single broker, and the next request may come to any.
