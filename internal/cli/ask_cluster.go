@@ -97,7 +97,10 @@ func (f *clusterFlags) ask(ctx context.Context, rq kmsg.Request) (kmsg.Response,
 			}
 		}
 	}
-	return nil, errors.Join(why...)
+	if err := errors.Join(why...); f.out == nil {
+		return nil, err
+	}
+	return nil, reach.Advised(errors.Join(why...))
 }
 
 // onlyAsks reports whether a request changes nothing.
@@ -131,8 +134,8 @@ func answered(what string, code int16, message *string) error {
 		return nil
 	}
 	err := kerr.ErrorForCode(code)
-	if message != nil && *message != "" {
-		return fmt.Errorf("%s: %s: %w", what, *message, err)
+	if message != nil && *message != "" && !strings.HasSuffix(err.Error(), ": "+*message) { // some say it twice
+		return fmt.Errorf("%s: %s: %w", what, strings.TrimSuffix(*message, "."), err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,9 @@ func (p *program) main(args []string) int {
 	root := p.root()
 	root.SetArgs(toolArgs(args))
 	cmd, err := root.ExecuteC()
+	if err != nil {
+		err = cmp.Or(unknownCommand(root, args), err) // cobra looks at the flags of what it takes for the command first
+	}
 	if err == nil {
 		return done
 	}
@@ -101,6 +105,15 @@ func (p *program) main(args []string) int {
 	}
 	fmt.Fprintf(p.Err, "see '%s --help'\n", name)
 	return misuse
+}
+
+// unknownCommand is the error of words that name a command which there is not, in a family of commands; nil if they do not.
+func unknownCommand(root *cobra.Command, args []string) error {
+	cmd, rest, err := root.Find(args)
+	if err != nil || !cmd.HasSubCommands() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
+		return nil //nolint:nilerr // it says so itself
+	}
+	return fmt.Errorf("unknown command %q for %q", rest[0], cmd.CommandPath())
 }
 
 // nearest are the commands that somebody may have meant who named one that there is not.

@@ -21,7 +21,7 @@ func (p *program) clusterCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(p.clusterIDCommand(), p.clusterNodesCommand(), p.clusterUnregisterCommand(), p.clusterDrainCommand(), p.clusterBalanceCommand(), manage.Health(p.Streams))
+	cmd.AddCommand(manage.Describe(p.Streams), p.clusterIDCommand(), p.clusterNodesCommand(), p.clusterUnregisterCommand(), p.clusterDrainCommand(), p.clusterBalanceCommand(), manage.Health(p.Streams))
 	return cmd
 }
 

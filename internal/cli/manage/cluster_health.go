@@ -2,12 +2,14 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/cli/present"
@@ -120,15 +122,21 @@ func (k *check) example(text string) {
 // tellsFenced is the first version of DescribeCluster that lists brokers that are fenced.
 const tellsFenced = 2
 
-func checkBrokers(ctx context.Context, cl *cluster, want int) (k check, up []int32, err error) {
+// registered asks for all brokers that are registered.
+func registered(ctx context.Context, cl *cluster) (*kmsg.DescribeClusterResponse, error) {
 	rq := kmsg.NewPtrDescribeClusterRequest()
 	rq.IncludeFencedBrokers = true
 	resp, err := ask[*kmsg.DescribeClusterResponse](ctx, cl, rq)
 	if err == nil {
 		err = answered(resp.ErrorCode, resp.ErrorMessage)
 	}
+	return resp, of("brokers", err)
+}
+
+func checkBrokers(ctx context.Context, cl *cluster, want int) (k check, up []int32, err error) {
+	resp, err := registered(ctx, cl)
 	if err != nil {
-		return k, nil, of("brokers", err)
+		return k, nil, err
 	}
 	k = check{Name: "brokers", Healthy: true, Next: "start the brokers that are fenced, or leat cluster unregister those that are gone for good"}
 	for _, b := range resp.Brokers {
@@ -148,8 +156,8 @@ func checkBrokers(ctx context.Context, cl *cluster, want int) (k check, up []int
 	return k, up, nil
 }
 
-// checkQuorum looks at the controllers. It is no error that they cannot be asked: that is what is wrong then.
-func checkQuorum(ctx context.Context, cl *cluster, want int) check {
+// readQuorum asks who leads and votes.
+func readQuorum(ctx context.Context, cl *cluster) (*kmsg.DescribeQuorumResponseTopicPartition, error) {
 	rq := kmsg.NewPtrDescribeQuorumRequest()
 	t := kmsg.NewDescribeQuorumRequestTopic()
 	t.Topic, t.Partitions = "__cluster_metadata", []kmsg.DescribeQuorumRequestTopicPartition{{}}
@@ -161,15 +169,28 @@ func checkQuorum(ctx context.Context, cl *cluster, want int) check {
 	if err == nil && (len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1) {
 		err = fmt.Errorf("the answer is not about one partition")
 	}
-	if err == nil {
-		err = answered(resp.Topics[0].Partitions[0].ErrorCode, resp.Topics[0].Partitions[0].ErrorMessage)
+	if err != nil {
+		return nil, err
 	}
+	part := &resp.Topics[0].Partitions[0]
+	return part, answered(part.ErrorCode, part.ErrorMessage)
+}
+
+// mayNot is what to do where the person who asks has not the right to know.
+const mayNot = "ask as somebody with DESCRIBE on the cluster (leat acl add --allow User:NAME --operation describe --cluster gives it)"
+
+// checkQuorum looks at the controllers. It is no error that they cannot be asked: that is what is wrong then.
+func checkQuorum(ctx context.Context, cl *cluster, want int) check {
+	part, err := readQuorum(ctx, cl)
 	if err != nil {
 		k := check{Name: "controllers", Found: "they cannot be asked", Next: controllersNext}
+		if errors.Is(err, kerr.ClusterAuthorizationFailed) {
+			k.Next = mayNot
+		}
 		k.example(err.Error())
 		return k
 	}
-	return controllersCheck(&resp.Topics[0].Partitions[0], want)
+	return controllersCheck(part, want)
 }
 
 func checkPartitions(ctx context.Context, cl *cluster) ([]check, error) {
@@ -233,6 +254,12 @@ func checkDisks(ctx context.Context, cl *cluster, brokers []int32, full int) che
 	for _, id := range brokers {
 		answer, err := cl.Broker(int(id)).Request(ctx, &kmsg.DescribeLogDirsRequest{Version: 4, Topics: []kmsg.DescribeLogDirsRequestTopic{}})
 		resp, ok := answer.(*kmsg.DescribeLogDirsResponse)
+		if err == nil && ok {
+			err = answered(resp.ErrorCode, nil)
+		}
+		if errors.Is(err, kerr.ClusterAuthorizationFailed) {
+			k.Next = mayNot
+		}
 		if err != nil || !ok {
 			k.example(fmt.Sprintf("broker %d cannot be asked: %v", id, err))
 			continue

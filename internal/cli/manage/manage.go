@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,7 +119,7 @@ func (c *command) do(args []string) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = run.Hint(err, "the cluster took longer than --timeout=%v", c.Timeout)
 	}
-	return run.Failed(err)
+	return run.Failed(reach.Advised(err))
 }
 
 // ask sends a request, and takes the answer for what it must be.
@@ -141,7 +142,7 @@ func answered(code int16, message *string) error {
 		return nil
 	}
 	err := kerr.ErrorForCode(code)
-	if message != nil && *message != "" {
+	if message != nil && *message != "" && !strings.HasSuffix(err.Error(), ": "+*message) { // some say it twice
 		return fmt.Errorf("%s (%w)", *message, err)
 	}
 	return err

@@ -137,6 +137,29 @@ func TestASecuredClusterIsManagedByProfiles(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	as(t, "admin", 0, "1 of 1 are up", "cluster", "health", "--max-disk", "100")
+	as(t, "admin", 0, "controllers: 1 vote, 1 leads", "cluster", "describe")
+}
+
+func TestWhoMayNotAskIsTold(t *testing.T) {
+	startSecured(t)
+	t.Setenv("ALICE_PASSWORD", "wonderland")
+	asReading(t, "wonderland\n", "admin", 0, "create", "user", "create", "alice")
+	const advice = "leat acl check PRINCIPAL OPERATION TYPE:NAME tells what rules say, leat acl add gives a right"
+	for _, args := range []string{"topic create a", "topic describe a", "topic delete a --yes", "config describe broker 1", "acl list", "user list", "group reset g --topic a --to-earliest"} {
+		as(t, "alice", 1, advice, strings.Fields(args)...)
+	}
+	if status, _, problems := leat("topic", "describe", "a", "--profile", "alice"); status != 1 || strings.Contains(problems, "leat topic list") {
+		t.Errorf("who may not see a topic is sent to the list: status %d, %s", status, problems)
+	}
+	out := as(t, "alice", 1, "CLUSTER_AUTHORIZATION_FAILED", "cluster", "health")
+	for _, line := range []string{"controllers      bad    they cannot be asked                " + mayNot, "disks            bad"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("no %q in\n%s", line, out)
+		}
+	}
+	if out := as(t, "alice", 0, "1 ", "cluster", "describe"); strings.Contains(out, "controllers") {
+		t.Errorf("alice may not know of controllers:\n%s", out)
+	}
 }
 
 func TestQuotasAreSetAndUnset(t *testing.T) {

@@ -3,12 +3,14 @@ package manage
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/cli/present"
@@ -81,7 +83,10 @@ func readTopics(ctx context.Context, cl *cluster, names ...string) ([]topic, err
 		rt := &resp.Topics[i]
 		name := orNothing(rt.Topic)
 		if err := answered(rt.ErrorCode, nil); err != nil {
-			return nil, of("topic "+name, run.Hint(err, "leat topic list shows which there are"))
+			if errors.Is(err, kerr.UnknownTopicOrPartition) {
+				err = run.Hint(err, "leat topic list shows which there are")
+			}
+			return nil, of("topic "+name, err)
 		}
 		t := topic{Name: name, ID: record.UUID(rt.TopicID).String(), Internal: rt.IsInternal, Partitions: []partition{}}
 		for _, p := range rt.Partitions {

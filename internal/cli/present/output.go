@@ -100,6 +100,7 @@ func (o *Output) Show(v any, tables ...*Table) error {
 func (o *Output) show(v any, tables []*Table) error {
 	switch o.form {
 	case "json":
+		v = lists(v)
 		e := json.NewEncoder(o.Out)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
@@ -139,7 +140,7 @@ func (o *Output) Note(format string, args ...any) {
 
 // plain is a value as JSON has it: maps, lists, texts, numbers.
 func plain(v any) (any, error) {
-	text, err := json.Marshal(v)
+	text, err := json.Marshal(lists(v))
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +152,7 @@ func plain(v any) (any, error) {
 
 // writeYAML prints a value under the names, and in the order, that its JSON has: YAML reads JSON, and block style is only another look.
 func writeYAML(w io.Writer, v any) error {
-	text, err := json.Marshal(v)
+	text, err := json.Marshal(lists(v))
 	if err != nil {
 		return err
 	}

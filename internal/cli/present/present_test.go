@@ -45,8 +45,8 @@ func TestOneValueInEveryForm(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                               "NAME                 LAG               STATE\norders.of.the.north  9007199254740993  lost\nyes\uFFFD[2J              0                 -\n",
 		"-otext":                         "NAME                 LAG               STATE\norders.of.the.north  9007199254740993  lost\nyes\uFFFD[2J              0                 -\n",
-		"-ojson":                         "[\n  {\n    \"name\": \"orders.of.the.north\",\n    \"lag\": 9007199254740993,\n    \"partitions\": [\n      1,\n      2\n    ]\n  },\n  {\n    \"name\": \"yes\",\n    \"lag\": 0,\n    \"tags\": {\n      \"a\": \"<b>\"\n    },\n    \"partitions\": null\n  }\n]\n",
-		"-oyaml":                         "- name: orders.of.the.north\n  lag: 9007199254740993\n  partitions:\n    - 1\n    - 2\n- name: \"yes\"\n  lag: 0\n  tags:\n    a: \"<b>\"\n  partitions: null\n",
+		"-ojson":                         "[\n  {\n    \"name\": \"orders.of.the.north\",\n    \"lag\": 9007199254740993,\n    \"partitions\": [\n      1,\n      2\n    ]\n  },\n  {\n    \"name\": \"yes\",\n    \"lag\": 0,\n    \"tags\": {\n      \"a\": \"<b>\"\n    },\n    \"partitions\": []\n  }\n]\n",
+		"-oyaml":                         "- name: orders.of.the.north\n  lag: 9007199254740993\n  partitions:\n    - 1\n    - 2\n- name: \"yes\"\n  lag: 0\n  tags:\n    a: \"<b>\"\n  partitions: []\n",
 		`-otemplate={{.name}}\t{{.lag}}`: "orders.of.the.north\t9007199254740993\nyes\t0\n",
 	} {
 		t.Run(args, func(t *testing.T) {

@@ -3,10 +3,8 @@ package reach
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -201,11 +199,7 @@ func (f *Flags) Connect(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, erro
 	}
 	if err := cl.Ping(ctx); err != nil {
 		cl.Close()
-		err = fmt.Errorf("%s: no broker answers: %w", strings.Join(f.addresses, ","), err)
-		if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" { // else it did answer, but with nothing that lets this client in
-			err = fmt.Errorf("%w: is it running? --bootstrap-server or --profile name another", err)
-		}
-		return nil, err
+		return nil, Advised(fmt.Errorf("%s: no broker answers: %w", strings.Join(f.addresses, ","), err))
 	}
 	return cl, nil
 }

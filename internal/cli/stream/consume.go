@@ -74,7 +74,7 @@ func consumeCommand(s run.Streams) *cobra.Command {
 	fs.StringVar(&f.until, "until", "end", "the `PLACE` to stop before; end is the end at the time of the call")
 	fs.Int64VarP(&f.num, "num", "n", 0, "stop after so many records")
 	fs.IntVar(&f.tail, "tail", 0, "the last `N` records of all partitions together, by their time")
-	fs.BoolVar(&f.follow, "follow", false, "go on with what is written after the call")
+	fs.BoolVar(&f.follow, "follow", false, "go on with what is written after the call; --from end does so without being told")
 	fs.DurationVar(&f.idle, "idle", 0, "stop when nothing came for so long")
 	fs.BoolVar(&f.noCommit, "no-commit", false, "do not commit what was printed")
 	fs.StringVar(&f.key, "key-matches", "", "only records whose key matches the regular `EXPRESSION`")

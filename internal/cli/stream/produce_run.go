@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/term"
 
@@ -119,6 +120,9 @@ func (p *producer) run(ctx context.Context) error {
 
 // explain adds to an error what became of the other records.
 func (p *producer) explain(err error) error {
+	if errors.Is(err, kerr.MessageTooLarge) { // the client says so before it asks the cluster
+		err = run.Hint(err, "--batch-bytes=%d is as much as is sent, and the topic must take as much (max.message.bytes)", p.batch)
+	}
 	if p.transaction {
 		return run.Hint(err, "the transaction was aborted: nothing was written")
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"leat/internal/cli/reach"
 	"leat/internal/cli/run"
 )
 
@@ -41,7 +42,7 @@ func quietly(err error) error {
 	if errors.Is(err, syscall.EPIPE) {
 		return nil
 	}
-	return run.Failed(err)
+	return run.Failed(reach.Advised(err))
 }
 
 // choices lets the shell complete a flag.

@@ -97,6 +97,8 @@ func TestInputThatCannotBeRead(t *testing.T) {
 	if err != nil || json.NewDecoder(strings.NewReader(out)).Decode(&first) != nil || first.Record != 1 || strings.Count(out, "\n") != 2 {
 		t.Errorf("%q, %v", out, err)
 	}
+	refused(t, c, "MESSAGE_TOO_LARGE: The request included a message larger than the max message size the server will accept (uncompressed_bytes=20000): "+
+		"--batch-bytes=2000 is as much as is sent, and the topic must take as much (max.message.bytes): 0 records written", true, strings.Repeat("x", 20_000), "produce", "orders", "--batch-bytes", "2000")
 	refused(t, c, "no broker answers", true, "", "consume", "orders", "-b", "127.0.0.1:1", "--timeout", "1s")
 }
 
