@@ -28,8 +28,7 @@ func syncError(code int16) *kmsg.SyncGroupResponse {
 // classicJoin lets a member of the classic protocol join a group of the new one. To it a generation is its member epoch, and it never leads.
 func (k *Kind) classicJoin(d kind.Desk, e kind.Event, rq *kmsg.JoinGroupRequest) *kmsg.JoinGroupResponse {
 	g := k.hard.groups[rq.Group]
-	sub, code := g.checkClassicJoin(d, rq)
-	if code != 0 {
+	if code := g.checkClassicJoin(d, rq); code != 0 {
 		return joinError("", code)
 	}
 	id := rq.MemberID
@@ -38,6 +37,10 @@ func (k *Kind) classicJoin(d kind.Desk, e kind.Event, rq *kmsg.JoinGroupRequest)
 		if rq.Version >= 4 && rq.InstanceID == nil {
 			return joinError(id, kerr.MemberIDRequired.Code)
 		}
+	}
+	sub := &subscription{}
+	if readSubscription(rq.Protocols[0].Metadata, &sub.ConsumerMemberMetadata) != nil {
+		return joinError("", kerr.InconsistentGroupProtocol.Code)
 	}
 	dr := &draft{k: k, d: d, id: rq.Group, group: g, epoch: g.epoch}
 	if code := dr.speakClassic(id, rq); code != 0 {
@@ -109,21 +112,18 @@ func set(all []string) map[string]bool {
 	return m
 }
 
-// checkClassicJoin checks what does not depend on the member, and reads its subscription.
-func (g *group) checkClassicJoin(d kind.Desk, rq *kmsg.JoinGroupRequest) (*subscription, int16) {
-	s := &subscription{}
+// checkClassicJoin checks what does not depend on the member.
+func (g *group) checkClassicJoin(d kind.Desk, rq *kmsg.JoinGroupRequest) int16 {
 	_, static := g.statics[text(rq.InstanceID)]
 	switch {
 	case d.Settings().Consumer.MigrationPolicy == noMigration:
-		return nil, kerr.InconsistentGroupProtocol.Code
+		return kerr.InconsistentGroupProtocol.Code
 	case len(g.members) >= d.Settings().Consumer.MaxSize && (rq.InstanceID == nil || !static) && g.members[rq.MemberID] == nil:
-		return nil, kerr.GroupMaxSizeReached.Code
+		return kerr.GroupMaxSizeReached.Code
 	case rq.ProtocolType != protocolType || len(rq.Protocols) == 0 || !g.speaks(rq.Protocols):
-		return nil, kerr.InconsistentGroupProtocol.Code
-	case readSubscription(rq.Protocols[0].Metadata, &s.ConsumerMemberMetadata) != nil:
-		return nil, kerr.InconsistentGroupProtocol.Code
+		return kerr.InconsistentGroupProtocol.Code
 	}
-	return s, 0
+	return 0
 }
 
 // speaks reports whether one of the protocols is known to all classic members.

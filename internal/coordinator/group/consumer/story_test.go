@@ -311,6 +311,9 @@ func classicRequest(t *testing.T, name string, plain []string, named map[string]
 			rq.ProtocolType = v
 		}
 		rq.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: sub.AppendTo(nil)}}
+		if _, ok := named["empty"]; ok {
+			rq.Protocols[0].Metadata = nil
+		}
 		return rq
 	case "sync":
 		rq := kmsg.NewPtrSyncGroupRequest()
