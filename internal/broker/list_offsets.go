@@ -82,7 +82,11 @@ func (h *Handlers) listOffset(c *Call, rq *kmsg.ListOffsetsRequest, p *kmsg.List
 	if c.Header.Version < 4 {
 		epoch = -1
 	}
-	found, err := h.findOffset(tp, epoch, p.Timestamp, isolationOf(rq))
+	partition, _, err := h.Replicas.Reader(tp, epoch, rq.ReplicaID == debuggingReplica)
+	found := noOffset
+	if err == nil {
+		found, err = findOffset(partition, p.Timestamp, isolationOf(rq))
+	}
 	if err != nil {
 		rp.ErrorCode = h.partitionCode(err, tp)
 		if c.Header.Version < 5 && errors.Is(err, replication.ErrOffsetNotAvailable) {
@@ -107,12 +111,8 @@ func isolationOf(rq *kmsg.ListOffsetsRequest) storage.Isolation {
 // noOffset is the answer when nothing fits.
 var noOffset = storage.TimestampOffset{Timestamp: -1, Offset: -1, LeaderEpoch: -1}
 
-// findOffset answers one question to one partition's leader. What a lookup by time finds beyond the caller's bound counts as not found.
-func (h *Handlers) findOffset(tp record.TopicPartition, currentEpoch int32, timestamp int64, iso storage.Isolation) (storage.TimestampOffset, error) {
-	partition, err := h.Replicas.Leader(tp, currentEpoch)
-	if err != nil {
-		return noOffset, err
-	}
+// findOffset answers one question from one partition's log. What a lookup by time finds beyond the caller's bound counts as not found.
+func findOffset(partition *replication.Partition, timestamp int64, iso storage.Isolation) (storage.TimestampOffset, error) {
 	log := partition.Log()
 	unsure := iso != storage.ReadLogEnd && partition.CatchingUp() // asked first: the high watermark that is read next may be what ends it
 	o := log.Offsets()
@@ -124,6 +124,7 @@ func (h *Handlers) findOffset(tp record.TopicPartition, currentEpoch int32, time
 		bound = o.LastStable
 	}
 	var found storage.TimestampOffset
+	var err error
 	switch timestamp {
 	case earliestOffset, earliestLocalOffset: // without remote storage all that is there is local
 		return storage.TimestampOffset{Timestamp: -1, Offset: o.LogStart, LeaderEpoch: log.EpochOf(o.LogStart)}, nil

@@ -91,6 +91,32 @@ func TestListOffsets(t *testing.T) {
 	}
 }
 
+func TestFollowersListOffsetsToWhoeverDebugs(t *testing.T) {
+	n := newNode(t)
+	defer n.stop()
+	n.makeTopicOn("led by 2", 1, []int32{2, self})
+	n.makeTopicOn("on 2 only", 1, []int32{2})
+	c := n.dial()
+	defer c.close()
+	for _, tc := range []struct {
+		topic   string
+		replica int32
+		err     *kerr.Error
+	}{
+		{"led by 2", -2, nil},
+		{"led by 2", -1, kerr.NotLeaderForPartition},
+		{"led by 2", 2, kerr.NotLeaderForPartition},
+		{"on 2 only", -2, kerr.NotLeaderForPartition},
+	} {
+		rq := listRequest(tc.topic, -2)
+		rq.ReplicaID = tc.replica
+		p := c.list(11, rq)
+		if tc.err == nil && (p.ErrorCode != 0 || p.Offset != 0) || tc.err != nil && p.ErrorCode != tc.err.Code {
+			t.Errorf("%s, asked as replica %d: %v at %d, want %v", tc.topic, tc.replica, kerr.ErrorForCode(p.ErrorCode), p.Offset, tc.err)
+		}
+	}
+}
+
 func TestListOffsetsStaysWithinTheIsolation(t *testing.T) {
 	n := newNode(t)
 	defer n.stop()
