@@ -54,7 +54,7 @@ func (h *Handlers) shareGroupHeartbeat(c *Call) {
 	rq := c.Body.(*kmsg.ShareGroupHeartbeatRequest)
 	if !h.sharesGroups(c) {
 		resp := kmsg.NewPtrShareGroupHeartbeatResponse()
-		resp.ErrorCode, resp.ErrorMessage = kerr.UnsupportedVersion.Code, &notSupported
+		resp.ErrorCode = kerr.UnsupportedVersion.Code
 		c.Respond(resp)
 		return
 	}

@@ -34,7 +34,7 @@ func (h *Handlers) streamsGroupHeartbeat(c *Call) {
 	rq := c.Body.(*kmsg.StreamsGroupHeartbeatRequest)
 	resp := rq.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
 	if !h.speaksStreams(c) {
-		resp.ErrorCode, resp.ErrorMessage = kerr.UnsupportedVersion.Code, new("The version of API is not supported.")
+		resp.ErrorCode = kerr.UnsupportedVersion.Code
 		c.Respond(resp)
 		return
 	}
@@ -61,6 +61,13 @@ func (h *Handlers) streamsGroupHeartbeat(c *Call) {
 			go h.run(route{handle: func(h *Handlers, c *Call) { h.createForStreams(c, create, retry) }}, c)
 		}
 	})
+}
+
+// listStatus has a heartbeat's status told as a list, also where there is nothing to tell and by whoever refuses: readers of it take null for another answer.
+func listStatus(resp kmsg.Response) {
+	if beat, ok := resp.(*kmsg.StreamsGroupHeartbeatResponse); ok && beat.Status == nil {
+		beat.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{}
+	}
 }
 
 // checkTopologyTopics says what is wrong with the names of a topology's topics, "" if nothing is.

@@ -104,6 +104,11 @@ func TestAStreamsGroupGetsItsTopicsAndTasks(t *testing.T) {
 			if counted := n.groups.Rebalances(); counted["streams"] != 2 || counted["consumer"] != 0 {
 				t.Errorf("rebalances are counted as %v, want 2 of streams groups: the member, the topics", counted)
 			}
+			nobody := counting("a", 0)
+			nobody.Group = ""
+			if resp := c.beat(nobody, version); resp.ErrorCode != kerr.InvalidRequest.Code || resp.Status == nil {
+				t.Errorf("group without a name: %+v", resp)
+			}
 			if left := c.beat(counting("a", -1), version); left.ErrorCode != 0 || left.MemberEpoch != -1 {
 				t.Errorf("left: %+v", left)
 			}
@@ -136,8 +141,8 @@ func TestStreamsGroupsAreDescribed(t *testing.T) {
 func TestStreamsGroupsAreRefusedWhenSwitchedOff(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *groupNode, c *client) {
 		n.coordinate(c)
-		if resp := c.beat(counting("a", 0), 1); resp.ErrorCode != kerr.UnsupportedVersion.Code {
-			t.Errorf("heartbeat answered with %v", kerr.ErrorForCode(resp.ErrorCode))
+		if resp := c.beat(counting("a", 0), 1); resp.ErrorCode != kerr.UnsupportedVersion.Code || resp.ErrorMessage != nil || resp.Status == nil {
+			t.Errorf("heartbeat answered with %+v", resp)
 		}
 		rq := kmsg.NewPtrStreamsGroupDescribeRequest()
 		rq.Groups = []string{"g"}
