@@ -169,6 +169,9 @@ func TestDescribeClusterChecksTheEndpointType(t *testing.T) {
 			if errorName(resp.ErrorCode) != test.want || len(resp.Brokers) != test.nodes || (resp.ErrorMessage != nil) != (test.want != "") {
 				t.Errorf("%s: %+v", name, resp)
 			}
+			if want := "endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"; name == "controllers of a broker" && !strings.HasSuffix(*resp.ErrorMessage, want) {
+				t.Errorf("%s: %s", name, *resp.ErrorMessage)
+			}
 			if name == "controllers of a controller" {
 				if b := resp.Brokers[0]; b.NodeID != self || b.Host != "ctl" || b.Port != 9093 || resp.EndpointType != 2 {
 					t.Errorf("%s: %+v", name, resp)

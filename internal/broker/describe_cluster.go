@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -64,12 +65,17 @@ func (h *Handlers) describeCluster(c *Call) {
 func checkEndpointType(asked int8, control bool) (int16, string) {
 	switch {
 	case asked != brokerEndpoints && asked != controllerEndpoints:
-		return kerr.UnsupportedEndpointType.Code, "unsupported endpoint type"
-	case control && asked == brokerEndpoints, !control && asked == controllerEndpoints:
-		return kerr.MismatchedEndpointType.Code, "the endpoint type does not match the listener that the request was sent to"
+		return kerr.UnsupportedEndpointType.Code, fmt.Sprintf("Unsupported endpoint type %d", asked)
+	case control && asked == brokerEndpoints:
+		return kerr.MismatchedEndpointType.Code, fmt.Sprintf(mismatchedEndpoint, "CONTROLLER", "BROKER")
+	case !control && asked == controllerEndpoints:
+		return kerr.MismatchedEndpointType.Code, fmt.Sprintf(mismatchedEndpoint, "BROKER", "CONTROLLER")
 	}
 	return 0, ""
 }
+
+// mismatchedEndpoint is Kafka's text for a question to the wrong kind of listener: clients show it as it is.
+const mismatchedEndpoint = "The request was sent to an endpoint of type %s, but we wanted an endpoint of type %s"
 
 func (h *Handlers) describeBrokers(c *Call, rq *kmsg.DescribeClusterRequest, resp *kmsg.DescribeClusterResponse) {
 	for _, b := range c.Image.Brokers() {
