@@ -207,10 +207,15 @@ func (a *authentication) doing() string {
 // authenticateRequest takes a token out of its request.
 func (c *conn) authenticateRequest(r *Request) {
 	api, _ := wire.Lookup(r.Header.Key)
-	if r.Header.Key != keySaslAuthenticate || r.Header.Version < api.Min || r.Header.Version > api.Max {
+	if supported := r.Header.Version >= api.Min && r.Header.Version <= api.Max; r.Header.Key != keySaslAuthenticate || !supported {
 		var resp kmsg.Response
-		if r.Header.Key == keySaslHandshake && r.Header.Version >= api.Min && r.Header.Version <= api.Max {
+		switch {
+		case r.Header.Key == keySaslHandshake && supported:
 			illegal := kmsg.NewPtrSASLHandshakeResponse()
+			illegal.ErrorCode = kerr.IllegalSaslState.Code
+			resp = illegal
+		case r.Header.Key == keyApiVersions && supported:
+			illegal := kmsg.NewPtrApiVersionsResponse()
 			illegal.ErrorCode = kerr.IllegalSaslState.Code
 			resp = illegal
 		}

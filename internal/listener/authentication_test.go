@@ -313,6 +313,39 @@ func TestBeforeAuthentication(t *testing.T) {
 	}
 }
 
+func TestWhoAsksInTheMiddleOfAnExchangeIsToldSo(t *testing.T) {
+	for name, rq := range map[string]kmsg.Request{"ApiVersions": kmsg.NewPtrApiVersionsRequest(), "SaslHandshake": kmsg.NewPtrSASLHandshakeRequest()} {
+		inSASLBubble(t, Limits{}, 0, func(t *testing.T, ln *memListener, book *logBook, seen *secrets) {
+			c := ln.dial()
+			defer c.Close()
+			shake(t, c, 1, sasl.Plain)
+			rq.SetVersion(0)
+			c.Write(wire.AppendRequest(nil, 2, "test", rq))
+			resp := rq.ResponseKind()
+			_, body := readReply(t, c)
+			if err := resp.ReadFrom(body); err != nil || code(resp) != kerr.IllegalSaslState.Code {
+				t.Errorf("%s: %v: %+v", name, err, resp)
+			}
+			if rest, err := io.ReadAll(c); len(rest) > 0 || err != nil {
+				t.Errorf("%s: the connection stays open: %q, %v", name, rest, err)
+			}
+			synctest.Wait()
+			if len(seen.who) != 0 || seen.in != 0 {
+				t.Errorf("%s: seen %+v", name, seen)
+			}
+			book.said(t, name+" version 0 came in the middle of the SASL exchange")
+		})
+	}
+}
+
+// code is the error of an answer that came too early.
+func code(resp kmsg.Response) int16 {
+	if versions, ok := resp.(*kmsg.ApiVersionsResponse); ok {
+		return versions.ErrorCode
+	}
+	return resp.(*kmsg.SASLHandshakeResponse).ErrorCode
+}
+
 // TestATokenThatIsNoGoodIsToldOfWhateverTheClientSaysToIt: by the protocol one byte; kafkajs asks for something, franz-go leaves.
 func TestATokenThatIsNoGoodIsToldOfWhateverTheClientSaysToIt(t *testing.T) {
 	for name, reaction := range map[string]func(t *testing.T, c net.Conn){
