@@ -147,6 +147,9 @@ func (a *Acceptor) check(rq *messages.APReq) error {
 	if ok, err := rq.Verify(keys, maxSkew, types.HostAddress{}, nil); err != nil || !ok {
 		return refuse("ticket for %.200q: %s", wanted, explain(err, a.keytab))
 	}
+	if early(&rq.Ticket.DecryptedEncPart, time.Now()) {
+		return refuse("ticket for %.200q: %s", wanted, notYet)
+	}
 	auth := &rq.Authenticator
 	if auth.CRealm != rq.Ticket.DecryptedEncPart.CRealm {
 		return refuse("ticket for %.200q: it is of another realm than its user says", wanted)
@@ -157,6 +160,15 @@ func (a *Acceptor) check(rq *messages.APReq) error {
 	return nil
 }
 
+// notYet is what to say of a ticket from the future.
+var notYet = "it is not valid yet: the clocks of this node and the KDC differ by more than " + maxSkew.String()
+
+// early reports whether a ticket without a time from which it is good is from the future. The time of its user's login stands for that then (RFC 4120, 5.3), which the library
+// does not look at.
+func early(t *messages.EncTicketPart, now time.Time) bool {
+	return t.StartTime.IsZero() && t.AuthTime.Sub(now) > maxSkew
+}
+
 // explain says what is wrong with a ticket.
 func explain(err error, keytab string) string {
 	var k messages.KRBError
@@ -165,7 +177,7 @@ func explain(err error, keytab string) string {
 		case errorcode.KRB_AP_ERR_TKT_EXPIRED:
 			return "it has expired: the client must get another, by kinit or from its keytab; or this node's clock is ahead"
 		case errorcode.KRB_AP_ERR_TKT_NYV:
-			return "it is not valid yet: the clocks of this node and the KDC differ by more than " + maxSkew.String()
+			return notYet
 		case errorcode.KRB_AP_ERR_SKEW:
 			return "the clocks of this node and the client differ by more than " + maxSkew.String()
 		case errorcode.KRB_AP_ERR_BADADDR:

@@ -79,7 +79,8 @@ func (w *world) acceptor() *Acceptor {
 // visitor is a client with a ticket.
 type visitor struct {
 	user, service string
-	start, end    time.Time
+	auth          time.Time // of the login at the KDC; zero: start
+	start, end    time.Time // start may be zero: the ticket has none
 	clock         time.Duration // by which its clock is off
 	mutual        bool
 	key           types.EncryptionKey
@@ -89,7 +90,11 @@ type visitor struct {
 func (v *visitor) token(w *world) []byte {
 	w.t.Helper()
 	user, to := types.NewPrincipalName(1, v.user), types.NewPrincipalName(2, v.service)
-	ticket, key, err := messages.NewTicket(user, realm, to, realm, types.NewKrbFlags(), w.keys, etypeID.AES256_CTS_HMAC_SHA1_96, int(w.keys.Entries[0].KVNO), v.start, v.start, v.end, v.end)
+	login := v.auth
+	if login.IsZero() {
+		login = v.start
+	}
+	ticket, key, err := messages.NewTicket(user, realm, to, realm, types.NewKrbFlags(), w.keys, etypeID.AES256_CTS_HMAC_SHA1_96, int(w.keys.Entries[0].KVNO), login, v.start, v.end, v.end)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -215,6 +220,19 @@ func TestRefusalsNameTheCause(t *testing.T) {
 		_, who, err := a.Begin().Step(t.Context(), c.v.token(c.w))
 		if who != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, %v, want %q", who, err, want)
+		}
+	}
+}
+
+// A ticket need not say from when it is good: then it is from the login on.
+func TestATicketWithoutAStartIsGoodFromTheLoginOn(t *testing.T) {
+	w := newWorld(t)
+	a, now := w.acceptor(), time.Now()
+	for ahead, want := range map[time.Duration]string{-time.Hour: "", 4 * time.Minute: "", 10 * time.Minute: "it is not valid yet"} {
+		v := visitor{user: "alice", service: service, auth: now.Add(ahead), end: now.Add(time.Hour)}
+		_, _, err := a.Begin().Step(t.Context(), v.token(w))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("a login %v ahead: %v, want %q", ahead, err, want)
 		}
 	}
 }
