@@ -59,6 +59,12 @@ var nodeCauses = []Cause{
 		Explains: append([]string{"address-unreachable"}, replicaTrouble...),
 	},
 	{
+		Name: "node-slow", Severity: Warning, find: findSlow,
+		Seen: "A broker does not answer in time, within 800 ms, though the controller still has its heartbeats: it lives, and is busy, or stands still for a moment, or only the way to it is slow.",
+		Next: []string{"ask again: a moment's stillness passes, and a broker that hangs is told as down once its heartbeats stop",
+			"if it stays: look what keeps node {node} busy (top, iostat -x 5), and whether its network loses packets"},
+	},
+	{
 		Name: "address-unreachable", Severity: Critical, find: findUnreachable,
 		Seen:     "A broker is alive for the controller, but others cannot connect to the address that it advertises: clients cannot either.",
 		Next:     []string{"correct advertised.listeners of node {node} ({address}), or what stands between (DNS, firewall), and restart it"},
@@ -226,7 +232,7 @@ func (v *view) notReached(node int32) (by []int32, texts []string, since time.Ti
 func findNodeDown(v *view, at func() *Finding) {
 	for _, b := range v.brokers() {
 		s := v.silent[b.ID]
-		if s == nil || b.Stopping || !b.Fenced && v.newest.Controller >= 0 && v.heartbeats(b.ID) {
+		if s == nil || b.Stopping || !b.Fenced && v.newest.Controller >= 0 && v.heartbeats(b.ID) || v.slow(&b) {
 			continue
 		}
 		f := at()
@@ -262,14 +268,42 @@ func (v *view) lacking(node int32) (n int) {
 // time of a session, unless the controller noticed sooner.
 func (v *view) heartbeats(node int32) bool {
 	s := v.silent[node]
-	for i := range v.Nodes {
-		if ago, ok := v.Nodes[i].Heard[node]; ok && s != nil && s.Refused && ago < lately {
-			return true
-		}
+	if s != nil && s.Refused && v.beats(node) {
+		return true
 	}
 	_, _, since := v.notReached(node)
 	const session = 9 * time.Second
 	return !since.IsZero() && v.At.Sub(since) > session
+}
+
+// beats reports whether the controller has heard of a broker just now.
+func (v *view) beats(node int32) bool {
+	for i := range v.Nodes {
+		if ago, ok := v.Nodes[i].Heard[node]; ok && ago < lately {
+			return true
+		}
+	}
+	return false
+}
+
+// slow reports whether a broker has not answered in time, and lives for the controller. That nobody answers on a machine that is busy is no sign of a process that is gone.
+func (v *view) slow(b *Broker) bool {
+	s := v.silent[b.ID]
+	return s != nil && !s.Refused && !b.Fenced && !b.Stopping && v.beats(b.ID) && !v.heartbeats(b.ID)
+}
+
+func findSlow(v *view, at func() *Finding) {
+	for _, b := range v.brokers() {
+		if !v.slow(&b) {
+			continue
+		}
+		f := at()
+		f.touches.node(b.ID)
+		f.Chain = []string{fmt.Sprintf("node %d does not answer in time", b.ID)}
+		f.Evidence = []string{fmt.Sprintf("node %d does not answer at %s: %s", b.ID, b.Address, v.silent[b.ID].Err),
+			fmt.Sprintf("the controller has heard of broker %d within the last %s", b.ID, short(lately))}
+		f.next("{node}", fmt.Sprint(b.ID))
+	}
 }
 
 // lately is within how long a broker that lives has sent a heartbeat (broker.heartbeat.interval.ms is 2 s).
@@ -281,7 +315,7 @@ func findUnreachable(v *view, at func() *Finding) {
 		if b.Fenced || b.Stopping || v.silent[b.ID] == nil && len(by) == 0 {
 			continue
 		}
-		if v.silent[b.ID] != nil && !v.heartbeats(b.ID) { // told by node-down
+		if v.silent[b.ID] != nil && !v.heartbeats(b.ID) { // told by node-down or node-slow
 			continue
 		}
 		f := at()

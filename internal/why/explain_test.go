@@ -105,6 +105,14 @@ func away(id int32, since time.Time, times ...time.Duration) func(*Cluster) {
 
 func silent(id int32) func(*Cluster) { return func(c *Cluster) { c.silence(id) } }
 
+// late has a node not answer in time.
+func late(id int32) func(*Cluster) {
+	return func(c *Cluster) {
+		c.silence(id)
+		c.Silent[0].Refused, c.Silent[0].Err = false, "context deadline exceeded"
+	}
+}
+
 func node(id int32, change func(*Facts)) func(*Cluster) {
 	return func(c *Cluster) { change(&c.Nodes[id-1]) }
 }
@@ -119,6 +127,10 @@ var stories = []struct {
 	{"no-controller", "", []func(*Cluster){silent(1), func(c *Cluster) { c.each(func(f *Facts) { f.Trouble = "connection refused" }) }}, "no controller"},
 	{"no-controller", "", []func(*Cluster){func(c *Cluster) { c.each(func(f *Facts) { f.Voters = []int32{1, 2, 3} }) }, silent(2), silent(3)}, "no controller"},
 	{"node-down", "", []func(*Cluster){func(c *Cluster) { c.each(func(f *Facts) { f.Voters = []int32{1, 2, 3} }) }, silent(1)}, "node 1 is down"},
+	{"node-slow", "node:3", []func(*Cluster){late(3), node(1, func(f *Facts) { f.Heard = map[int32]time.Duration{3: time.Second} })}, "node 3 does not answer in time"},
+	{"node-down", "node:3", []func(*Cluster){late(3), node(1, func(f *Facts) { f.Heard = map[int32]time.Duration{3: 5 * time.Second} })}, "node 3 is down"},
+	{"node-down", "node:3", []func(*Cluster){late(3), node(1, func(f *Facts) { f.Heard = map[int32]time.Duration{3: time.Second} }),
+		func(c *Cluster) { c.each(func(f *Facts) { f.Brokers[2].Fenced = true }) }}, "node 3 is down"},
 	{"address-unreachable", "node:3", []func(*Cluster){silent(3), func(c *Cluster) { c.Silent[0].Refused = true }, node(1, func(f *Facts) { f.Heard = map[int32]time.Duration{3: time.Second} })}, "though it is alive"},
 	{"log-dir-failed", "topic:orders", []func(*Cluster){node(2, func(f *Facts) { f.Dirs[0].Err = "input/output error" }), under("orders", 1, 2, 1)}, "in sync"},
 	{"disk-full", "client:app", []func(*Cluster){node(2, func(f *Facts) { f.Dirs[0].Grade = "gone" })}, "refused"},
