@@ -148,8 +148,12 @@ func (r *run) inject(batch []fault, before map[string]bool) error {
 			wanted[a.name] = true
 		}
 	}
+	shown := map[string]bool{}
+	var stays error // that a fault was not mended
 	err := r.eventually(strings.Join(title, ", "), func() error {
-		return r.fire(batch, wanted, took, func(a alert, of fault) { r.note(took, a, began[of.name]) })
+		err := r.fire(batch, wanted, took, func(a alert, of fault) { r.note(took, a, began[of.name]) })
+		stays = errors.Join(stays, r.mendShown(batch, took, shown))
+		return errors.Join(err, stays)
 	})
 	if err != nil {
 		return err
@@ -161,7 +165,25 @@ func (r *run) inject(batch []fault, before map[string]bool) error {
 		}
 		fmt.Printf("monitoring  %-32s -> %s\n", f.name, strings.Join(told, ", "))
 	}
-	return r.mend(batch, wanted, before)
+	return r.mend(batch, wanted, before, shown)
+}
+
+// mendShown mends, of faults side by side, each as soon as its alerts have fired: one that takes a processor or files away would keep the others from showing.
+func (r *run) mendShown(batch []fault, fired map[string]time.Duration, shown map[string]bool) error {
+	if !r.short {
+		return nil
+	}
+	var all []error
+	for _, f := range batch {
+		if shown[f.name] || f.mend == nil || slices.ContainsFunc(f.alerts, func(a alert) bool { return fired[a.name] == 0 }) {
+			continue
+		}
+		shown[f.name] = true
+		if err := f.mend(); err != nil {
+			all = append(all, fmt.Errorf("mend: %s: %w", f.name, err))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // note keeps when an alert was first seen.
@@ -171,11 +193,11 @@ func (*run) note(took map[string]time.Duration, a alert, began time.Time) {
 	}
 }
 
-// mend undoes what can be undone, and wants silence about it if there is time. before comes to hold what may go on firing.
-func (r *run) mend(batch []fault, wanted, before map[string]bool) error {
+// mend undoes what can be undone and is not yet, and wants silence about it if there is time. before comes to hold what may go on firing.
+func (r *run) mend(batch []fault, wanted, before, already map[string]bool) error {
 	mended := map[string]bool{}
 	for _, f := range batch {
-		if f.mend == nil {
+		if f.mend == nil || already[f.name] {
 			continue
 		}
 		if err := f.mend(); err != nil {

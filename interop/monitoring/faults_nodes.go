@@ -70,14 +70,18 @@ func (r *run) raiseMark(key string) error {
 	return err
 }
 
-// fillUp writes to a disk faster and faster.
+// fillUp writes to a disk until there is little room, and begins anew when somebody has made some: on a slow machine one time may be over before anybody looks.
 func (r *run) fillUp() error {
 	ctx, stop := context.WithCancel(r.load.ctx)
 	done := make(chan error, 1)
 	r.filling = func() error { stop(); return <-done }
 	go func() {
 		var err error
-		for free := int64(diskBytes * 3 / 4); err == nil && ctx.Err() == nil && free > 2*softMark; free -= 10 << 20 {
+		const most = int64(diskBytes * 3 / 4)
+		for free := most; err == nil && ctx.Err() == nil; free -= 10 << 20 {
+			if free <= 2*softMark {
+				free = most
+			}
 			err = r.disk.leave(free)
 			pause(ctx, 250*time.Millisecond)
 		}
