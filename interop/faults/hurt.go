@@ -48,8 +48,10 @@ func (g *game) hurt(ctx context.Context) (string, error) {
 	first, victim, role := g.draw(ctx, func(fault) bool { return true })
 	name := fmt.Sprintf("node %d (%s): %s", victim, role, first.name)
 	run := func(f fault, victim int) error {
-		g.counts[f.name]++
 		err := f.do(g, ctx, victim)
+		g.mu.Lock() // of two at once, either may end first
+		defer g.mu.Unlock()
+		g.counts[f.name]++
 		if errors.Is(err, errCannot) {
 			g.left[f.name] = err
 			return nil
