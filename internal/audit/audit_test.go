@@ -300,6 +300,48 @@ func TestTheFileIsSetAsideWhenFull(t *testing.T) {
 	}
 }
 
+// TestTheFileThatSomebodyElseRotatesIsOpenedAnew: in all three ways of logrotate.
+func TestTheFileThatSomebodyElseRotatesIsOpenedAnew(t *testing.T) {
+	for name, rotate := range map[string]func(fs.FS) error{
+		"moved": func(mem fs.FS) error { return mem.Rename("/log", "/log-old") },
+		"moved and created": func(mem fs.FS) error {
+			if err := mem.Rename("/log", "/log-old"); err != nil {
+				return err
+			}
+			f, err := mem.OpenFile("/log", os.O_RDWR|os.O_CREATE, 0o600)
+			if err != nil {
+				return err
+			}
+			return f.Close()
+		},
+		"emptied": func(mem fs.FS) error {
+			f, err := mem.OpenFile("/log", os.O_RDWR, 0o600)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			return f.Truncate(0)
+		},
+	} {
+		mem := fs.NewMem()
+		f := &file{fs: mem, path: "/log", max: 100, keep: 2}
+		if err := f.write(t.Context(), []Line{{JSON: []byte("{1}")}, {JSON: []byte("{2}")}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := rotate(mem); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"{3}", "{4}"} {
+			if err := f.write(t.Context(), []Line{{JSON: []byte(line)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := read(mem, "/log"); got != "{3}\n{4}\n" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
 func TestALineThatACrashCutStandsAlone(t *testing.T) {
 	mem := fs.NewMem()
 	whole, err := mem.OpenFile("/log", os.O_RDWR|os.O_CREATE, 0o600)

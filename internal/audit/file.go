@@ -43,8 +43,15 @@ func (f *file) write(_ context.Context, lines []Line) error {
 	return nil
 }
 
-// ready opens the file, or sets it aside if it is full.
+// ready opens the file, or sets it aside if it is full. One that somebody else has moved away, deleted or emptied meanwhile, as logrotate does, is opened anew.
 func (f *file) ready() error {
+	if f.open != nil {
+		if info, err := f.fs.Stat(f.path); err != nil || info.Size() != f.size {
+			_ = f.open.Sync()
+			_ = f.open.Close()
+			f.open = nil
+		}
+	}
 	if f.open != nil && (f.max <= 0 || f.size < f.max) {
 		return nil
 	}

@@ -93,8 +93,8 @@ func TestAddressesThatFollowTheClient(t *testing.T) {
 }
 
 func TestAddressLimits(t *testing.T) {
-	got, err := ParseAddressLimits("127.0.0.1:5, [::1]:6 ,host:0")
-	if err != nil || len(got) != 3 || got["127.0.0.1"] != 5 || got["::1"] != 6 || got["host"] != 0 {
+	got, err := ParseAddressLimits("127.0.0.1:5, [::1]:6 ,host:0, FD00:0:0:0:0:0:0:7:8, ::ffff:10.0.0.9:9")
+	if err != nil || len(got) != 5 || got["127.0.0.1"] != 5 || got["::1"] != 6 || got["host"] != 0 || got["fd00::7"] != 8 || got["10.0.0.9"] != 9 {
 		t.Errorf("%v, %v", got, err)
 	}
 }

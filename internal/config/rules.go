@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -201,7 +202,11 @@ func ParseAddressLimits(text string) (map[string]int, error) {
 		if strings.ContainsAny(host, "/ \t") {
 			return nil, fmt.Errorf("%q has the host %q, which is neither a name nor an address", item, host)
 		}
-		limits[strings.Trim(host, "[]")] = int(n)
+		host = strings.Trim(host, "[]")
+		if a, err := netip.ParseAddr(host); err == nil {
+			host = a.Unmap().WithZone("").String() // as connections tell theirs, however it is written
+		}
+		limits[host] = int(n)
 	}
 	return limits, nil
 }

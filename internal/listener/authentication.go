@@ -66,8 +66,8 @@ func (a *authentication) bare() bool { return a != nil && a.stage == exchanging 
 
 // limit makes the bound for a message that of who is not known yet.
 func (a *authentication) limit(l *Limits) {
-	if a.sasl != nil && a.stage != known && a.sasl.MaxReceive > 0 {
-		l.MaxRequestBytes = min(l.maxRequestBytes(), a.sasl.MaxReceive)
+	if a.sasl != nil && a.stage != known && a.sasl.MaxReceive > 0 && a.sasl.MaxReceive < l.maxRequestBytes() {
+		l.MaxRequestBytes, l.requestBytesKey = a.sasl.MaxReceive, "sasl.server.max.receive.size"
 	}
 }
 

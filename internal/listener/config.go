@@ -23,6 +23,8 @@ type Limits struct {
 	MaxInFlight            int            // requests of one connection under way at once; <= 0: 100
 	SendBuffer, RecvBuffer int            // socket.*.buffer.bytes; -1 or 0: the system's
 
+	requestBytesKey string // the setting that MaxRequestBytes is of; "": socket.request.max.bytes
+
 	// Of listeners with TLS or SASL.
 	AuthenticationTimeout time.Duration // leat.authentication.timeout.ms; <= 0: no bound
 	PendingMax            int           // leat.authentication.pending.max; <= 0: no bound

@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func (c *conn) readLength(limits *Limits) (int, error) {
 		}
 	}
 	if size < 0 || size > limits.maxRequestBytes() {
-		return 0, fmt.Errorf("request of %d bytes: socket.request.max.bytes allows 0 to %d", size, limits.maxRequestBytes())
+		return 0, fmt.Errorf("request of %d bytes: %s allows 0 to %d", size, cmp.Or(limits.requestBytesKey, "socket.request.max.bytes"), limits.maxRequestBytes())
 	}
 	c.in.note(prefix + size)
 	return size, nil

@@ -52,6 +52,20 @@ func TestLimitOfAnAddress(t *testing.T) {
 	}
 }
 
+// TestWhoIsNotKnownYetIsBoundByTheSettingForThat: the operator is told the key that has to be changed.
+func TestWhoIsNotKnownYetIsBoundByTheSettingForThat(t *testing.T) {
+	for _, c := range []struct {
+		requests, logins, want int
+		key                    string
+	}{{1000, 200, 200, "sasl.server.max.receive.size"}, {100, 200, 100, ""}, {0, 0, 100 << 20, ""}} {
+		l := Limits{MaxRequestBytes: c.requests}
+		a := &authentication{sasl: &SASL{MaxReceive: c.logins}}
+		if a.limit(&l); l.maxRequestBytes() != c.want || l.requestBytesKey != c.key {
+			t.Errorf("%d and %d: %d by %q, want %d by %q", c.requests, c.logins, l.maxRequestBytes(), l.requestBytesKey, c.want, c.key)
+		}
+	}
+}
+
 func TestConnectionsOverTheLimitWait(t *testing.T) {
 	inBubble(t, Limits{MaxConnections: 2}, answerHeartbeat, func(t *testing.T, s *Server, ln *memListener, book *logBook) {
 		a, b := ln.dial(), ln.dial()
