@@ -73,11 +73,13 @@ func keepAll(*Key) bool { return true }
 func (v *Values) With(overrides ...map[string]string) *Values {
 	w := &Values{scope: v.scope}
 	for i := len(overrides) - 1; i >= 0; i-- {
-		source, keep := FromDynamicDefaultBroker, func(k *Key) bool { return k != nil && k.Mode == ClusterWide }
+		source, texts, keep := FromDynamicDefaultBroker, overrides[i], func(k *Key) bool { return k == nil || k.Mode == ClusterWide }
 		if i > 0 {
 			source, keep = FromDynamicBroker, func(k *Key) bool { return k == nil || k.Mode != ReadOnly }
+		} else {
+			texts = forEveryBroker(texts)
 		}
-		w.layers = append(w.layers, newLayer(v.scope, source, overrides[i], keep))
+		w.layers = append(w.layers, newLayer(v.scope, source, texts, keep))
 	}
 	for _, l := range v.layers {
 		if l.source != FromDynamicBroker && l.source != FromDynamicDefaultBroker {
@@ -85,6 +87,18 @@ func (v *Values) With(overrides ...map[string]string) *Values {
 		}
 	}
 	return w
+}
+
+// forEveryBroker leaves those listeners' keys out of the cluster-wide overrides that are per broker, or that nobody knows.
+func forEveryBroker(overrides map[string]string) map[string]string {
+	left := make(map[string]string, len(overrides))
+	for name, text := range overrides {
+		base, ofListener := listenerKey(name)
+		if k, known := Lookup(Broker, base); !ofListener || known && k.Mode == ClusterWide {
+			left[name] = text
+		}
+	}
+	return left
 }
 
 // ForTopic returns topic values: overrides, then the broker synonyms set in v, then defaults.

@@ -59,6 +59,27 @@ func TestDynamicValuesCoverTheFileAndAreReplaced(t *testing.T) {
 	}
 }
 
+// TestClusterWideOverridesThatNoTableHas: a limit of one listener holds on every broker, and what a plugin would read is told as set.
+func TestClusterWideOverridesThatNoTableHas(t *testing.T) {
+	v := parse(t, nil).With(map[string]string{"listener.name.x.max.connections": "7", "listener.name.x.ssl.keystore.location": "/k", "a.plugin.reads": "3"})
+	if text, _, _ := v.Lookup("listener.name.x.max.connections"); text != "7" {
+		t.Errorf("the listener's limit is %q", text)
+	}
+	if text, _, ok := v.Lookup("listener.name.x.ssl.keystore.location"); ok {
+		t.Errorf("one key store for all brokers: %q", text)
+	}
+	var told []string
+	for _, e := range v.DescribeDefaults() {
+		told = append(told, e.Name)
+		if hidden := e.Name == "a.plugin.reads"; (e.Value == nil) != hidden || e.Sensitive != hidden {
+			t.Errorf("%s is told as %v, sensitive %v", e.Name, e.Value, e.Sensitive)
+		}
+	}
+	if got := strings.Join(told, " "); got != "a.plugin.reads listener.name.x.max.connections" {
+		t.Errorf("told: %s", got)
+	}
+}
+
 func TestLookupTellsNullFromSetFromDefault(t *testing.T) {
 	v := parse(t, map[string]string{"broker.rack": " r1 "})
 	for name, want := range map[string]struct {
