@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"leat/internal/record"
+	"leat/internal/wire"
 )
 
 // A partition that is new to a fetcher whose request waits at the leader is copied at once, and not when that wait is over.
@@ -83,5 +84,42 @@ func TestWhatIsLeftAloneIsForgottenByTheSession(t *testing.T) {
 	f.request(Settings{})
 	if len(f.rq.Forgotten) > 0 {
 		t.Error("told twice")
+	}
+}
+
+// The second answer of two tells nothing of the records of a partition that the first one moved, but it tells of the offsets, and the leader does not do so again.
+func TestALateAnswerTellsOfTheOffsets(t *testing.T) {
+	w, p := followingWorld(t)
+	defer w.stop()
+	w.node.cfg.Cluster = &Cluster{BrokerEpoch: func() int64 { return 1 }}
+	defer func() { w.node.cfg.Cluster = nil }()
+	f := &fetcher{node: w.node, parts: map[partKey]*followed{}, session: 7, epoch: 3}
+	fd := &followed{partition: p, known: true, inSession: true, position: position{lastEpoch: -1}}
+	f.parts[fd.key()] = fd
+	answer := func(late bool, part ReplicaPart) {
+		t.Helper()
+		part.ReplicaKey, part.LastStable, part.DivergingEpoch = ReplicaKey{TopicID: p.topicID}, -1, -1
+		a := ReplicaAnswer{SessionID: 7, Parts: []ReplicaPart{part}}
+		body, err := wire.AfterTags(flat(a.Encode(wire.RequestHeader{Key: 1, Version: 17}, testCode, nil))[8:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		fetched, err := wire.ParseFetch(17, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.take(t.Context(), &fetched, late, Settings{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fd.position = w.take(p, fromLeader(0, 0, 3))
+	f.change(fd)
+	answer(true, ReplicaPart{HighWatermark: 3, LogStart: 1})
+	if o := p.log.Offsets(); o.HighWatermark != 3 || o.LogStart != 1 || o.LogEnd != 3 {
+		t.Errorf("%+v", o)
+	}
+	answer(true, ReplicaPart{HighWatermark: -1, LogStart: -1, Err: ErrNotLeader})
+	if !fd.rests.IsZero() {
+		t.Error("an error about what it was before has it left alone")
 	}
 }

@@ -436,7 +436,8 @@ func (f *fetcher) logger(fd *followed) *slog.Logger {
 		"leader_epoch", fd.leaderEpoch, "source", f.key.source)
 }
 
-// take takes the answer, partition by partition. A late one was made before the source knew what will be named next: it says nothing of that.
+// take takes the answer, partition by partition. A late one was made before the source knew what will be named next: of that its records and errors say
+// nothing, but what it tells of the offsets is not told again.
 func (f *fetcher) take(ctx context.Context, answer *wire.Fetched, late bool, s Settings) error {
 	if answer.Diverging > 1 {
 		f.prepareCuts(answer)
@@ -444,8 +445,14 @@ func (f *fetcher) take(ctx context.Context, answer *wire.Fetched, late bool, s S
 	var lost []*followed
 	for part := range answer.Partitions {
 		fd := f.parts[partKey{part.TopicID, part.Partition}]
-		if fd == nil || !fd.rests.IsZero() || late && fd.listed {
+		if fd == nil || !fd.rests.IsZero() {
 			continue
+		}
+		if late && fd.listed {
+			if part.ErrorCode != 0 || part.DivergingEpoch >= 0 {
+				continue
+			}
+			part.Records = nil
 		}
 		if part.ErrorCode == kerr.OffsetOutOfRange.Code {
 			lost = append(lost, fd)

@@ -94,7 +94,7 @@ func (p *Partition) takeFetched(leaderEpoch int32, at position, part *wire.Fetch
 			return at, err
 		}
 	}
-	if grown || start > o.LogStart {
+	if grown || max(start, o.LogStart) != at.logStart { // it also moves by itself, where retention deletes here
 		return p.ends(), nil
 	}
 	return at, nil

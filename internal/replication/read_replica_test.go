@@ -140,6 +140,39 @@ func TestClusterDeleteRecordsWaitsForFollowersThatLive(t *testing.T) {
 	})
 }
 
+// Followers delete by themselves what is too old, before their leader or after it, and it hears of that when somebody waits for it.
+func TestClusterDeleteRecordsCountsWhatFollowersDeletedThemselves(t *testing.T) {
+	inCluster(t, 1, func(c *cluster) {
+		c.must("one", "two", "three", "four")
+		time.Sleep(2 * fetchWaitMax)
+		for _, step := range []struct{ followers, leader, remove, lowest int64 }{
+			{followers: 2, leader: 0, remove: 1, lowest: 1},
+			{followers: 3, leader: 3, remove: 3, lowest: 3},
+			{followers: 3, leader: 4, remove: 4, lowest: 4},
+		} {
+			for id, start := range map[int32]int64{1: step.leader, 2: step.followers, 3: step.followers} {
+				if err := c.nodes[id].log().AdvanceLogStart(start); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p, err := c.nodes[1].node.Leader(ordersZero, -1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			began, lowest := time.Now(), make(chan int64, 1)
+			p.DeleteBefore(step.remove, began.Add(time.Minute), func(at int64, err error) {
+				if err != nil {
+					t.Error(err)
+				}
+				lowest <- at
+			})
+			if at, took := <-lowest, time.Since(began); at != step.lowest || took > 20*time.Millisecond {
+				t.Errorf("%+v: lowest log start offset %d after %v", step, at, took)
+			}
+		}
+	})
+}
+
 // Partitions move to other fetchers when num.replica.fetchers is changed, and none is forgotten or copied twice.
 func TestClusterNumberOfFetchersChangesWhileTheyRun(t *testing.T) {
 	inCluster(t, 1, func(c *cluster) {

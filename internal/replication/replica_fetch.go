@@ -244,7 +244,7 @@ func (s *replicaSession) settle(c *replicaCall) {
 		}
 		if p := sp.partition; p != nil {
 			p.mu.Lock()
-			sp.toldMark, sp.toldFrom = part.HighWatermark, part.LogStart
+			sp.toldMark, sp.toldFrom, sp.asked = part.HighWatermark, part.LogStart, sp.asked && part.Err != nil
 			p.mu.Unlock()
 		}
 	}
@@ -392,8 +392,8 @@ func (p *Partition) position(c *replicaCall, part *ReplicaPart, ready *wakeups) 
 		p.node.isr.submit(p, proposal)
 	}
 	part.HighWatermark, part.LastStable, part.LogStart = o.HighWatermark, o.LastStable, o.LogStart
-	say = o.HighWatermark != sp.toldMark || o.LogStart != sp.toldFrom
-	c.urgent = c.urgent || sp.toldFrom >= 0 && o.LogStart > sp.toldFrom || p.node.cfg.RackAware && sp.toldMark >= 0 && o.HighWatermark > sp.toldMark
+	say = o.HighWatermark != sp.toldMark || o.LogStart != sp.toldFrom || sp.asked
+	c.urgent = c.urgent || sp.asked || sp.toldFrom >= 0 && o.LogStart > sp.toldFrom || p.node.cfg.RackAware && sp.toldMark >= 0 && o.HighWatermark > sp.toldMark
 	return say, !p.progress.InISR(s.replica), nil
 }
 

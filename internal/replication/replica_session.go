@@ -47,6 +47,7 @@ type sessionPart struct {
 	offset   int64 // up to where the follower has the log, or will when it has got the last answer
 	toldMark int64 // the high watermark of the last answer
 	toldFrom int64 // the log start offset of the last answer
+	asked    bool  // the follower is to say where its log begins: it is told of the partition even if nothing is new
 }
 
 // list puts a partition on the list, and reports whether somebody waits for just that.

@@ -35,7 +35,7 @@ func (p *Partition) DeleteBefore(offset int64, deadline time.Time, fn func(lowes
 	waits := lowest < offset
 	if waits {
 		p.deletes = append(p.deletes, w)
-		p.lookAgain(true, &ready)
+		p.askStarts(&ready)
 	}
 	p.mu.Unlock()
 	ready.run()
@@ -59,6 +59,15 @@ func (p *Partition) lowestStart() int64 {
 		b, ok := im.Broker(id)
 		return ok && b.Active()
 	})
+}
+
+// askStarts has all followers answered at once, as if they had been told nothing: a follower that has deleted old records by itself says where its log begins
+// once it hears of the partition. Called with mu held.
+func (p *Partition) askStarts(ready *wakeups) {
+	for _, sp := range p.watchers {
+		sp.asked = true
+	}
+	p.lookAgain(true, ready)
 }
 
 // deleted moves the waits to ready whose records are gone everywhere. Called with mu held.
