@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // histogram counts durations in buckets that are at most 1/64 wide of what they hold, in a memory that does not grow.
@@ -137,7 +138,7 @@ func (h *histogram) draw(columns int) string {
 	for _, b := range all {
 		label := fmt.Sprintf("%9s to %-9s", short(b.From), short(b.To))
 		count := fmt.Sprintf(" %6.2f %% %12s", 100*float64(b.Count)/float64(h.n), thousands(b.Count))
-		room := max(10, columns-len(label)-len(count)-1)
+		room := max(10, columns-utf8.RuneCountInString(label)-len(count)-1)
 		filled := bar(float64(b.Count)/float64(most), room)
 		fmt.Fprintf(&out, "%s %s%s%s\n", label, filled, strings.Repeat(" ", max(0, room-len([]rune(filled)))), count)
 	}

@@ -1,11 +1,16 @@
 package stream
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 )
 
@@ -56,6 +61,12 @@ func TestHistogramIsDrawn(t *testing.T) {
 	if got := h.draw(63); got != want {
 		t.Errorf("\n%s\nwant\n%s", got, want)
 	}
+	h.add(300 * time.Microsecond) // a label with a letter of two bytes
+	for line := range strings.Lines(h.draw(63)) {
+		if n := len([]rune(line)); n != 64 {
+			t.Errorf("%d columns: %q", n-1, line)
+		}
+	}
 	if got := (&histogram{}).draw(63); got != "" {
 		t.Errorf("nothing is drawn as %q", got)
 	}
@@ -67,5 +78,17 @@ func TestHistogramIsDrawn(t *testing.T) {
 	}
 	if got := bar(0.0001, 10) + "|" + bar(1, 3) + "|" + bar(0.5, 1); got != "▏|███|▌" {
 		t.Error(got)
+	}
+}
+
+func TestAMeasurementThatIsStoppedHasNotFailed(t *testing.T) {
+	m := newMeter(0)
+	m.fail(fmt.Errorf("record: %w", context.Canceled))
+	m.fail(fmt.Errorf("record: %w", kgo.ErrClientClosed))
+	if m.failed != 0 || m.first != nil {
+		t.Errorf("%d failed: %v", m.failed, m.first)
+	}
+	if m.fail(errors.New("no leader")); m.failed != 1 || m.first == nil {
+		t.Errorf("%d failed: %v", m.failed, m.first)
 	}
 }

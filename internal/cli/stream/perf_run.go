@@ -53,7 +53,11 @@ func (m *meter) count(due time.Duration, bytes int, timed bool) {
 	}
 }
 
+// fail counts what was not done, but for what was under way when a person stopped the measurement.
 func (m *meter) fail(err error) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.failed++; m.first == nil {

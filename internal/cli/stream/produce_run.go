@@ -167,7 +167,7 @@ func (p *producer) sendAll(ctx context.Context, cl *kgo.Client) error {
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
 	records, wrong := p.read(reading)
-	bytes := int64(0)
+	bytes, typed := int64(0), p.interactive()
 	for {
 		select {
 		case <-reading.Done():
@@ -178,7 +178,9 @@ func (p *producer) sendAll(ctx context.Context, cl *kgo.Client) error {
 			}
 			bytes += int64(len(s.Key) + len(s.Value))
 			cl.Produce(ctx, s.Record, func(r *kgo.Record, err error) { p.answered(s, r, err, cancel) })
-			shown.show(s.number, bytes)
+			if !typed { // a line that is being typed stays as it is
+				shown.show(s.number, bytes)
+			}
 		}
 	}
 }

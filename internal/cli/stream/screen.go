@@ -43,7 +43,7 @@ func (p *progress) show(records, bytes int64) {
 		return
 	}
 	p.last = now
-	p.line.Say("%s records, %s, %s/s", thousands(records), size(bytes), size(int64(float64(bytes)/now.Sub(p.began).Seconds())))
+	p.line.Say("%s, %s, %s/s", counted(records), size(bytes), size(int64(float64(bytes)/now.Sub(p.began).Seconds())))
 }
 
 // thousands writes a number as 12,345.
