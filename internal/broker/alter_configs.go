@@ -85,10 +85,16 @@ func (h *Handlers) alterConfigs(c *Call) {
 	alterations := h.sortOut(keys, c.Conn.Control)
 	forward := *rq
 	forward.Resources = nil
-	for _, a := range alterations {
-		if !a.decided {
-			forward.Resources = append(forward.Resources, rq.Resources[a.index])
+	for i := range alterations {
+		a := &alterations[i]
+		if a.decided {
+			continue
 		}
+		if a.problem = h.checkReplaced(c, &rq.Resources[a.index]); a.problem != nil {
+			a.decided = true
+			continue
+		}
+		forward.Resources = append(forward.Resources, rq.Resources[a.index])
 	}
 	theirs, problem := askFor[*kmsg.AlterConfigsResponse](h, c, &forward, len(forward.Resources))
 	if open := undecided(alterations); theirs != nil {

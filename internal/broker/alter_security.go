@@ -10,8 +10,8 @@ import (
 	"leat/internal/metadata"
 )
 
-// checkSecurity has this node try TLS settings that are meant for it, before the controller stores them: only here are the files that they name. The names of
-// resources were compared with the node's id before.
+// checkSecurity has this node try listeners and TLS settings that are meant for it, before the controller stores them: only here are the files that they name, and the
+// settings that go with them. The names of resources were compared with the node's id before.
 func (h *Handlers) checkSecurity(c *Call, r *kmsg.IncrementalAlterConfigsRequestResource) *configProblem {
 	if h.CheckSecurity == nil || c.Conn.Control || r.ResourceType != kmsg.ConfigResourceTypeBroker || r.ResourceName == "" {
 		return nil
@@ -22,7 +22,7 @@ func (h *Handlers) checkSecurity(c *Call, r *kmsg.IncrementalAlterConfigsRequest
 	}
 	concerned := false
 	for _, op := range r.Configs {
-		concerned = concerned || strings.HasPrefix(op.Name, "ssl.") || strings.HasPrefix(op.Name, "listener.name.") && strings.Contains(op.Name, ".ssl.")
+		concerned = concerned || concernsSecurity(op.Name)
 		switch {
 		case op.Op == kmsg.IncrementalAlterConfigOpDelete:
 			delete(next, op.Name)
@@ -37,4 +37,30 @@ func (h *Handlers) checkSecurity(c *Call, r *kmsg.IncrementalAlterConfigsRequest
 		return &configProblem{kerr.InvalidRequest, err.Error()}
 	}
 	return nil
+}
+
+// checkReplaced is the same for settings in place of all that the node has.
+func (h *Handlers) checkReplaced(c *Call, r *kmsg.AlterConfigsRequestResource) *configProblem {
+	if h.CheckSecurity == nil || c.Conn.Control || r.ResourceType != kmsg.ConfigResourceTypeBroker || r.ResourceName == "" {
+		return nil
+	}
+	next, concerned := map[string]string{}, false
+	for _, given := range r.Configs {
+		concerned = concerned || concernsSecurity(given.Name)
+		if given.Value != nil {
+			next[given.Name] = *given.Value
+		}
+	}
+	if !concerned {
+		return nil
+	}
+	if err := h.CheckSecurity(next); err != nil {
+		return &configProblem{kerr.InvalidRequest, err.Error()}
+	}
+	return nil
+}
+
+// concernsSecurity reports whether a node must try a setting before it is stored.
+func concernsSecurity(key string) bool {
+	return key == "listeners" || strings.HasPrefix(key, "ssl.") || strings.HasPrefix(key, "listener.name.") && strings.Contains(key, ".ssl.")
 }

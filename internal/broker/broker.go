@@ -85,7 +85,7 @@ type Rooms struct {
 	UnstableAPIs bool
 	// Tenants knows who shares the cluster; nil, or if it returns nil: nobody does.
 	Tenants func() *tenant.Directory
-	// CheckSecurity says why this node's dynamic settings, all of them given, would not do for its TLS; nil: nobody looks.
+	// CheckSecurity says why this node's dynamic settings, all of them given, would not do for its listeners and TLS; nil: nobody looks.
 	CheckSecurity func(overrides map[string]string) error
 	// OwnAddress is where the client of a connection reaches this node, if that is not to be told from the image; nil: it always is.
 	OwnAddress func(c *listener.Conn) (host string, port uint16, ok bool)

@@ -33,6 +33,9 @@ func (v *Values) checkNode() error {
 	return nil
 }
 
+// CheckListeners says what of the keys about listeners is wrong together, as overrides may make them.
+func (v *Values) CheckListeners() error { return v.checkListeners() }
+
 func (v *Values) checkListeners() error {
 	ls, err := v.Listeners()
 	if err != nil {

@@ -11,14 +11,19 @@ import (
 	"leat/internal/security/tlsstore"
 )
 
-// checkSecurity reports why TLS settings that somebody wants to give this node would not work: stores that cannot be read or opened, or a certificate of another
-// holder or for other names than the one in use, unless ssl.allow.dn.changes and ssl.allow.san.changes let that be (KIP-978). overrides are all dynamic
-// settings of this node, as they would be.
+// checkSecurity reports why settings that somebody wants to give this node would not work: listeners without those of controllers, or that no security protocol is
+// known of; stores for TLS that cannot be read or opened, or a certificate of another holder or for other names than the one in use, unless ssl.allow.dn.changes
+// and ssl.allow.san.changes let that be (KIP-978). overrides are all dynamic settings of this node, as they would be.
 //
 // What is refused here never reaches the metadata log, where it could only be logged later, again and again.
 func (n *node) checkSecurity(overrides map[string]string) error {
 	now := n.settings.now().values
 	v := now.With(n.images.image().Config(metadata.BrokerResource, ""), overrides)
+	if !slices.Equal(v.List("listeners"), now.List("listeners")) {
+		if err := v.CheckListeners(); err != nil {
+			return err
+		}
+	}
 	for _, name := range sortedNames(n.secured) {
 		s := n.secured[name]
 		if !s.hasTLS() {
