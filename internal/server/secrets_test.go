@@ -134,7 +134,8 @@ func TestSecretsAreNowhere(t *testing.T) {
 		r, c := kmsg.NewIncrementalAlterConfigsRequestResource(), kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 		r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeBroker, "1"
 		c.Name, c.Value = name, &value
-		r.Configs, rq.Resources = append(r.Configs, c), append(rq.Resources, r)
+		r.Configs = append(r.Configs, c)
+		rq.Resources = append(rq.Resources, r)
 		resp, err := rq.RequestWith(ctx, cl)
 		if err != nil {
 			t.Fatal(err)
