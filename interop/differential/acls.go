@@ -35,3 +35,26 @@ func accessControl(s *side) {
 		ask{"none", func() kmsg.Request { return &kmsg.DeleteACLsRequest{} }},
 	)
 }
+
+// strangeACLs asks brokers with an authorizer for ACLs that cannot be, each beside one that can.
+func strangeACLs(s *side) {
+	good := kmsg.CreateACLsRequestCreation{ResourceType: 2, ResourceName: "acls-good", ResourcePatternType: 3, Principal: "User:a", Host: "*", Operation: 3, PermissionType: 3}
+	for _, c := range []struct {
+		step   string
+		change func(*kmsg.CreateACLsRequestCreation)
+	}{
+		{"of any type", func(c *kmsg.CreateACLsRequestCreation) { c.ResourceType = 1 }},
+		{"of any pattern", func(c *kmsg.CreateACLsRequestCreation) { c.ResourcePatternType = 1 }},
+		{"of pattern match", func(c *kmsg.CreateACLsRequestCreation) { c.ResourcePatternType = 2 }},
+		{"of any operation", func(c *kmsg.CreateACLsRequestCreation) { c.Operation = 1 }},
+		{"of any permission", func(c *kmsg.CreateACLsRequestCreation) { c.PermissionType = 1 }},
+		{"of no name", func(c *kmsg.CreateACLsRequestCreation) { c.ResourceName = "" }},
+		{"of a cluster of another name", func(c *kmsg.CreateACLsRequestCreation) { c.ResourceType = 4 }},
+		{"of a principal without type", func(c *kmsg.CreateACLsRequestCreation) { c.Principal = "a" }},
+		{"of no host", func(c *kmsg.CreateACLsRequestCreation) { c.Host = "" }},
+	} {
+		strange := good
+		c.change(&strange)
+		s.do(c.step, s.last(kmsg.CreateACLs), &kmsg.CreateACLsRequest{Creations: []kmsg.CreateACLsRequestCreation{strange, good}})
+	}
+}

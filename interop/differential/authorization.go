@@ -63,6 +63,7 @@ func (s *side) login() error {
 // withAuthorizer run on brokers with an authorizer.
 var withAuthorizer = []scenario{
 	{"authorization", authorization},
+	{"acls that are none", strangeACLs},
 	{"tokens-without-secret", tokensWithoutSecret},
 	{"two phases", twoPhases},
 }
