@@ -61,6 +61,21 @@ func shareReadsDeleted(s *side) {
 	gone.TopicNames, gone.TimeoutMillis = []string{group + "-t"}, 10000
 	s.quiet(5, gone)
 	s.awaitGone(group + "-t")
+	s.eventually("an answer about what is gone", func() bool { // metadata is ahead of replicas, and those of sessions
+		resp := s.quiet(v, shareFetching(group, sharer, r.epoch, id, nil)).(*kmsg.ShareFetchResponse)
+		if resp.ErrorCode == 0 {
+			r.epoch++
+		}
+		told := 0
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode != 0 && p.ErrorCode != 6 { // NOT_LEADER_OR_FOLLOWER of a replica that is about to go
+					told++
+				}
+			}
+		}
+		return told == 2 && s.offsets(group+"-t", 1, -1)[0].ErrorCode != 0
+	})
 	r.fetch("deleted", v)
 	r.acks("of what is deleted", ack, 0, ackBatch(0, 0, 1))
 	r.fetch("deleted, with an acknowledgement", v, adds(id, fetchAck(1, 1, 1)))
