@@ -69,6 +69,11 @@ ssl.keystore.key=${file:/etc/leat/tls/tls.key}
 ssl.truststore.type=PEM
 ssl.truststore.certificates=${file:/etc/leat/tls/ca.crt}
 ssl.client.auth={{ $root.Values.tls.clientAuth }}
+{{- range fromJsonArray (include "leat.listeners" $root) }}
+{{- if and (eq .protocol "SASL_SSL") (ne $root.Values.tls.clientAuth "none") }}
+listener.name.{{ lower .name }}.ssl.client.auth={{ $root.Values.tls.clientAuth }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- $config := merge (dict) $root.Values.config (fromYaml (include "leat.replication" $root)) }}
 {{- range $key, $value := $config }}
