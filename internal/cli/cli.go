@@ -132,6 +132,21 @@ func nearest(cmd *cobra.Command, err error) []string {
 	return near
 }
 
+// completeNames lets shells complete the names of topics and groups where commands move records.
+func completeNames(records []*cobra.Command) {
+	for _, cmd := range records {
+		if !cmd.HasSubCommands() {
+			cmd.ValidArgsFunction = manage.Topics(cmd.Name() != "consume")
+		}
+		if cmd.Flags().Lookup("group") != nil {
+			_ = cmd.RegisterFlagCompletionFunc("group", manage.Groups)
+		}
+		for _, sub := range cmd.Commands() {
+			sub.ValidArgsFunction = manage.Topics(true)
+		}
+	}
+}
+
 // root is the command line as a tree of commands.
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
@@ -147,7 +162,9 @@ func (p *program) root() *cobra.Command {
 	root.SetErr(p.Err)
 	root.AddCommand(p.serverCommand(), p.clusterCommand(), p.quorumCommand(), p.logCommand(), p.kafkaDumpLogCommand(), p.storageCommand(), p.kafkaStorageCommand(),
 		p.kafkaMetadataQuorumCommand(), p.kafkaClusterCommand(), p.installToolsCommand(), p.versionCommand())
-	root.AddCommand(stream.Commands(p.Streams)...)
+	records := stream.Commands(p.Streams)
+	root.AddCommand(records...)
+	completeNames(records)
 	root.AddCommand(manage.Commands(p.Streams)...)
 	root.AddCommand(explain.Commands(p.Streams)...)
 	root.AddCommand(tune.Command(p.Streams))

@@ -159,6 +159,12 @@ func TestLogVerifyTellsByItsStatus(t *testing.T) {
 	if status, out, _ := leatWith(t, "log", "verify", "-o", "template={{.damage}} {{range .findings}}{{.severity}}{{end}}", dir); status != 1 || out != "1 damage\n" {
 		t.Errorf("status %d\n%s", status, out)
 	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "partition.metadata"), []byte("version: 0\ntopic_id: XiCyThKvQguvtyW9ML0unQ\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, errs := leatWith(t, "log", "verify", filepath.Dir(path)); status != 2 || out != "" || !strings.Contains(errs, "it is the directory of a partition: name the log directory that it is in") {
+		t.Errorf("a partition's directory: status %d\n%s%s", status, out, errs)
+	}
 	if status, _, errs := leatWith(t, "log", "verify", filepath.Join(dir, "nothing")); status != 1 || !strings.Contains(errs, "no such file or directory") {
 		t.Errorf("status %d: %s", status, errs)
 	}

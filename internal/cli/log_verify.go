@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -67,6 +68,9 @@ func runLogVerify(form *present.Output, flags *verifyFlags, dirs []string) error
 	running := ""
 	for i, dir := range dirs {
 		dirs[i] = filepath.Clean(dir)
+		if _, err := os.Stat(filepath.Join(dirs[i], storage.FileNames.PartitionMetadata)); err == nil { // nothing in it would be looked at, and nothing found
+			return fmt.Errorf("%s: it is the directory of a partition: name the log directory that it is in", dirs[i])
+		}
 		locked, err := fs.Locked(filepath.Join(dirs[i], storage.FileNames.Lock))
 		if err != nil {
 			return run.Failed(err)

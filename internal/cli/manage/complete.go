@@ -45,6 +45,16 @@ func completeFrom(names func(context.Context, *kgo.Client) ([]string, error)) co
 	}
 }
 
+// Topics completes the words of a command that takes topics: all of them, or only the first.
+func Topics(onlyFirst bool) completer {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if onlyFirst && len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return completeTopics(cmd, args, begun)
+	}
+}
+
 var (
 	completeTopics = completeFrom(topicNames)
 	completeGroups = completeFrom(groupNames)
@@ -74,11 +84,6 @@ func groupNames(ctx context.Context, cl *kgo.Client) ([]string, error) {
 		names = append(names, g.Group)
 	}
 	return names, nil
-}
-
-// Topics completes names of topics.
-func Topics(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return completeTopics(cmd, args, begun)
 }
 
 // Groups completes names of groups.
