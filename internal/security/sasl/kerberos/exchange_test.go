@@ -79,8 +79,8 @@ func (w *world) acceptor() *Acceptor {
 // visitor is a client with a ticket.
 type visitor struct {
 	user, service string
-	auth          time.Time // of the login at the KDC; zero: start
-	start, end    time.Time // start may be zero: the ticket has none
+	auth          time.Time     // of the login at the KDC; zero: start
+	start, end    time.Time     // start may be zero: the ticket has none
 	clock         time.Duration // by which its clock is off
 	mutual        bool
 	key           types.EncryptionKey
