@@ -48,11 +48,14 @@ func (n *node) trace(d *listener.Done) {
 		return
 	}
 	whole := otlp.Span{Name: apiName(d.Key), Begin: d.Received, End: d.Received.Add(d.Sent), OfARequest: true, ID: spanID(), Attributes: []otlp.Attribute{
-		{Name: "messaging.system", Text: "kafka"}, {Name: "messaging.client.id", Text: d.ClientID}, {Name: "leat.principal", Text: d.Principal.String()},
+		{Name: "messaging.system", Text: "kafka"}, {Name: "leat.principal", Text: d.Principal.String()},
 		{Name: "leat.listener", Text: d.Conn.Listener}, {Name: "leat.api.version", Number: int64(d.Version)},
 		{Name: "leat.request.bytes", Number: int64(d.RequestBytes)}, {Name: "leat.response.bytes", Number: int64(d.ResponseLen)},
 		{Name: "leat.throttled.ms", Number: d.Throttled.Milliseconds()},
 	}}
+	if d.ClientID != "" {
+		whole.Attributes = append(whole.Attributes, otlp.Attribute{Name: "messaging.client.id", Text: d.ClientID})
+	}
 	binary.NativeEndian.PutUint64(whole.Trace[:8], rand.Uint64())
 	binary.NativeEndian.PutUint64(whole.Trace[8:], rand.Uint64()|1) // an id of zeros is none
 	from.place(&whole)

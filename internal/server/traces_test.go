@@ -136,3 +136,21 @@ func TestSampledProduceRequestsGoOnWithTheTraceOfTheirRecords(t *testing.T) {
 		}
 	}
 }
+
+func TestASpanOfAClientWithoutAnIDNamesNone(t *testing.T) {
+	got := make(chan []byte, 1)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, rq *http.Request) {
+		body, _ := io.ReadAll(rq.Body)
+		got <- body
+	}))
+	defer collector.Close()
+	n := &node{ops: &operations{}}
+	n.ops.export = otlp.NewExporter(collector.URL, slog.New(slog.DiscardHandler))
+	defer n.ops.export.Close()
+	for _, id := range []string{"", "shop"} {
+		n.trace(&listener.Done{Conn: &listener.Conn{Listener: "PLAINTEXT"}, Key: keyProduce, ClientID: id, Received: time.Unix(1, 0), Sent: time.Second, Mark: recordTraces{}})
+		if body := <-got; bytes.Contains(body, []byte("messaging.client.id")) != (id != "") {
+			t.Errorf("client ID %q: %q", id, body)
+		}
+	}
+}

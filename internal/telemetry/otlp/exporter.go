@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,9 +48,9 @@ type payload struct {
 	data []byte
 }
 
-// NewExporter sends to an endpoint, to whose address /v1/metrics and /v1/traces are added. resource says who sends.
+// NewExporter sends to an endpoint, to whose address /v1/metrics and /v1/traces are added; a slash at its end is not doubled. resource says who sends.
 func NewExporter(endpoint string, logger *slog.Logger, resource ...Attribute) *Exporter {
-	e := &Exporter{endpoint: endpoint, client: http.Client{Timeout: 10 * time.Second}, logger: logger, resource: resource, payloads: make(chan payload, mostWaiting)}
+	e := &Exporter{endpoint: strings.TrimRight(endpoint, "/"), client: http.Client{Timeout: 10 * time.Second}, logger: logger, resource: resource, payloads: make(chan payload, mostWaiting)}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
 }
@@ -125,9 +127,18 @@ func (e *Exporter) send(p payload) {
 		e.dropped.Add(1)
 		if now := time.Now(); now.Sub(e.told) > time.Minute {
 			e.told = now
-			e.logger.Warn("telemetry not exported", "address", e.endpoint, "err", err)
+			e.logger.Warn("telemetry not exported", "address", e.shown(), "err", err)
 		}
 	}
+}
+
+// shown is the endpoint as a log may have it: without a password.
+func (e *Exporter) shown() string {
+	u, err := url.Parse(e.endpoint)
+	if err != nil {
+		return "" // settings have it checked
+	}
+	return u.Redacted()
 }
 
 func (e *Exporter) post(p payload) error {
