@@ -37,9 +37,13 @@ check_chart() {
 	# The schemas of Kubernetes know no kinds of the Prometheus operator.
 	for name in $rendered; do
 		"$cache/kubernetes/bin/python" - "$work/$name.yaml" <<-'PYTHON' || fail "$name: not what was asked for"
-			import sys, yaml
+			import re, sys, yaml
 			docs = [d for d in yaml.safe_load_all(open(sys.argv[1])) if d]
 			assert len({(d["kind"], d["metadata"]["name"]) for d in docs}) == len(docs), "two of one name"
+			for d in docs:
+			    if d["kind"] == "StatefulSet":
+			        volumes = [v["name"] for v in d["spec"]["template"]["spec"]["volumes"] + [c["metadata"] for c in d["spec"]["volumeClaimTemplates"]]]
+			        assert len(set(volumes)) == len(volumes) and all(re.fullmatch("[a-z0-9-]{1,63}", v) for v in volumes), volumes
 			yaml.safe_dump_all([d for d in docs if not d["apiVersion"].startswith("monitoring.coreos.com/")], open(sys.argv[1].replace(".yaml", ".core.yaml"), "w"))
 		PYTHON
 		for version in 1.30 1.34 1.37; do
@@ -65,7 +69,7 @@ render_all() {
 	cat >"$work/sasl.values" <<-'VALUES'
 		listeners: [{name: USERS, port: 9096, protocol: SASL_SSL}]
 		tls: {secret: leat-tls}
-		secrets: [{name: leat-users, path: /etc/leat/users}]
+		secrets: [{name: leat-users, path: /etc/leat/users}, {name: data, path: /etc/leat/data}, {name: with.dots, path: /etc/leat/dots}]
 		env: [{name: NODE_PASSWORD, valueFrom: {secretKeyRef: {name: leat-node, key: password}}}]
 		config:
 		  sasl.enabled.mechanisms: PLAIN
@@ -148,6 +152,8 @@ check_refusals() {
 	refused "write {id}" --set external.enabled=true,external.hosts='{events.example.org}'
 	refused "external.nodePorts: node 2 has none" --set external.enabled=true,external.type=NodePort,external.hosts='{a,b,c}',external.nodePorts='{31090,31091}'
 	refused "config: listeners is set by the chart" --set config.listeners=PLAINTEXT://:9092
+	refused "two are called TLS" --set 'listeners[0].name=TLS,listeners[0].port=9094,listeners[0].protocol=PLAINTEXT,listeners[1].name=TLS,listeners[1].port=9096,listeners[1].protocol=PLAINTEXT'
+	refused "two have port 9095" --set 'listeners[0].name=MORE,listeners[0].port=9095,listeners[0].protocol=PLAINTEXT,external.enabled=true,external.hosts={a-\{id\}.example.org}'
 	refused "ingress.host" --set ingress.enabled=true
 	refused pullPolicy --set image.pullPolicy=Sometimes
 	pass "chart: $wrong wrong sets of values are refused, each by a sentence that names the value"

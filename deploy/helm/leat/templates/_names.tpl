@@ -29,6 +29,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- with .Values.external -}}
 {{- if .enabled }}{{ $all = append $all (dict "name" .name "port" .port "protocol" .protocol) }}{{ end -}}
 {{- end -}}
+{{- $names := list -}}
+{{- $ports := list -}}
+{{- range $all -}}
+{{- if has .name $names }}{{ fail (printf "listeners: two are called %s: give each a name of its own, external.name too" .name) }}{{ end -}}
+{{- if has (int .port) $ports }}{{ fail (printf "listeners: two have port %d: give each a port of its own, external.port too" (int .port)) }}{{ end -}}
+{{- $names = append $names .name -}}
+{{- $ports = append $ports (int .port) -}}
+{{- end -}}
 {{- toJson $all -}}
 {{- end }}
 
