@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,8 +31,8 @@ const DefaultServer = "localhost:9092"
 const defaultTimeout = 30 * time.Second
 
 // Flags say which cluster a command comes to, and how. [Flags.Resolve] makes them whole from the environment and the profiles; what is nearer to the person
-// wins: a flag over the environment, -X over a file, a file over a profile. The profile in use counts only where nothing else names a cluster, so that
-// credentials of one cluster never go to another.
+// wins: a flag over the environment, -X over a file, a file over a profile. The profile in use counts only where nothing else names a cluster, and that of
+// [EnvProfile] only for its own addresses, so that credentials of one cluster never go to another; who gives --profile with -b says that they shall.
 type Flags struct {
 	Timeout time.Duration // for all that is asked of the cluster; a command that runs until it is stopped takes no notice
 
@@ -92,11 +93,12 @@ func (f *Flags) Resolve() error {
 	if s := cmp.Or(f.servers, own[serversKey], servers); s != "" {
 		own[serversKey] = s
 	}
-	set := map[string]string{}
 	file = cmp.Or(f.file, file)
-	if err := f.addProfile(set, own[serversKey] == "" && file == ""); err != nil {
+	profile, err := f.readProfile(own[serversKey] == "" && file == "")
+	if err != nil {
 		return err
 	}
+	set := map[string]string{}
 	if file != "" {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -109,7 +111,11 @@ func (f *Flags) Resolve() error {
 		maps.Copy(set, more)
 	}
 	maps.Copy(set, own)
-	set, err := config.Resolve(set, config.Sources{ReadFile: os.ReadFile, Env: os.LookupEnv})
+	if f.profile != "" || within(set[serversKey], profile[serversKey]) {
+		maps.Copy(profile, set)
+		set = profile
+	}
+	set, err = config.Resolve(set, config.Sources{ReadFile: os.ReadFile, Env: os.LookupEnv})
 	if err != nil {
 		return err
 	}
@@ -139,28 +145,35 @@ func (f *Flags) resolveTimeout() error {
 	return nil
 }
 
-// addProfile adds the properties of the profile that is named or, if nothing else names a cluster, of the one in use.
-func (f *Flags) addProfile(set map[string]string, unnamed bool) error {
+// readProfile reads the properties of the profile that is named or, if nothing else names a cluster, of the one in use.
+func (f *Flags) readProfile(unnamed bool) (map[string]string, error) {
+	properties := map[string]string{}
 	name := cmp.Or(f.profile, os.Getenv(EnvProfile))
 	if name == "" && !unnamed {
-		return nil
+		return properties, nil
 	}
 	all, err := LoadProfiles()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if name == "" {
 		name = all.Current
 	}
 	if name == "" {
-		return nil
+		return properties, nil
 	}
 	p, ok := all.Profiles[name]
 	if !ok {
-		return all.unknown(name)
+		return nil, all.unknown(name)
 	}
-	maps.Copy(set, p)
-	return nil
+	maps.Copy(properties, p)
+	return properties, nil
+}
+
+// within reports whether all addresses are among those of a profile.
+func within(servers, ofProfile string) bool {
+	known := words(ofProfile)
+	return !slices.ContainsFunc(words(servers), func(address string) bool { return !slices.Contains(known, address) })
 }
 
 // Addresses are those of the brokers to begin with.

@@ -63,6 +63,11 @@ func TestWhichClusterIsMeant(t *testing.T) {
 		{"profile", "--profile prod", "", "prod:9092", true},
 		{"profile over environment", "--profile prod", EnvServers + "=e:1", "prod:9092", true},
 		{"profile of the environment", "", EnvProfile + "=prod", "prod:9092", true},
+		{"another address beside the profile of the environment", "-b x:1", EnvProfile + "=prod", "x:1", false},
+		{"its own address beside the profile of the environment", "-b prod:9092", EnvProfile + "=prod", "prod:9092", true},
+		{"one address of another cluster is enough", "-b prod:9092,x:1", EnvProfile + "=prod", "prod:9092 x:1", false},
+		{"a file of another cluster beside the profile of the environment", "--command-config " + file, EnvProfile + "=prod", "file:1", false},
+		{"a file without addresses beside the profile of the environment", "--command-config /dev/null", EnvProfile + "=prod", "prod:9092", true},
 		{"another address with a profile", "--profile prod -b x:1", "", "x:1", true},
 		{"property over profile", "--profile prod -X security.protocol=PLAINTEXT", "", "prod:9092", false},
 	} {
