@@ -68,6 +68,7 @@ type bundle struct {
 	at     time.Time
 	absent []string // what could not be had, and why
 	files  int
+	heard  bool // a node answered something
 }
 
 func (f *diagnoseFlags) run(ctx context.Context) error {
@@ -92,6 +93,9 @@ func (f *diagnoseFlags) run(ctx context.Context) error {
 	for _, a := range b.absent {
 		fmt.Fprintf(f.Err, "not in it: %s\n", a)
 	}
+	if !b.heard {
+		return run.Failed(fmt.Errorf("%s: no node answered, so nothing of the cluster is in it: name brokers with --bootstrap-server, or operations listeners with --operations", f.file))
+	}
 	return nil
 }
 
@@ -107,12 +111,13 @@ func (f *diagnoseFlags) collect(ctx context.Context, b *bundle) error {
 	if err := b.add("about.json", pretty(f.about(b.at))); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *bundle) error{f.addWhy, f.addCluster, f.addOperations, f.addLogs} {
+	for _, step := range []func(context.Context, *bundle) error{f.addWhy, f.addCluster, f.addOperations} {
 		if err := step(ctx, b); err != nil {
 			return err
 		}
 	}
-	return nil
+	b.heard = b.files > 1 // all but about.json is from nodes until here
+	return f.addLogs(ctx, b)
 }
 
 // about says who collected, and how.

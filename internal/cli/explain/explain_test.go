@@ -125,6 +125,21 @@ func TestDiagnoseWritesWhatItCanHave(t *testing.T) {
 	}
 }
 
+func TestDiagnoseThatHearsFromNobodyFails(t *testing.T) {
+	dir := t.TempDir()
+	log, file := filepath.Join(dir, "server.log"), filepath.Join(dir, "d.tar.gz")
+	if err := os.WriteFile(log, []byte("last line\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := command(t, "diagnose", "--timeout", "2s", "--log", log, "-f", file)
+	if !run.IsFailed(err) || !strings.Contains(err.Error(), "no node answered") {
+		t.Errorf("ended with %v", err)
+	}
+	if files := unpack(t, file); files["logs/1-server.log"] != "last line\n" || !strings.Contains(files["absent.txt"], "why.json") {
+		t.Errorf("what could be had is not in the archive: %q", files)
+	}
+}
+
 func unpack(t *testing.T, name string) map[string]string {
 	t.Helper()
 	raw, err := os.ReadFile(name)
