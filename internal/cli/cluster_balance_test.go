@@ -89,6 +89,12 @@ func TestDrainIsSetAndTakenBack(t *testing.T) {
 	if status, _, problems := leat("cluster", "drain", "7", "--bootstrap-server", at); status != failed || !strings.Contains(problems, "no such broker") {
 		t.Errorf("status %d: %s", status, problems)
 	}
+	if status, out, problems := leat("cluster", "drain", "1", "--plan", "-o", "template={{.object}} {{.action}} {{.done}}", "--bootstrap-server", at); status != done || out != "broker 1 drain false\n" {
+		t.Errorf("status %d: %s %s", status, out, problems)
+	}
+	if got := drained(); len(got) != 0 {
+		t.Errorf("drained by a plan: %v", got)
+	}
 	if status, out, problems := leat("cluster", "drain", "1", "--wait", "--bootstrap-server", at); status != done || !strings.Contains(out, "0 replicas and 0 leaders are left") {
 		t.Errorf("status %d: %s %s", status, out, problems)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"leat/internal/balance"
+	"leat/internal/cli/present"
 	"leat/internal/cli/run"
 )
 
@@ -29,13 +30,16 @@ The controller makes the moves, a few at a time (leat.balance.moves); this comma
 	}
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the broker is empty, however long that takes")
 	cmd.Flags().BoolVar(&undo, "undo", false, "let the broker take replicas again")
-	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, args []string) error {
+	p.clusterCommandOf(cmd, &flags, func(ctx context.Context, args []string) error {
 		id, err := nodeID(args[0])
 		if err != nil {
 			return err
 		}
 		if undo && wait {
 			return fmt.Errorf("--undo and --wait: there is nothing to wait for")
+		}
+		if undo && flags.out.Planning() {
+			return flags.out.Carry(ctx, present.Steps{{Object: fmt.Sprintf("broker %d", id), Action: "use", What: "for replicas"}}, "")
 		}
 		if undo {
 			return p.drainOff(ctx, &flags, id)
@@ -44,14 +48,21 @@ The controller makes the moves, a few at a time (leat.balance.moves); this comma
 		if err != nil {
 			return run.Failed(err)
 		}
-		if held, _ := s.held(id); held == 0 && !slices.ContainsFunc(s.Brokers, func(b balance.Broker) bool { return b.ID == id }) {
+		held, leaders := s.held(id)
+		if held == 0 && !slices.ContainsFunc(s.Brokers, func(b balance.Broker) bool { return b.ID == id }) {
 			return run.Failed(fmt.Errorf("drain %d: no such broker, and no partition names it", id))
+		}
+		if flags.out.Planning() {
+			before := fmt.Sprintf("%d replicas, %d leaders", held, leaders)
+			return flags.out.Carry(ctx, present.Steps{{Object: fmt.Sprintf("broker %d", id), Action: "drain", Before: before, After: "none"}}, "")
 		}
 		if err := flags.setCluster(ctx, "leat.balance.drain", kmsg.IncrementalAlterConfigOpAppend, kmsg.StringPtr(args[0])); err != nil {
 			return run.Failed(err)
 		}
 		return p.drained(&flags, id, wait)
 	})
+	flags.out.AddPlan(cmd)
+	return cmd
 }
 
 func (p *program) drainOff(ctx context.Context, flags *clusterFlags, id int32) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"leat/internal/cli/present"
 	"leat/internal/cli/run"
 	"leat/internal/record"
 	"leat/internal/wire"
@@ -61,13 +62,14 @@ func (p *program) quorumRemoveCommand() *cobra.Command {
 	var flags clusterFlags
 	var directory string
 	cmd := &cobra.Command{
-		Use:   "remove-controller ID",
-		Short: "Take a controller's vote away",
-		Long:  `Take a controller's vote away. It may run or be gone. A majority of those that are left must be up; a leader that is removed hands over first.`,
-		Args:  cobra.ExactArgs(1),
+		Use:     "remove-controller ID",
+		Short:   "Take a controller's vote away",
+		Long:    `Take a controller's vote away. It may run or be gone. A majority of those that are left must be up; a leader that is removed hands over first.`,
+		Example: "  leat quorum remove-controller 3 --plan\n  leat quorum remove-controller 3 --yes",
+		Args:    cobra.ExactArgs(1),
 	}
 	cmd.Flags().StringVar(&directory, "directory-id", "", "`ID` of the directory that it votes from; without it that of the voter with the node's id")
-	return p.clusterCommandOf(cmd, &flags, func(ctx context.Context, args []string) error {
+	p.clusterCommandOf(cmd, &flags, func(ctx context.Context, args []string) error {
 		id, err := nodeID(args[0])
 		if err != nil {
 			return err
@@ -84,11 +86,21 @@ func (p *program) quorumRemoveCommand() *cobra.Command {
 		} else if !ok {
 			return run.Failed(fmt.Errorf("controller %d does not vote: leat quorum describe lists those that do", id))
 		}
+		if flags.out.Planning() {
+			step := present.Step{Object: fmt.Sprintf("controller %d", id), Action: "remove", What: "vote", Before: "directory " + voter.DirectoryID.String()}
+			return flags.out.Carry(ctx, present.Steps{step}, "")
+		}
+		if err := flags.out.Confirm(fmt.Sprintf("take the vote of controller %d away", id)); err != nil {
+			return err
+		}
 		if err := flags.removeVoter(ctx, id, voter.DirectoryID); err != nil {
 			return run.Failed(err)
 		}
 		return p.printChange(&flags, changedVoters{Removed: &changedVoter{ID: id, Directory: voter.DirectoryID.String()}})
 	})
+	flags.out.AddPlan(cmd)
+	flags.out.AddYes(cmd)
+	return cmd
 }
 
 func (p *program) quorumReplaceCommand() *cobra.Command {

@@ -124,7 +124,7 @@ func TestAControllerThatDoesNotAnswerIsAskedLast(t *testing.T) {
 	defer silent.Close()
 	f := startController(t)
 	f.before = silent.Addr().String() + ","
-	if status, _, errs := f.leat(t, "quorum", "remove-controller", "3"); status != 0 {
+	if status, _, errs := f.leat(t, "quorum", "remove-controller", "3", "--yes"); status != 0 {
 		t.Errorf("%d: %s", status, errs)
 	}
 	if asked := f.takeAsked(); len(asked) != 1 {
@@ -137,6 +137,20 @@ func TestAControllerThatDoesNotAnswerIsAskedLast(t *testing.T) {
 		}
 	}
 	t.Error("the silent address was asked more than once")
+}
+
+func TestAVoteIsTakenAwayOnlyIfThatIsConfirmed(t *testing.T) {
+	f := startController(t)
+	if status, _, errs := f.leat(t, "quorum", "remove-controller", "3"); status != 2 || !strings.Contains(errs, "take the vote of controller 3 away: nobody is there to ask: --yes does it") {
+		t.Errorf("%d: %s", status, errs)
+	}
+	status, out, errs := f.leat(t, "quorum", "remove-controller", "3", "--plan", "-o", "template={{.object}} {{.action}} {{.what}} {{.done}}")
+	if status != 0 || out != "controller 3 remove vote false\n" {
+		t.Errorf("%d: %s%s", status, out, errs)
+	}
+	if asked := f.takeAsked(); len(asked) != 0 {
+		t.Errorf("changed %q", asked)
+	}
 }
 
 func TestALostControllerIsReplacedByOneCommand(t *testing.T) {
