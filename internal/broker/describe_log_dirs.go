@@ -19,7 +19,7 @@ func (h *Handlers) describeLogDirs(c *Call) {
 	cordoned := h.Config().List("cordoned.log.dirs")
 	for _, dir := range h.Store.Dirs() {
 		rd := kmsg.NewDescribeLogDirsResponseDir()
-		rd.Dir = dir.Path
+		rd.Dir = dir.Absolute()
 		if dir.Offline != nil {
 			rd.ErrorCode = kerr.KafkaStorageError.Code
 			resp.Dirs = append(resp.Dirs, rd)

@@ -39,7 +39,7 @@ const (
 func (n *Node) MoveTo(tp record.TopicPartition, path string) error {
 	var dir *storage.Dir
 	for _, d := range n.cfg.Store.Dirs() {
-		if d.Path == path {
+		if d.Path == path || d.Absolute() == path {
 			dir = &d
 		}
 	}

@@ -45,7 +45,7 @@ func TestClusterReplicaMovesBetweenLogDirectories(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host := sim.NewNetwork(sim.Config{Delay: time.Millisecond}).Host("one")
 		files := fs.NewMem()
-		n := bubbleStart(t, host, files, map[string]string{"log.dirs": "a,b", "num.partitions": "1"})
+		n := bubbleStart(t, host, files, map[string]string{"log.dirs": "/a,/b", "num.partitions": "1"})
 		cl := bubbleClient(t, host, n)
 		defer cl.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -64,7 +64,7 @@ func TestClusterReplicaMovesBetweenLogDirectories(t *testing.T) {
 		if len(before) != 1 {
 			t.Fatalf("it lies in %v", before)
 		}
-		target := map[string]string{"a": "b", "b": "a"}[before[0]]
+		target := map[string]string{"/a": "/b", "/b": "/a"}[before[0]]
 		move := func(topic, dir string) error {
 			rq := kmsg.NewPtrAlterReplicaLogDirsRequest()
 			d := kmsg.NewAlterReplicaLogDirsRequestDir()
@@ -107,7 +107,7 @@ func TestClusterReplicaMovesBetweenLogDirectories(t *testing.T) {
 			}
 		}
 		n.shutDown(t)
-		n = bubbleStart(t, host, files, map[string]string{"log.dirs": "a,b", "num.partitions": "1"})
+		n = bubbleStart(t, host, files, map[string]string{"log.dirs": "/a,/b", "num.partitions": "1"})
 		again := bubbleClient(t, host, n)
 		defer again.Close()
 		if after := whereIs(ctx, t, again, "orders"); len(after) != 1 || after[0] != target {

@@ -26,6 +26,14 @@ type Dir struct {
 	Room      RoomStatus
 }
 
+// Absolute is the path from the root, by which clients name the directory: they do not know where the node was started.
+func (d *Dir) Absolute() string {
+	if path, err := filepath.Abs(d.Path); err == nil {
+		return path
+	}
+	return d.Path
+}
+
 // Store is all logs of one node. No goroutine, timer or open file belongs to a single log.
 type Store struct {
 	cfg    StoreConfig
