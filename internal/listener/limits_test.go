@@ -142,6 +142,7 @@ func TestAListenerHasABoundOfItsOwn(t *testing.T) {
 			defer c.Close()
 			served(c)
 		}
+		synctest.Wait() // until the listener has taken notice of who waits
 		if lines := book.all(); len(lines) != 1 || !strings.Contains(lines[0], "listener=BOUNDED max.connections=1") {
 			t.Errorf("log: %q", lines)
 		}
