@@ -23,7 +23,7 @@ import (
 
 // byHand sends first messages that no client sends at once: libraries correct their clocks, and get a new ticket for one whose time is over.
 func (s *suite) byHand() {
-	ticket, key, err := s.fetch()
+	ticket, key, err := s.fetch("kafka/localhost")
 	if err != nil {
 		s.told("a ticket for what is made by hand", err)
 		return
@@ -44,7 +44,7 @@ func (s *suite) byHand() {
 		before := s.logged()
 		message, err := c.message()
 		if err == nil {
-			err = s.send(message)
+			err = send(s.address, message)
 		}
 		switch {
 		case c.cause == "":
@@ -71,8 +71,8 @@ func (s *suite) await(before, words string, times int) error {
 	}
 }
 
-// fetch gets a ticket for the service from the KDC.
-func (s *suite) fetch() (messages.Ticket, types.EncryptionKey, error) {
+// fetch gets a ticket for a service from the KDC.
+func (s *suite) fetch(service string) (messages.Ticket, types.EncryptionKey, error) {
 	conf, err := config.Load(s.kdc.path("krb5.conf"))
 	if err != nil {
 		return messages.Ticket{}, types.EncryptionKey{}, err
@@ -83,7 +83,7 @@ func (s *suite) fetch() (messages.Ticket, types.EncryptionKey, error) {
 	}
 	cl := krb.NewWithKeytab("alice", realm, keys, conf, krb.DisablePAFXFAST(true))
 	defer cl.Destroy()
-	return cl.GetServiceTicket("kafka/localhost")
+	return cl.GetServiceTicket(service)
 }
 
 // request is the first message for a ticket, by a clock that is off.
@@ -129,8 +129,8 @@ func (s *suite) forged(from, to time.Duration) ([]byte, error) {
 }
 
 // send makes a message the first one of a login. It is taken if there is an answer to it.
-func (s *suite) send(message []byte) error {
-	nc, err := net.Dial("tcp", s.address)
+func send(address string, message []byte) error {
+	nc, err := net.Dial("tcp", address)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (s *suite) over(ctx context.Context, by time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return s.refused("it has expired", func(context.Context) error { return s.send(message) })
+	return s.refused("it has expired", func(context.Context) error { return send(s.address, message) })
 }
 
 // fetchBriefly has kinit get a ticket of a minute for the service, by the KDC's clock.

@@ -62,7 +62,7 @@ func (s *suite) nodes(ctx context.Context) {
 		s.told("another key", err)
 		return
 	}
-	s.told("a node with a key that is not its own any more", isKeptOut(ctx, all[2], old+" has no key of its version and type: the key was renewed at the KDC: export the keytab again"))
+	s.told("a node with a key that is not its own any more", s.isKeptOut(ctx, all[2], old+" has no key of its version and type: the key was renewed at the KDC: export the keytab again"))
 	if err := replaceIn(all[2].PropertiesFile(), old, s.kdc.path("nodes.keytab")); err != nil {
 		s.told("the right key", err)
 		return
@@ -71,8 +71,13 @@ func (s *suite) nodes(ctx context.Context) {
 	s.told("the node with the key that the KDC has now", errors.Join(err, write(ctx, all[2], 100)))
 }
 
-// isKeptOut starts a node that must not come among the others, and must say why.
-func isKeptOut(ctx context.Context, n *target.Node, words string) error {
+// isKeptOut starts a node that must not come among the others, and must say why. It does so when somebody comes to it: which of the other nodes do depends on who
+// leads the controllers, so the suite goes there, too.
+func (s *suite) isKeptOut(ctx context.Context, n *target.Node, words string) error {
+	ticket, key, err := s.fetch("kafka/127.0.0.1")
+	if err != nil {
+		return err
+	}
 	before := len(logOf(n))
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -91,6 +96,13 @@ func isKeptOut(ctx context.Context, n *target.Node, words string) error {
 			}
 			return fmt.Errorf("its log does not say %q: %w: %s", words, err, n.LogTail(5))
 		case <-every.C:
+		}
+		message, err := request(ticket, key, 0)
+		if err != nil {
+			return err
+		}
+		if send(n.Controller(), message) == nil {
+			return errors.New("it takes a ticket for a key that it has not")
 		}
 		if strings.Contains(logOf(n)[before:], words) {
 			cancel()
