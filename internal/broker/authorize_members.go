@@ -35,6 +35,7 @@ func (h *Handlers) guardShareHeartbeat(c *Call) bool {
 }
 
 func (h *Handlers) guardStreamsHeartbeat(c *Call) bool {
+	c.amended(listStatus) // of what is refused here
 	rq := c.Body.(*kmsg.StreamsGroupHeartbeatRequest)
 	if !h.speaksStreams(c) {
 		return true

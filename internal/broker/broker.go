@@ -143,7 +143,6 @@ func (c *Call) amended(change func(kmsg.Response)) {
 // Respond answers the call with a message whose version Respond sets.
 func (c *Call) Respond(resp kmsg.Response) {
 	resp.SetVersion(c.Header.Version)
-	listStatus(resp)
 	if c.amend != nil {
 		c.amend(resp)
 	}

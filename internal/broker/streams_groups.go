@@ -31,6 +31,7 @@ func (h *Handlers) speaksStreams(c *Call) bool {
 
 // streamsGroupHeartbeat hands a heartbeat to the group's coordinator, and has the topics made that the application lacks.
 func (h *Handlers) streamsGroupHeartbeat(c *Call) {
+	c.amended(listStatus)
 	rq := c.Body.(*kmsg.StreamsGroupHeartbeatRequest)
 	resp := rq.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
 	if !h.speaksStreams(c) {

@@ -97,10 +97,11 @@ func (f *clusterFlags) ask(ctx context.Context, rq kmsg.Request) (kmsg.Response,
 			}
 		}
 	}
-	if err := errors.Join(why...); f.out == nil {
+	err := errors.Join(why...)
+	if f.out == nil {
 		return nil, err
 	}
-	return nil, reach.Advised(errors.Join(why...))
+	return nil, reach.Advised(err)
 }
 
 // onlyAsks reports whether a request changes nothing.

@@ -10,7 +10,7 @@ import (
 func (v *Values) contradictions() []error {
 	var wrongs []error
 	for _, check := range []func() error{
-		v.checkNode, v.checkListeners, v.checkVoters, v.checkDirs, v.checkLogTimes, v.checkCleaner, v.checkCodec, v.checkConnections, v.checkProtocols,
+		v.checkNode, v.CheckListeners, v.checkVoters, v.checkDirs, v.checkLogTimes, v.checkCleaner, v.checkCodec, v.checkConnections, v.checkProtocols,
 		v.checkEncryption, v.checkLimits, v.checkTenants,
 	} {
 		if err := check(); err != nil {
@@ -34,9 +34,7 @@ func (v *Values) checkNode() error {
 }
 
 // CheckListeners says what of the keys about listeners is wrong together, as overrides may make them.
-func (v *Values) CheckListeners() error { return v.checkListeners() }
-
-func (v *Values) checkListeners() error {
+func (v *Values) CheckListeners() error {
 	ls, err := v.Listeners()
 	if err != nil {
 		return err

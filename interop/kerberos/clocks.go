@@ -73,7 +73,7 @@ func (k *kdc) restart(by time.Duration) error {
 
 // kcatThen logs in with kcat while the KDC has another clock. kcat has the right one: with libfaketime it stands still for good now and then.
 func (s *suite) kcatThen(ctx context.Context) error {
-	return s.kcatWith(ctx, "clock", nil, "alice", "alice.keytab", "kafka")
+	return s.kcatWith(ctx, "clock", "alice", "alice.keytab", "kafka")
 }
 
 // refused lets a client try until leat has said why it does not let it in.

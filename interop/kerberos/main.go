@@ -205,16 +205,16 @@ func (s *suite) java(ctx context.Context, principal, keytab, service string) err
 
 // kcat asks for metadata with librdkafka, which runs kinit and logs in by MIT's library.
 func (s *suite) kcat(ctx context.Context, principal, keytab, service string) error {
-	return s.kcatWith(ctx, strings.ReplaceAll(principal, "/", "-"), nil, principal, keytab, service)
+	return s.kcatWith(ctx, strings.ReplaceAll(principal, "/", "-"), principal, keytab, service)
 }
 
-// kcatWith is kcat with a cache of tickets of its own, and variables.
-func (s *suite) kcatWith(ctx context.Context, tickets string, more []string, principal, keytab, service string) error {
+// kcatWith is kcat with a cache of tickets of its own.
+func (s *suite) kcatWith(ctx context.Context, tickets string, principal, keytab, service string) error {
 	cache := "FILE:" + s.kdc.path("cache-"+tickets)
 	cmd := exec.CommandContext(ctx, "kcat", "-L", "-m", "60", "-b", s.address, "-X", "security.protocol=SASL_PLAINTEXT", "-X", "sasl.mechanism=GSSAPI", "-X", "sasl.kerberos.service.name="+service,
 		"-X", "sasl.kerberos.keytab="+s.kdc.path(keytab), "-X", "sasl.kerberos.principal="+principal+"@"+realm,
 		"-X", "sasl.kerberos.kinit.cmd=kinit -c "+cache+" -k -t "+s.kdc.path(keytab)+" "+principal+"@"+realm)
-	cmd.Env = append(append(s.kdc.environment(), "KRB5CCNAME="+cache), more...)
+	cmd.Env = append(s.kdc.environment(), "KRB5CCNAME="+cache)
 	said := &telling{cmd: cmd}
 	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Run(); err != nil {

@@ -15,6 +15,7 @@ func init() {
 	register(
 		fault{"node-killed", "topic pair", "node-down", true, killNode},
 		fault{"node-hangs", "node 3", "node-down", false, stopNode},
+		fault{"node-stalls", "node 3", "node-slow", false, stallNode},
 		fault{"only-replica-gone", "partition lonely-0", "node-down", false, killOnlyReplica},
 		fault{"quorum-lost", "", "no-controller", false, loseQuorum},
 		fault{"wrong-advertised-address", "node 3", "address-unreachable", false, wrongAddress},
@@ -54,6 +55,26 @@ func stopNode(_ context.Context, s *suite) (func(context.Context) error, error) 
 		return nil, err
 	}
 	return func(context.Context) error { return n.Signal(syscall.SIGCONT) }, nil
+}
+
+// stallNode lets a node run for a moment in every two seconds or so: long enough for its heartbeats, and seldom when somebody asks.
+func stallNode(ctx context.Context, s *suite) (func(context.Context) error, error) {
+	n := s.fleet.Node(3)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		for stalls := true; err == nil && ctx.Err() == nil; stalls = !stalls {
+			sig, lasts := syscall.SIGCONT, 300*time.Millisecond
+			if stalls {
+				sig, lasts = syscall.SIGSTOP, 2*time.Second
+			}
+			err = n.Signal(sig)
+			_ = pause(ctx, lasts) // the loop ends with ctx
+		}
+		ended <- errors.Join(err, n.Signal(syscall.SIGCONT))
+	}()
+	return func(context.Context) error { cancel(); return <-ended }, nil
 }
 
 func killOnlyReplica(ctx context.Context, s *suite) (func(context.Context) error, error) {
